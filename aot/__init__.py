@@ -1,0 +1,1 @@
+"""Through time: labels to labels (DeAOT)."""

@@ -1,0 +1,1 @@
+"""Fill: a clip with holes to a clip without (E2FGVI)."""

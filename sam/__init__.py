@@ -1,0 +1,1 @@
+"""One frame: prompts to masks (SAM), words to boxes (Grounding DINO)."""

@@ -1,0 +1,27 @@
+"""Fixtures every test module may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _shared(variable: str, name: str) -> Path:
+    folder = Path(os.environ.get(variable, ROOT.parent / "shared" / name))
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is absent; set ${variable} to run this test")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clips_dir() -> Path:
+    """Return the folder of real clips with ground truth, or skip."""
+    return _shared("CLEANPLATE_CLIPS", "clips")
+
+
+@pytest.fixture(scope="session")
+def models_dir() -> Path:
+    """Return the folder of golden outputs and key manifests, or skip."""
+    return _shared("CLEANPLATE_MODELS", "models")

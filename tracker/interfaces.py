@@ -1,0 +1,48 @@
+"""The four jobs an engine can do: one method each, arrays in and arrays out.
+
+An engine object belongs to one video.  Loaded networks are shared and never change;
+whatever is remembered between calls (the encoded frame, the memories, the background)
+lives in the engine object, so there is nothing to reset.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from tracker.types import Clip, Detection, Frame, LabelMap, Prompt, Segmentation, Tracked
+
+
+class Segmenter(Protocol):
+    """Turns clicks into a mask."""
+
+    def segment(
+        self, frame: Frame, prompt: Prompt, neighbours: Sequence[Frame] = ()
+    ) -> Segmentation:
+        """Return masks of the one object `prompt` points at, best first.
+
+        `neighbours` are frames just before and after `frame`, for engines that use motion.
+        """
+
+
+class TextDetector(Protocol):
+    """Turns words into boxes."""
+
+    def detect(self, frame: Frame, caption: str) -> list[Detection]:
+        """Return the boxes matching `caption`, best first."""
+
+
+class MaskPropagator(Protocol):
+    """Carries labels through time, one frame per call."""
+
+    def step(self, frame: Frame, labels: LabelMap | None = None) -> Tracked:
+        """Label the next frame, or memorise the labels given for it.
+
+        First frame, correction and new object are the same call: given labels are
+        returned as they are.
+        """
+
+
+class Inpainter(Protocol):
+    """Fills holes."""
+
+    def fill(self, clip: Clip) -> list[Frame]:
+        """Return the `clip.num_local` local frames with their holes filled."""

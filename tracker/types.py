@@ -1,0 +1,85 @@
+"""The data every stage exchanges: plain arrays and a few frozen records.
+
+Pixels are those of the source video, upright: x grows right, y grows down, and (0, 0) is
+the centre of the top-left pixel.  Colours are RGB everywhere; nothing is BGR.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Frame: TypeAlias = NDArray[np.uint8]  # (H, W, 3) RGB, read-only
+Mask: TypeAlias = NDArray[np.bool_]  # (H, W), True inside
+LabelMap: TypeAlias = NDArray[np.uint8]  # (H, W), 0 = background, k = object k
+Alpha: TypeAlias = NDArray[np.float32]  # (H, W), 0 = keep the source, 1 = take the fill
+Box: TypeAlias = tuple[float, float, float, float]  # x0, y0, x1, y1
+
+MAX_OBJECTS = 255  # ids fit a byte
+
+
+class UserError(Exception):
+    """Something the user can put right.  Interfaces show the message as it stands."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One click: inside the object if positive, outside it if not."""
+
+    x: float
+    y: float
+    positive: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Prompt:
+    """All the user has said about one object in one frame.
+
+    `mask` is what is already believed to be the object (given in a file, drawn with a
+    brush, or carried there by tracking); points and box correct it.
+    """
+
+    points: tuple[Point, ...] = ()
+    box: Box | None = None
+    mask: Mask | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """What a prompt may mean: up to three masks, best first, with scores in [0, 1]."""
+
+    masks: tuple[Mask, ...]
+    scores: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One box a text prompt matched."""
+
+    box: Box
+    score: float
+    phrase: str
+
+
+@dataclass(frozen=True, eq=False)
+class Tracked:
+    """The labels of one frame, and how sure each object's are: 1 certain, 0 lost."""
+
+    labels: LabelMap
+    confidence: Mapping[int, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """What one inpainting call sees: local frames in order, then reference frames.
+
+    `indices` are frame numbers in the whole video, so an engine may keep what it has
+    computed for a frame (features, flows) from one call to the next.
+    """
+
+    indices: tuple[int, ...]
+    frames: tuple[Frame, ...]
+    holes: tuple[Mask, ...]
+    num_local: int

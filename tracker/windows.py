@@ -1,0 +1,76 @@
+"""Which frames each inpainting call sees.
+
+This is the whole difference between offline and streaming: the same inpainter, driven
+by the same loop, is given other windows.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+
+
+@dataclass(frozen=True)
+class Window:
+    """Frame indices of one inpainting call."""
+
+    local: range  # consecutive frames, filled together
+    references: tuple[int, ...]  # distant frames, looked at only
+    update: range  # local frames whose result counts
+    final: range  # frames no later window touches: emit them
+    oldest_needed: int  # no later window's local frames, nor a causal reference, lie before
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How offline windows slide.  The defaults are those E2FGVI was published with."""
+
+    stride: int = 5  # frames between two windows
+    reach: int = 5  # local frames on either side of the centre, or of the frames to fill
+    reference_stride: int = 10
+    max_references: int | None = 20  # None: as published, growing with the clip
+    overlap: bool = True  # average overlapping windows; False: each frame is filled once
+
+
+PUBLISHED = Schedule()
+
+
+def reference_indices(num_frames: int, schedule: Schedule) -> tuple[int, ...]:
+    """Return the frames offline windows may refer to, spread over the whole clip.
+
+    Every `reference_stride`-th frame, as published, as long as that is no more than
+    `max_references`; else that many at equal distances.
+    """
+    every = tuple(range(0, num_frames, schedule.reference_stride))
+    limit = schedule.max_references
+    if limit is None or len(every) <= limit:
+        return every
+    return tuple(round(k * (num_frames - 1) / max(1, limit - 1)) for k in range(limit))
+
+
+def offline_windows(num_frames: int, schedule: Schedule = PUBLISHED) -> Iterator[Window]:
+    """Slide a window over a whole clip; references come from past and future alike."""
+    candidates = reference_indices(num_frames, schedule)
+    stride, reach = schedule.stride, schedule.reach
+    for start in range(0, num_frames, stride):
+        stop = min(num_frames, start + stride)
+        last = min(num_frames, (start + 1 if schedule.overlap else stop) + reach)
+        local = range(max(0, start - reach), last)
+        references = tuple(index for index in candidates if index not in local)
+        next_local = max(0, start + stride - reach) if stop < num_frames else num_frames
+        if schedule.overlap:
+            update, final = local, range(local.start, next_local)
+        else:
+            update = final = range(start, stop)
+        yield Window(local, references, update, final, oldest_needed=next_local)
+
+
+def causal_windows(
+    *, history: int = 3, reference_stride: int = 10, num_references: int = 3
+) -> Iterator[Window]:
+    """Give each frame, forever, a window that ends with it: no look-ahead, bounded memory."""
+    for current in count():
+        local = range(max(0, current - history), current + 1)
+        references = tuple(range(0, local.start, reference_stride)[-num_references:])
+        newest = range(current, current + 1)
+        oldest = min((local.start, *references))
+        yield Window(local, references, update=newest, final=newest, oldest_needed=oldest)
