@@ -1,0 +1,63 @@
+"""What is asked of the pipeline and what it answers: plain data that can cross a pipe."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from tracker.types import Frame, LabelMap
+
+Mode: TypeAlias = Literal["offline", "streaming"]
+Stage: TypeAlias = Literal["track", "fill", "done"]
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One video to be tracked, filled, or both.
+
+    The labels come from `prompted` (carried to all other frames by the propagator) or,
+    already known for every frame, from `masks`.
+    """
+
+    source: Path  # a video file or a folder of images
+    output: Path | None = None  # .mp4, .mkv or a folder; None: masks only
+    prompted: Mapping[int, LabelMap] = field(default_factory=dict)  # frame index -> labels
+    masks: Path | None = None  # zip or folder of label PNGs, or one PNG for a hole that stays
+    objects: tuple[int, ...] | None = None  # ids to remove; None: all
+    mode: Mode = "offline"
+    propagator: str = "auto"
+    inpainter: str = "auto"
+    device: str = "auto"
+    dilate: float | None = None  # source pixels; None: 4 at 432x240, scaled with the frame
+    masks_out: Path | None = None  # zip of palette PNGs
+    overlay_out: Path | None = None  # video with the objects marked
+    fps: Fraction = Fraction(24)  # of a folder of images
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a finished job did."""
+
+    frames: int
+    width: int
+    height: int
+    seconds: float  # decode to encode, without start-up
+    fps: float
+    stages: Mapping[str, float]  # seconds spent in each
+    engines: Mapping[str, str]  # job -> engine name
+    peak_rss_mb: float
+    notices: tuple[str, ...] = ()  # what the user should know, a sentence each
+
+
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """How far a job is; the last one, of stage "done", carries the report."""
+
+    stage: Stage
+    done: int
+    total: int | None = None  # frames of this stage; None while unknown
+    seconds_left: float | None = None  # of the whole job
+    preview: Frame | None = None  # the newest finished picture, small; a few per second
+    report: Report | None = None
