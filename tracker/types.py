@@ -76,10 +76,17 @@ class Clip:
     """What one inpainting call sees: local frames in order, then reference frames.
 
     `indices` are frame numbers in the whole video, so an engine may keep what it has
-    computed for a frame (features, flows) from one call to the next.
+    computed for a frame (features, flows) from one call to the next.  Only the results at
+    the positions `wanted` count; an engine may return the other local frames as they are.
     """
 
     indices: tuple[int, ...]
     frames: tuple[Frame, ...]
     holes: tuple[Mask, ...]
     num_local: int
+    wanted: range | None = None  # positions in `frames`; None: all local frames
+
+    @property
+    def wanted_positions(self) -> range:
+        """Return the positions whose result counts."""
+        return range(self.num_local) if self.wanted is None else self.wanted
