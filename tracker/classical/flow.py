@@ -1,0 +1,190 @@
+"""Dense optical flow, and what one does with it: warp, compose, check, complete.
+
+A flow is float32 (H, W, 2), pixels, x then y, and points from each pixel of its first
+frame to where that pixel is seen in its second.  The estimate is OpenCV's DIS (Kroeger
+and others, ECCV 2016: fast optical flow using dense inverse search).
+"""
+
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.types import Mask
+
+Flow: TypeAlias = NDArray[np.float32]  # (H, W, 2), pixels, x then y
+Gray: TypeAlias = NDArray[np.uint8]  # (H, W)
+
+ULTRAFAST: int = cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST
+FAST: int = cv2.DISOPTICAL_FLOW_PRESET_FAST
+MEDIUM: int = cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
+
+_SMALLEST_SIDE = 32  # DIS refuses images with fewer than a few of its 8 pixel patches
+_LARGEST_REMAP_SIDE = 32_766  # cv2.remap addresses pixels with 16 bits
+_NO_MAP = np.empty(0, np.float32)  # cv2.remap: x and y lie in one map
+
+
+class FlowEstimator:
+    """Dense flow between two grey frames of one size."""
+
+    def __init__(self, preset: int = FAST) -> None:
+        """`preset` trades time for detail: ULTRAFAST, FAST or MEDIUM."""
+        self._dis: Any = cv2.DISOpticalFlow.create(preset)
+
+    def between(
+        self,
+        first_gray: NDArray[np.uint8],
+        second_gray: NDArray[np.uint8],
+        initial: Flow | None = None,
+    ) -> Flow:
+        """Return the flow from the first frame to the second, starting at `initial` if given.
+
+        Raises:
+            ValueError: the frames differ in size.
+        """
+        if first_gray.shape != second_gray.shape:
+            raise ValueError(f"first frame is {first_gray.shape} but second is {second_gray.shape}")
+        height, width = first_gray.shape
+        bottom, right = max(0, _SMALLEST_SIDE - height), max(0, _SMALLEST_SIDE - width)
+        if bottom or right:
+            first_gray, second_gray = (
+                np.pad(gray, ((0, bottom), (0, right)), mode="edge")
+                for gray in (first_gray, second_gray)
+            )
+            if initial is not None:
+                initial = np.pad(initial, ((0, bottom), (0, right), (0, 0)), mode="edge")
+        start = None if initial is None else np.array(initial, np.float32, order="C")
+        flow: Flow = self._dis.calc(first_gray, second_gray, start)
+        return flow[:height, :width]
+
+
+def pixel_grid(height: int, width: int) -> Flow:
+    """Return (H, W, 2): every pixel's own place, x then y."""
+    grid = np.empty((height, width, 2), np.float32)
+    grid[..., 0] = np.arange(width, dtype=np.float32)
+    grid[..., 1] = np.arange(height, dtype=np.float32)[:, None]
+    return grid
+
+
+def sample(
+    image: NDArray[Any],
+    places: Flow,
+    *,
+    interpolation: int = cv2.INTER_LINEAR,
+    border: int = cv2.BORDER_REPLICATE,
+) -> NDArray[Any]:
+    """Read `image` at absolute `places` (h, w, 2), which may be another size than the image.
+
+    Outside, the nearest border pixel is read (or zero with cv2.BORDER_CONSTANT).
+    """
+    limit = _LARGEST_REMAP_SIDE
+    values = np.clip(places, -limit, limit)  # a wild place would overflow inside cv2.remap
+    result: NDArray[Any] = cv2.remap(image, values, _NO_MAP, interpolation, borderMode=border)
+    return result
+
+
+def warp(
+    image: NDArray[Any],
+    flow: Flow,
+    *,
+    interpolation: int = cv2.INTER_LINEAR,
+    border: int = cv2.BORDER_REPLICATE,
+) -> NDArray[Any]:
+    """Read `image` where `flow` points: the second frame as the first one saw it.
+
+    Args:
+        image: (H, W) or (H, W, C), uint8 or float32.
+        flow: (H, W, 2), from each output pixel to the pixel it is read from.
+        interpolation: cv2.INTER_NEAREST for labels and masks (as uint8).
+        border: what lies outside `image`: its nearest pixel, or zero (cv2.BORDER_CONSTANT).
+
+    Raises:
+        ValueError: `image` and `flow` differ in height or width.
+    """
+    height, width = image.shape[:2]
+    if flow.shape[:2] != (height, width):
+        raise ValueError(f"flow is {flow.shape[:2]} but image is {(height, width)} (H, W)")
+    places = flow + pixel_grid(height, width)
+    return sample(image, places, interpolation=interpolation, border=border)
+
+
+def compose(first: Flow, second: Flow) -> Flow:
+    """Return the flow that follows `first`, then `second` from where `first` arrives."""
+    composed: Flow = first + warp(second, first)
+    return composed
+
+
+def consistency(flow_to_next: Flow, flow_to_previous: Flow) -> NDArray[np.float32]:
+    """Return, per pixel of the first frame, how far there and back ends from the start.
+
+    Args:
+        flow_to_next: (H, W, 2), from this frame to the next.
+        flow_to_previous: (H, W, 2), from the next frame to this one.
+
+    Returns:
+        (H, W) distance in pixels; infinite where `flow_to_next` leaves the frame.
+    """
+    round_trip = compose(flow_to_next, flow_to_previous)
+    distance: NDArray[np.float32] = np.hypot(round_trip[..., 0], round_trip[..., 1])
+    distance[~lands_inside(flow_to_next)] = np.inf
+    return distance
+
+
+def lands_inside(flow: Flow) -> Mask:
+    """Return (H, W): True where `flow` ends inside the frame."""
+    height, width = flow.shape[:2]
+    places = flow + pixel_grid(height, width)
+    x, y = places[..., 0], places[..., 1]
+    inside: Mask = (x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1)
+    return inside
+
+
+def complete(flow: NDArray[np.float32], hole: Mask) -> NDArray[np.float32]:
+    """Return `flow` with its hole filled smoothly from what surrounds it.
+
+    Pull and push (Gortler and others, SIGGRAPH 1996, "The lumigraph", section 3.4): known
+    values are averaged down a pyramid until nothing is unknown, then handed back up into the
+    holes.  Any number of channels may be filled this way, not only two.
+
+    Args:
+        flow: (H, W) or (H, W, C) float32; its values inside the hole do not matter.
+        hole: (H, W), True where the value is unknown.
+
+    Returns:
+        As `flow`; unchanged outside the hole; zero if nothing is known.
+    """
+    known = (~hole).astype(np.float32)
+    if known.all():
+        return flow
+    weight = known if flow.ndim == 2 else known[..., None]
+    filled = _pull_push(np.where(weight > 0, flow, np.float32(0)), known)
+    return np.where(weight > 0, flow, filled)
+
+
+def _pull_push(values: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return `values` (zero where `weight` is 0) filled from coarser levels."""
+    height, width = values.shape[:2]
+    spread = weight if values.ndim == 2 else weight[..., None]
+    if weight.all() or max(height, width) == 1:
+        return values
+    half = ((width + 1) // 2, (height + 1) // 2)
+    even = ((0, height % 2), (0, width % 2))
+    padded = np.pad(values * spread, even + ((0, 0),) * (values.ndim - 2))
+    coarse_weight = _resize(np.pad(weight, even), half, cv2.INTER_AREA)
+    divisor: NDArray[np.float32] = np.maximum(coarse_weight, np.float32(1e-6))
+    coarse = _resize(padded, half, cv2.INTER_AREA)
+    coarse /= divisor if values.ndim == 2 else divisor[..., None]
+    # Full trust as soon as one of the four pixels below is known: edges are not thinned.
+    coarse = _pull_push(coarse, (coarse_weight > 0).astype(np.float32))
+    fine = _resize(coarse, (half[0] * 2, half[1] * 2), cv2.INTER_LINEAR)[:height, :width]
+    filled: NDArray[np.float32] = np.where(spread > 0, values, fine)
+    return filled
+
+
+def _resize(
+    values: NDArray[np.float32], size: tuple[int, int], interpolation: int
+) -> NDArray[np.float32]:
+    """Resize to `size` (width, height), keeping a last axis of length one."""
+    resized = np.asarray(cv2.resize(values, size, interpolation=interpolation), np.float32)
+    return resized.reshape(size[1], size[0], *values.shape[2:])
