@@ -1,0 +1,120 @@
+"""What a run costs: seconds by stage, time left, peak memory."""
+
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+ItemT = TypeVar("ItemT")
+
+
+class Stopwatch:
+    """Busy seconds by name.  Each name is to be used by one thread at a time."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+        self._busy: defaultdict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def measure(self, name: str) -> Iterator[None]:
+        """Add the time spent inside to `name`."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._busy[name] += time.perf_counter() - started
+
+    def each(self, name: str, items: Iterable[ItemT]) -> Iterator[ItemT]:
+        """Yield `items`; add the time spent making them to `name`."""
+        iterator = iter(items)
+        while True:
+            with self.measure(name):
+                try:
+                    item = next(iterator)
+                except StopIteration:
+                    return
+            yield item
+
+    @property
+    def elapsed(self) -> float:
+        """Return the seconds since the stopwatch was made."""
+        return time.perf_counter() - self._started
+
+    @property
+    def busy(self) -> dict[str, float]:
+        """Return seconds by name, in the order of first use."""
+        return {name: round(seconds, 4) for name, seconds in self._busy.items()}
+
+
+class Countdown:
+    """Guesses the time a job still needs, from how fast each pass has gone so far.
+
+    A pass that has not begun is taken to go as fast as those before it.
+    """
+
+    def __init__(self, passes: dict[str, int | None]) -> None:
+        """Take the number of frames of each pass, in order; None if unknown."""
+        self._totals = dict(passes)
+        self._done = dict.fromkeys(passes, 0)
+        self._seconds = dict.fromkeys(passes, 0.0)
+        self._last = time.perf_counter()
+
+    def total(self, name: str) -> int | None:
+        """Return the number of frames of a pass."""
+        return self._totals[name]
+
+    def set_total(self, name: str, total: int) -> None:
+        """Say how many frames a pass has, once it is known."""
+        self._totals[name] = total
+
+    def advance(self, name: str) -> int:
+        """Count one more frame of a pass; return how many are done."""
+        now = time.perf_counter()
+        self._seconds[name] += now - self._last
+        self._last = now
+        self._done[name] += 1
+        return self._done[name]
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Return the guess, or None while there is nothing to judge by."""
+        left, pace = 0.0, None
+        for name, total in self._totals.items():
+            done = self._done[name]
+            pace = self._seconds[name] / done if done else pace
+            if total is None or pace is None:
+                return None
+            left += pace * max(0, total - done)
+        return left
+
+
+def peak_rss_mb() -> float:
+    """Return the largest resident memory this process has had, in megabytes."""
+    if sys.platform == "win32":
+        return _peak_working_set_mb()
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10  # bytes there, KB here
+
+
+def _peak_working_set_mb() -> float:
+    import ctypes
+    from ctypes import wintypes
+
+    class Counters(ctypes.Structure):  # PROCESS_MEMORY_COUNTERS of psapi.h
+        _fields_ = [
+            ("cb", wintypes.DWORD),
+            ("page_fault_count", wintypes.DWORD),
+            ("peak_working_set_size", ctypes.c_size_t),
+            ("others", ctypes.c_size_t * 7),
+        ]
+
+    counters = Counters(cb=ctypes.sizeof(Counters))
+    windll = ctypes.windll  # type: ignore[attr-defined]
+    windll.psapi.GetProcessMemoryInfo(
+        windll.kernel32.GetCurrentProcess(), ctypes.byref(counters), counters.cb
+    )
+    return float(counters.peak_working_set_size) / 2**20

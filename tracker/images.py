@@ -1,0 +1,168 @@
+"""Pixels: sizes, holes with soft edges, and drawings for the eye."""
+
+import math
+from collections.abc import Collection, Iterable
+
+import cv2
+import numpy as np
+
+from tracker.types import Alpha, Frame, LabelMap, Mask, Point
+
+PUBLISHED_DILATION = 4.0  # pixels at 432x240: what E2FGVI's masks are grown by
+PUBLISHED_PIXELS = 432 * 240
+
+Region = tuple[slice, slice]  # rows, columns
+
+
+def default_dilation(height: int, width: int) -> float:
+    """Return how far to grow a mask, in pixels: 4 at 432x240, scaled with the frame."""
+    return PUBLISHED_DILATION * math.sqrt(height * width / PUBLISHED_PIXELS)
+
+
+def fit_within(height: int, width: int, max_pixels: int | None) -> tuple[int, int]:
+    """Return (height, width) of the same shape with at most `max_pixels`; never enlarge."""
+    if max_pixels is None or height * width <= max_pixels:
+        return height, width
+    scale = math.sqrt(max_pixels / (height * width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def bounding_box(mask: Mask, margin: int = 0) -> Region | None:
+    """Return the rows and columns `mask` occupies, with a margin; None if it is empty."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not rows.size:
+        return None
+    return (
+        slice(max(0, int(rows[0]) - margin), int(rows[-1]) + 1 + margin),
+        slice(max(0, int(columns[0]) - margin), int(columns[-1]) + 1 + margin),
+    )
+
+
+def shrink(frame: Frame, height: int, width: int) -> Frame:
+    """Return `frame` at a smaller size, each pixel the mean of those it covers; read-only."""
+    if frame.shape[:2] == (height, width):
+        return frame
+    small = np.asarray(cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    small.flags.writeable = False
+    return small
+
+
+def shrink_hole(hole: Mask, height: int, width: int) -> Mask:
+    """Return `hole` at a smaller size: a pixel is in it if any pixel it covers was."""
+    if hole.shape == (height, width):
+        return hole
+    coverage = cv2.resize(hole.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    return coverage > 0
+
+
+def enlarge(frame: Frame, height: int, width: int, region: Region) -> Frame:
+    """Return `frame` at a larger size; only the pixels of `region` are computed (bicubic)."""
+    if frame.shape[:2] == (height, width):
+        return frame
+    rows, columns = region
+    scale_y, scale_x = frame.shape[0] / height, frame.shape[1] / width
+    # From a pixel of the region to the place in `frame` with the same centre.
+    matrix = np.array(
+        [
+            [scale_x, 0, (columns.start + 0.5) * scale_x - 0.5],
+            [0, scale_y, (rows.start + 0.5) * scale_y - 0.5],
+        ]
+    )
+    stop_y, stop_x = min(rows.stop, height), min(columns.stop, width)
+    result = np.zeros((height, width, 3), np.uint8)
+    result[rows, columns] = cv2.warpAffine(
+        frame,
+        matrix,
+        (stop_x - columns.start, stop_y - rows.start),
+        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return result
+
+
+def dilate(mask: Mask, radius: float) -> Mask:
+    """Return all pixels within `radius` pixels (Euclidean) of `mask`."""
+    region = bounding_box(mask, margin=math.ceil(radius))
+    if radius <= 0 or region is None:
+        return mask
+    outside = np.logical_not(mask[region]).astype(np.uint8)
+    grown = np.zeros_like(mask)
+    if outside.any():
+        grown[region] = cv2.distanceTransform(outside, cv2.DIST_L2, 5) <= radius
+    else:
+        grown[region] = True
+    return grown
+
+
+def feather(hole: Mask, width: float) -> Alpha:
+    """Return the share of the fill in each pixel: 0 outside, rising to 1 inside `hole`.
+
+    The ramp lies inside the hole and is `width` pixels wide; borders of the frame are not
+    edges of the hole.
+    """
+    alpha = hole.astype(np.float32)
+    region = bounding_box(hole, margin=1)
+    if width <= 0 or region is None or hole.all():
+        return alpha
+    depth = cv2.distanceTransform(hole[region].astype(np.uint8), cv2.DIST_L2, 5)
+    alpha[region] = np.minimum(depth / (width + 1), 1)
+    return alpha
+
+
+def hole_of(labels: LabelMap, objects: Collection[int] | None, radius: float) -> Mask:
+    """Return the pixels to fill: the chosen objects (None: all), grown by `radius`."""
+    chosen = labels > 0 if objects is None else np.isin(labels, list(objects))
+    return dilate(chosen, radius)
+
+
+def object_colour(object_id: int) -> tuple[int, int, int]:
+    """Return the RGB colour an object is drawn in: far apart for neighbouring ids."""
+    hue = (object_id * 0.618034 + 0.35) % 1.0  # golden-ratio steps never come close early
+    sector, fraction = divmod(hue * 6, 1)
+    low, high = 40, 255
+    rising, falling = int(low + (high - low) * fraction), int(high - (high - low) * fraction)
+    return (
+        (high, rising, low),
+        (falling, high, low),
+        (low, high, rising),
+        (low, falling, high),
+        (rising, low, high),
+        (high, low, falling),
+    )[int(sector) % 6]
+
+
+def overlay(
+    frame: Frame, labels: LabelMap, points: Iterable[Point] = (), opacity: float = 0.45
+) -> Frame:
+    """Return a copy of `frame` with objects tinted and outlined and points drawn.
+
+    Positive points are green with a plus, negative ones red with a minus.
+    """
+    result = frame.copy()
+    thickness = max(1, round(min(frame.shape[:2]) / 240))
+    for object_id in np.unique(labels[labels > 0]):
+        mask = labels == object_id
+        region = bounding_box(mask, margin=thickness)
+        if region is None:
+            continue
+        colour = np.array(object_colour(int(object_id)), np.float32)
+        patch, inside = result[region], mask[region]
+        patch[inside] = (patch[inside] * (1 - opacity) + colour * opacity).astype(np.uint8)
+        contours, _ = cv2.findContours(
+            inside.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
+        )
+        cv2.drawContours(patch, contours, -1, colour.tolist(), thickness, cv2.LINE_AA)
+    for point in points:
+        _draw_point(result, point, radius=4 * thickness)
+    return result
+
+
+def _draw_point(image: Frame, point: Point, radius: int) -> None:
+    centre = (round(point.x), round(point.y))
+    colour = (40, 180, 70) if point.positive else (220, 50, 50)
+    arm = max(1, radius // 2)
+    cv2.circle(image, centre, radius + 1, (255, 255, 255), -1, cv2.LINE_AA)
+    cv2.circle(image, centre, radius, colour, -1, cv2.LINE_AA)
+    cv2.line(image, (centre[0] - arm, centre[1]), (centre[0] + arm, centre[1]), (255,) * 3, 2)
+    if point.positive:
+        cv2.line(image, (centre[0], centre[1] - arm), (centre[0], centre[1] + arm), (255,) * 3, 2)

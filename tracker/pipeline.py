@@ -1,0 +1,259 @@
+"""Pictures flow: propagate, inpaint, composite.
+
+Every stage is a generator, so work happens as pictures are pulled and closing the
+outermost generator stops everything.  Nothing here knows files, engines or people.
+"""
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker import images
+from tracker.interfaces import Inpainter, MaskPropagator
+from tracker.types import Alpha, Clip, Frame, LabelMap, Mask, Tracked
+from tracker.windows import Window
+
+ItemT = TypeVar("ItemT")
+Pair = tuple[Frame, Mask]  # a picture and its hole, at the working size
+
+
+class Source(Protocol):
+    """A decoded picture: engines see its RGB, the output keeps its own samples."""
+
+    @property
+    def rgb(self) -> Frame:
+        """Return the picture as engines see it."""
+
+    def composite(self, filled: Frame, alpha: Alpha) -> "Source":
+        """Return the picture with `filled` laid over it where `alpha` says so."""
+
+
+SourceT = TypeVar("SourceT", bound=Source)
+
+
+def propagate(
+    frames: Iterable[Frame], prompted: Mapping[int, LabelMap], propagator: MaskPropagator
+) -> Iterator[Tracked]:
+    """Label every frame; those before the first prompted one have no labels.
+
+    A prompted frame says all there is about the objects in it; objects it leaves out are
+    tracked on.
+    """
+    known: set[int] = set()
+    for index, frame in enumerate(frames):
+        labels = prompted.get(index)
+        if labels is None:
+            yield propagator.step(frame) if known else Tracked(np.zeros(frame.shape[:2], np.uint8))
+            continue
+        named = set(np.unique(labels[labels > 0]).tolist())
+        if known - named:
+            labels = add_labels(labels, propagator.step(frame).labels, known - named)
+        known |= named
+        yield propagator.step(frame, labels)
+
+
+def add_labels(labels: LabelMap, others: LabelMap, objects: Iterable[int]) -> LabelMap:
+    """Return `labels` with the given objects of `others` where no label is yet."""
+    free = (labels == 0) & np.isin(others, list(objects))
+    return np.where(free, others, labels)
+
+
+class FrameBuffer:
+    """The pictures some window may still need, pulled when first asked for.
+
+    Local frames arrive in order from `pairs`.  References that lie outside what has been
+    read come from `fetch`, and are kept: a schedule names few of them.
+    """
+
+    def __init__(self, pairs: Iterable[Pair], fetch: Callable[[int], Pair] | None = None) -> None:
+        self._source = iter(pairs)
+        self._pairs: dict[int, Pair] = {}
+        self._references: dict[int, Pair] = {}
+        self._fetch = fetch
+        self._num_read = 0
+
+    def __getitem__(self, index: int) -> Pair:
+        return self._pairs[index]
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def read_until(self, stop: int) -> bool:
+        """Read up to frame `stop`; return False if the source ends before it."""
+        while self._num_read < stop:
+            pair = next(self._source, None)
+            if pair is None:
+                return False
+            self._pairs[self._num_read] = pair
+            self._num_read += 1
+        return True
+
+    def clip(self, window: Window) -> Clip:
+        """Gather the pictures of `window`."""
+        indices = (*window.local, *window.references)
+        pairs = [self._pairs[index] for index in window.local]
+        pairs += [self._reference(index) for index in window.references]
+        first = window.local.start
+        return Clip(
+            indices,
+            tuple(frame for frame, _ in pairs),
+            tuple(hole for _, hole in pairs),
+            len(window.local),
+            range(window.update.start - first, window.update.stop - first),
+        )
+
+    def _reference(self, index: int) -> Pair:
+        if index not in self._references:
+            if index in self._pairs:
+                pair = self._pairs[index]
+            elif self._fetch is not None:
+                pair = self._fetch(index)
+            else:
+                raise ValueError(f"frame {index} is a reference but is no longer there")
+            if self._fetch is None:
+                return pair
+            self._references[index] = pair
+        return self._references[index]
+
+    def forget(self, before: int) -> None:
+        """Drop frames older than `before`."""
+        for index in [i for i in self._pairs if i < before]:
+            del self._pairs[index]
+
+
+def inpaint(
+    pairs: Iterable[Pair],
+    windows: Iterable[Window],
+    inpainter: Inpainter,
+    fetch: Callable[[int], Pair] | None = None,
+) -> Iterator[Frame]:
+    """Fill the hole in every frame, in order; pixels outside it are not to be used.
+
+    A frame covered by several windows gets the running average E2FGVI uses: each new
+    prediction counts as much as all earlier ones together.
+    """
+    buffer = FrameBuffer(pairs, fetch)
+    predictions: dict[int, NDArray[np.uint8] | NDArray[np.float32]] = {}
+    for window in windows:
+        if not buffer.read_until(window.local.stop):
+            return
+        filled = inpainter.fill(buffer.clip(window))
+        for index, frame in zip(window.local, filled, strict=True):
+            if index in window.update:
+                old = predictions.get(index)
+                predictions[index] = frame if old is None else _average(old, frame)
+        for index in window.final:
+            yield predictions.pop(index).astype(np.uint8)
+        buffer.forget(before=window.oldest_needed)
+
+
+def _average(old: NDArray[np.uint8] | NDArray[np.float32], new: Frame) -> NDArray[np.float32]:
+    return np.float32(0.5) * (old.astype(np.float32) + new)
+
+
+@dataclass(frozen=True)
+class HolePlan:
+    """Which pixels are filled, at which size the fill is computed, and how it blends in."""
+
+    objects: tuple[int, ...] | None  # ids to remove; None: all
+    dilation: float  # source pixels
+    working_size: tuple[int, int]  # height, width
+
+    def hole(self, labels: LabelMap) -> Mask:
+        """Return the pixels of the source that may change."""
+        return images.hole_of(labels, self.objects, self.dilation)
+
+    def shrink(self, frame: Frame, hole: Mask) -> Pair:
+        """Return what the inpainter sees."""
+        return images.shrink(frame, *self.working_size), images.shrink_hole(
+            hole, *self.working_size
+        )
+
+    def composite(self, source: SourceT, hole: Mask, filled: Frame) -> SourceT:
+        """Return `source` with its hole, and nothing else, taken from `filled`.
+
+        The seam is softened inside the hole, over half of what the mask was grown by.
+        """
+        region = images.bounding_box(hole)
+        if region is None:
+            return source
+        height, width = hole.shape
+        whole = images.enlarge(filled, height, width, region)
+        return source.composite(whole, images.feather(hole, self.dilation / 2))  # type: ignore[return-value]
+
+
+def remove(
+    labelled: Iterable[tuple[SourceT, LabelMap]],
+    windows: Iterable[Window],
+    inpainter: Inpainter,
+    plan: HolePlan,
+    fetch: Callable[[int], Pair] | None = None,
+) -> Iterator[SourceT]:
+    """Return every picture without the chosen objects, as soon as it is final."""
+    waiting: deque[tuple[SourceT, Mask]] = deque()
+
+    def pairs() -> Iterator[Pair]:
+        for source, labels in labelled:
+            hole = plan.hole(labels)
+            waiting.append((source, hole))
+            yield plan.shrink(source.rgb, hole)
+
+    for filled in inpaint(pairs(), windows, inpainter, fetch):
+        source, hole = waiting.popleft()
+        yield plan.composite(source, hole, filled)
+
+
+@dataclass(frozen=True)
+class _End:
+    """The last thing an `ahead` thread hands over: why there is no more."""
+
+    error: BaseException | None = None
+
+
+def ahead(items: Iterator[ItemT], depth: int = 4) -> Iterator[ItemT]:
+    """Yield `items`, made up to `depth` ahead in a thread of their own.
+
+    OpenCV, FFmpeg and torch release the interpreter while they work, so two stages run at
+    once.  Closing this generator stops the thread at its next item and closes `items`.
+    """
+    ready: queue.Queue[ItemT | _End] = queue.Queue(depth)
+    stop = threading.Event()
+
+    def put(item: ItemT | _End) -> None:
+        while not stop.is_set():
+            try:
+                return ready.put(item, timeout=0.05)
+            except queue.Full:
+                continue
+
+    def work() -> None:
+        try:
+            for item in items:
+                put(item)
+                if stop.is_set():
+                    break
+            end = _End()
+        except BaseException as error:  # noqa: BLE001 - raised again where it is awaited
+            end = _End(error)
+        finally:
+            close = getattr(items, "close", None)
+            if close is not None:
+                close()
+        put(end)
+
+    thread = threading.Thread(target=work, daemon=True, name="ahead")
+    thread.start()
+    try:
+        while not isinstance(item := ready.get(), _End):
+            yield item
+        if item.error is not None:
+            raise item.error
+    finally:
+        stop.set()
+        thread.join()
