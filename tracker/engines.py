@@ -167,3 +167,17 @@ def segmenter(name: str = "auto", device: str = "auto") -> Segmenter:
 def describe(device: str = "auto") -> list[Choice]:
     """Return what "auto" takes for every job on this machine."""
     return [choose(job, device=device) for job in JOBS]
+
+
+def table(job: str) -> list[tuple[str, str]]:
+    """Return the engines that can do `job`, each with what it needs."""
+    rows = []
+    for name, spec in JOBS[job].items():
+        if spec.checkpoint is None:
+            state = "ready, needs no checkpoint"
+        elif checkpoints.path(spec.checkpoint) is not None:
+            state = "ready" if spec.auto_on_cpu else "ready; slow without an accelerator"
+        else:
+            state = f"needs ckpt/{checkpoints.RECORDS[spec.checkpoint].file}"
+        rows.append((name, state))
+    return rows

@@ -1,0 +1,255 @@
+import threading
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from tracker.pipeline import FrameBuffer, HolePlan, ahead, inpaint, propagate, remove
+from tracker.types import Tracked
+from tracker.windows import PUBLISHED, Schedule, causal_windows, offline_windows
+
+FILL = 7  # the colour FlatInpainter paints; no numbered frame has it in its hole
+HOLE = np.zeros((4, 6), bool)
+HOLE[1:3, 2:4] = True
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A source in its simplest form: RGB in, RGB out."""
+
+    rgb: np.ndarray
+
+    def composite(self, filled, alpha):
+        mixed = self.rgb * (1 - alpha[..., None]) + filled * alpha[..., None]
+        return Picture(mixed.astype(np.uint8))
+
+
+class FlatInpainter:
+    """Paints every local frame one colour."""
+
+    def fill(self, clip):
+        return [np.full_like(frame, FILL) for frame in clip.frames[: clip.num_local]]
+
+
+class HoldLabels:
+    """Repeats the labels given last."""
+
+    def step(self, frame, labels=None):
+        if labels is not None:
+            self.labels = labels
+        return Tracked(self.labels)
+
+
+def numbered_pairs(num_frames, read=None):
+    """Yield frames that are their own index everywhere; note each index pulled in `read`."""
+    for index in range(num_frames):
+        if read is not None:
+            read.append(index)
+        yield np.full((4, 6, 3), index % 256, np.uint8), HOLE
+
+
+def windows_for(mode, num_frames):
+    return offline_windows(num_frames) if mode == "offline" else causal_windows()
+
+
+def fetch(index):
+    return np.full((4, 6, 3), index % 256, np.uint8), HOLE
+
+
+@pytest.mark.parametrize("num_frames", [1, 2, 5, 6, 11, 37])
+@pytest.mark.parametrize("mode", ["offline", "streaming"])
+def test_only_the_hole_changes(mode, num_frames):
+    pictures = [Picture(frame) for frame, _ in numbered_pairs(num_frames)]
+    labelled = [(picture, HOLE.astype(np.uint8)) for picture in pictures]
+    plan = HolePlan(objects=None, dilation=0, working_size=(4, 6))
+
+    results = list(remove(labelled, windows_for(mode, num_frames), FlatInpainter(), plan, fetch))
+
+    for picture, result in zip(pictures, results, strict=True):
+        assert (result.rgb[HOLE] == FILL).all()
+        np.testing.assert_array_equal(result.rgb[~HOLE], picture.rgb[~HOLE])
+
+
+def test_a_smaller_working_size_still_changes_only_the_hole():
+    rng = np.random.default_rng(0)
+    picture = Picture(rng.integers(0, 255, (40, 60, 3), np.uint8))
+    labels = np.zeros((40, 60), np.uint8)
+    labels[10:21, 17:33] = 1
+    plan = HolePlan(objects=None, dilation=0, working_size=(10, 15))
+
+    (result,) = remove([(picture, labels)], causal_windows(), FlatInpainter(), plan)
+
+    assert (result.rgb[labels > 0] == FILL).all()
+    np.testing.assert_array_equal(result.rgb[labels == 0], picture.rgb[labels == 0])
+
+
+def test_only_the_chosen_objects_are_removed():
+    picture = Picture(np.zeros((4, 6, 3), np.uint8))
+    labels = np.array([[1, 1, 2, 2, 3, 3]] * 4, np.uint8)
+    plan = HolePlan(objects=(1, 3), dilation=0, working_size=(4, 6))
+
+    (result,) = remove([(picture, labels)], causal_windows(), FlatInpainter(), plan)
+
+    np.testing.assert_array_equal(result.rgb[..., 0] == FILL, np.isin(labels, (1, 3)))
+
+
+def test_streaming_returns_each_frame_before_reading_the_next():
+    read = []
+    results = inpaint(numbered_pairs(50, read), causal_windows(), FlatInpainter())
+
+    for index in range(50):
+        next(results)
+        assert read[-1] == index
+
+
+@pytest.mark.parametrize("mode", ["offline", "streaming"])
+def test_memory_does_not_grow(mode, monkeypatch):
+    sizes = []
+    forget = FrameBuffer.forget
+
+    def forget_and_measure(buffer, before):
+        forget(buffer, before)
+        sizes.append(len(buffer) + len(buffer._references))
+
+    monkeypatch.setattr(FrameBuffer, "forget", forget_and_measure)
+    reach_back = fetch if mode == "offline" else None
+    for _ in inpaint(numbered_pairs(2_000), windows_for(mode, 2_000), FlatInpainter(), reach_back):
+        pass
+
+    assert max(sizes) <= 34
+
+
+def test_frames_before_the_prompted_one_have_no_labels():
+    frames = [frame for frame, _ in numbered_pairs(5)]
+    ones = np.ones((4, 6), np.uint8)
+
+    labels = [tracked.labels.max() for tracked in propagate(frames, {2: ones}, HoldLabels())]
+
+    assert labels == [0, 0, 1, 1, 1]
+
+
+def test_a_prompt_for_one_object_keeps_the_others():
+    frames = [frame for frame, _ in numbered_pairs(3)]
+    left, right = np.zeros((4, 6), np.uint8), np.zeros((4, 6), np.uint8)
+    left[:, :3], right[:, 2:] = 1, 2
+
+    *_, last = propagate(frames, {0: left, 1: right}, HoldLabels())
+
+    np.testing.assert_array_equal(last.labels, [[1, 1, 2, 2, 2, 2]] * 4)
+
+
+class CountingInpainter:
+    """Paints the number of the call."""
+
+    def __init__(self):
+        self.num_calls = 0
+
+    def fill(self, clip):
+        self.num_calls += 1
+        return [np.full_like(frame, 40 * self.num_calls) for frame in clip.frames[: clip.num_local]]
+
+
+def test_overlapping_windows_give_a_running_average():
+    # Windows centred on 0, 5, 10, 15 paint 40, 80, 120, 160.
+    results = list(inpaint(numbered_pairs(16), offline_windows(16), CountingInpainter(), fetch))
+
+    painted = [int(result[HOLE].mean()) for result in results]
+    assert painted[0] == (40 + 80) / 2
+    assert painted[5] == ((40 + 80) / 2 + 120) / 2
+    assert painted[7] == (80 + 120) / 2
+
+
+def test_without_overlap_nothing_is_averaged():
+    schedule = Schedule(overlap=False)
+
+    results = inpaint(numbered_pairs(12), offline_windows(12, schedule), CountingInpainter(), fetch)
+
+    assert [int(result[0, 0, 0]) for result in results] == [40] * 5 + [80] * 5 + [120] * 2
+
+
+class WatchingInpainter(FlatInpainter):
+    """Notes what it is shown."""
+
+    def __init__(self):
+        self.clips = []
+
+    def fill(self, clip):
+        self.clips.append(clip)
+        return super().fill(clip)
+
+
+def test_a_clip_names_the_frames_it_holds_and_those_that_count():
+    inpainter = WatchingInpainter()
+
+    list(
+        inpaint(numbered_pairs(30), offline_windows(30, Schedule(overlap=False)), inpainter, fetch)
+    )
+
+    for clip in inpainter.clips:
+        assert [int(frame[0, 0, 0]) for frame in clip.frames] == list(clip.indices)
+    assert [clip.indices[p] for clip in inpainter.clips for p in clip.wanted] == list(range(30))
+
+
+def test_references_are_fetched_once():
+    fetched = []
+
+    def fetch_and_note(index):
+        fetched.append(index)
+        return fetch(index)
+
+    list(
+        inpaint(numbered_pairs(90), offline_windows(90, PUBLISHED), FlatInpainter(), fetch_and_note)
+    )
+
+    assert len(fetched) == len(set(fetched))
+
+
+def test_ahead_yields_everything_in_order():
+    assert list(ahead(iter(range(100)))) == list(range(100))
+
+
+def test_ahead_passes_an_error_on_after_what_came_before_it():
+    def failing():
+        yield 1
+        raise OSError("disk gone")
+
+    items = ahead(failing())
+
+    assert next(items) == 1
+    with pytest.raises(OSError, match="disk gone"):
+        next(items)
+
+
+def test_closing_ahead_stops_its_thread_and_closes_its_source():
+    closed = threading.Event()
+
+    def endless():
+        try:
+            while True:
+                yield 0
+        finally:
+            closed.set()
+
+    items = ahead(endless())
+    next(items)
+    items.close()
+
+    assert closed.is_set()
+    assert not [thread for thread in threading.enumerate() if thread.name == "ahead"]
+
+
+def test_ahead_works_no_further_ahead_than_its_depth():
+    made = []
+
+    def noting():
+        for index in range(50):
+            made.append(index)
+            yield index
+
+    items = ahead(noting(), depth=3)
+    next(items)
+    time.sleep(0.3)
+
+    assert len(made) <= 6
+    items.close()

@@ -1,0 +1,274 @@
+"""A whole job: from a video file and labels in some frames to finished files.
+
+Offline reads the video twice: once to label every frame, forwards and backwards from the
+prompted ones; once to fill and write.  Streaming reads it once and writes each frame as
+soon as it is made.  Either way memory does not grow with the clip: labels lie in a spool
+on disk, pictures in a window.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+
+import numpy as np
+
+from tracker import engines, images
+from tracker.costs import Countdown, Stopwatch, peak_rss_mb
+from tracker.engines import Choice
+from tracker.interfaces import Inpainter, MaskPropagator
+from tracker.jobs import Job, Progress, Report, Stage
+from tracker.masks import MaskReader
+from tracker.outputs import Outputs
+from tracker.pipeline import HolePlan, Pair, add_labels, ahead, propagate, remove
+from tracker.spool import LabelSpool
+from tracker.types import Clip, Frame, LabelMap, Tracked, UserError
+from tracker.video import SourceFrame, VideoReader
+from tracker.windows import causal_windows, offline_windows
+
+PREVIEW_SECONDS = 0.25  # between two previews
+PREVIEW_PIXELS = 640 * 360
+
+Labelled = tuple[SourceFrame, LabelMap]
+
+
+def run_job(job: Job) -> Iterator[Progress]:
+    """Do `job`; yield progress, at least once a frame, the last with the report.
+
+    Closing the generator cancels: what is finished is kept as `NAME.partial.EXT`.
+
+    Raises:
+        UserError: something in the job, the video or the masks has to be put right.
+    """
+    with ExitStack() as stack:
+        run = _Run(job, stack)
+        yield from (run.stream() if job.mode == "streaming" else run.offline())
+        run.outputs.commit()
+        yield Progress("done", run.num_frames, run.num_frames, 0.0, report=run.report())
+
+
+class _Run:
+    """What one job holds while it runs: files, engines, clocks."""
+
+    def __init__(self, job: Job, stack: ExitStack) -> None:
+        self.job = job
+        self.watch = Stopwatch()
+        self.reader = stack.enter_context(VideoReader(job.source, job.fps))
+        self.info = self.reader.info
+        self.choices = _choose_engines(job)
+        self.masks = None if job.masks is None else stack.enter_context(MaskReader(job.masks))
+        if self.masks is not None:
+            self.masks.check(self._exact_length(), self.info.height, self.info.width)
+        elif not job.prompted:
+            raise UserError("nothing to remove: no object has been pointed at")
+        self.outputs = stack.enter_context(Outputs(job, self.reader))
+        self.spool = stack.enter_context(LabelSpool(self.info.height, self.info.width))
+        self.notices: list[str] = []
+        self.num_frames = 0
+        self._last_preview = 0.0
+        self._countdown = Countdown(dict.fromkeys(_passes(job), self.info.num_frames))
+
+    def offline(self) -> Iterator[Progress]:
+        """Label every frame first; then fill."""
+        if self.masks is None:
+            yield from self._track_forwards()
+            yield from self._track_backwards()
+        else:
+            self.num_frames = self._exact_length() or sum(1 for _ in self.reader)
+        yield from self._finish(self._known_labels())
+
+    def stream(self) -> Iterator[Progress]:
+        """Label, fill and write frame by frame."""
+        if self.masks is not None:
+            yield from self._finish(self._known_labels())
+            return
+        if (first := min(self.job.prompted)) > 0:
+            self.notices.append(
+                f"streaming looks only back: frames 0-{first - 1}, before the first prompt, "
+                "pass unchanged"
+            )
+        yield from self._finish(self._labels_as_they_come())
+        self._check_prompts_were_reached()
+
+    def report(self) -> Report:
+        """Say what was done."""
+        seconds = self.watch.elapsed
+        return Report(
+            frames=self.num_frames,
+            width=self.info.width,
+            height=self.info.height,
+            seconds=round(seconds, 4),
+            fps=round(self.num_frames / seconds, 3),
+            stages=self.watch.busy,
+            engines={job: choice.name for job, choice in self.choices.items()},
+            peak_rss_mb=round(peak_rss_mb(), 1),
+            notices=(*self.reader.notices, *self.notices, *self.outputs.notices),
+        )
+
+    def _track_forwards(self) -> Iterator[Progress]:
+        if self.info.num_frames is not None:
+            going_back = sum(start for start, _ in self._new_objects())
+            self._countdown.set_total("track", self.info.num_frames + going_back)
+        with closing(self._labels_as_they_come()) as labelled:
+            for source, labels in labelled:
+                self.spool[source.index] = labels
+                self.num_frames = source.index + 1
+                yield self._progress("track", lambda s=source, k=labels: images.overlay(s.rgb, k))
+        self._check_prompts_were_reached()
+
+    def _track_backwards(self) -> Iterator[Progress]:
+        """Follow each object into the frames before the one it was first pointed at in."""
+        for start, new in self._new_objects():
+            labels = self.job.prompted[start]
+            propagator = self._propagator()
+            propagator.step(self.reader.read(start).rgb, add_labels(labels * 0, labels, new))
+            with closing(ahead(self.reader.backwards(start))) as sources:
+                for source in sources:
+                    found = propagator.step(source.rgb).labels
+                    merged = add_labels(self.spool[source.index], found, new)
+                    self.spool[source.index] = merged
+                    yield self._progress(
+                        "track", lambda s=source, k=merged: images.overlay(s.rgb, k)
+                    )
+
+    def _new_objects(self) -> list[tuple[int, set[int]]]:
+        """Return the frames after the first in which objects are named first, and their ids."""
+        known: set[int] = set()
+        found = []
+        for start, labels in sorted(self.job.prompted.items()):
+            new = set(np.unique(labels[labels > 0]).tolist()) - known
+            known |= new
+            if new and start > 0:
+                found.append((start, new))
+        return found
+
+    def _labels_as_they_come(self) -> Iterator[Labelled]:
+        """Decode in a thread of its own; label each frame."""
+        current: deque[SourceFrame] = deque()
+
+        def frames() -> Iterator[Frame]:
+            with closing(ahead(self.watch.each("decode", self.reader))) as sources:
+                for source in sources:
+                    current.append(source)
+                    yield source.rgb
+
+        with closing(propagate(frames(), self.job.prompted, self._propagator())) as tracked:
+            for result in tracked:
+                yield current.popleft(), result.labels
+
+    def _known_labels(self) -> Iterator[Labelled]:
+        """Decode; give each frame the labels found for it before."""
+        labels = self.spool if self.masks is None else self.masks
+        for source in self.watch.each("decode", self.reader):
+            yield source, labels[source.index]
+
+    def _finish(self, labelled: Iterator[Labelled]) -> Iterator[Progress]:
+        """Write the masks as they come and, if a video is wanted, the filled frames."""
+        length, self.num_frames = self.num_frames, 0
+        stage = _passes(self.job)[-1]
+        if length and stage == "fill":
+            self._countdown.set_total(stage, length)
+
+        def pass_on() -> Iterator[Labelled]:
+            with closing(ahead(labelled)) as pairs:
+                for source, labels in pairs:
+                    with self.watch.measure("encode"):
+                        self.outputs.write_labels(source, labels)
+                    yield source, labels
+
+        with ExitStack() as stack:
+            pairs = stack.enter_context(closing(pass_on()))
+            results = (source for source, _ in pairs)
+            if self.job.output is not None:
+                results = stack.enter_context(closing(self._fill(pairs, length, stack)))
+            for result in results:
+                with self.watch.measure("encode"):
+                    self.outputs.write(result)
+                self.num_frames += 1
+                yield self._progress(stage, lambda r=result: r.rgb)
+
+    def _fill(
+        self, labelled: Iterator[Labelled], length: int, stack: ExitStack
+    ) -> Iterator[SourceFrame]:
+        choice = self.choices["inpainter"]
+        spec = engines.INPAINTERS[choice.name]
+        height, width = self.info.height, self.info.width
+        dilation = self.job.dilate
+        plan = HolePlan(
+            self.job.objects,
+            images.default_dilation(height, width) if dilation is None else dilation,
+            images.fit_within(height, width, spec.max_pixels),
+        )
+        inpainter = _TimedInpainter(engines.make_inpainter(choice), self.watch)
+        if self.job.mode == "streaming":
+            return remove(labelled, causal_windows(), inpainter, plan)
+        reader = stack.enter_context(VideoReader(self.job.source, self.job.fps))
+
+        def fetch(index: int) -> Pair:
+            labels = (self.spool if self.masks is None else self.masks)[index]
+            return plan.shrink(reader.read(index).rgb, plan.hole(labels))
+
+        return remove(labelled, offline_windows(length, spec.schedule), inpainter, plan, fetch)
+
+    def _propagator(self) -> MaskPropagator:
+        return _TimedPropagator(engines.make_propagator(self.choices["propagator"]), self.watch)
+
+    def _exact_length(self) -> int | None:
+        return self.info.num_frames if self.info.frames_are_exact else None
+
+    def _check_prompts_were_reached(self) -> None:
+        last = max(self.job.prompted)
+        if last >= self.num_frames:
+            raise UserError(
+                f"frame {last} is past the end: the video has {self.num_frames} frames "
+                f"(0-{self.num_frames - 1})"
+            )
+
+    def _progress(self, stage: Stage, draw: Callable[[], Frame]) -> Progress:
+        done = self._countdown.advance(stage)
+        now = time.perf_counter()
+        preview = None
+        if now - self._last_preview >= PREVIEW_SECONDS:
+            self._last_preview = now
+            height, width = images.fit_within(self.info.height, self.info.width, PREVIEW_PIXELS)
+            preview = images.shrink(draw(), height, width)
+        total, left = self._countdown.total(stage), self._countdown.seconds_left
+        return Progress(stage, done, total, left, preview)
+
+
+def _passes(job: Job) -> list[Stage]:
+    """Return the passes over the video that `job` takes, in order."""
+    if job.output is None:
+        return ["track"]
+    return ["fill"] if job.mode == "streaming" or job.masks is not None else ["track", "fill"]
+
+
+def _choose_engines(job: Job) -> dict[str, Choice]:
+    choices = {}
+    if job.masks is None:
+        choices["propagator"] = engines.choose("propagator", job.propagator, job.device)
+    if job.output is not None:
+        choices["inpainter"] = engines.choose("inpainter", job.inpainter, job.device)
+    return choices
+
+
+class _TimedPropagator:
+    """A propagator whose seconds are counted."""
+
+    def __init__(self, propagator: MaskPropagator, watch: Stopwatch) -> None:
+        self._propagator, self._watch = propagator, watch
+
+    def step(self, frame: Frame, labels: LabelMap | None = None) -> Tracked:
+        with self._watch.measure("propagate"):
+            return self._propagator.step(frame, labels)
+
+
+class _TimedInpainter:
+    """An inpainter whose seconds are counted."""
+
+    def __init__(self, inpainter: Inpainter, watch: Stopwatch) -> None:
+        self._inpainter, self._watch = inpainter, watch
+
+    def fill(self, clip: Clip) -> list[Frame]:
+        with self._watch.measure("inpaint"):
+            return self._inpainter.fill(clip)
