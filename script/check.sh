@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Everything a change must pass: lint, types, tests.  Arguments go to pytest (-m slow, -k name).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+bash script/install.sh dev
+export PATH="$PWD/.venv/bin:$PATH"
+ruff check .
+ruff format --check .
+mypy
+pytest "$@"
