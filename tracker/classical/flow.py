@@ -22,7 +22,7 @@ MEDIUM: int = cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
 
 _SMALLEST_SIDE = 32  # DIS refuses images with fewer than a few of its 8 pixel patches
 _LARGEST_REMAP_SIDE = 32_766  # cv2.remap addresses pixels with 16 bits
-_NO_MAP = np.empty(0, np.float32)  # cv2.remap: x and y lie in one map
+_NO_MAP: Any = None  # cv2.remap: x and y lie in one map (its stubs do not know)
 
 
 class FlowEstimator:
