@@ -1,0 +1,204 @@
+"""E2FGVI, base and HQ: masked frames in, filled frames out.
+
+Li et al., "Towards An End-to-End Framework for Flow-Guided Video Inpainting", CVPR 2022.
+The forward pass is a chain of stages that may be called one by one: what depends on one
+frame (`encode`, `shrink`) or one pair of frames (`flows`) need not be done again for the
+next window.  Attribute names are the published checkpoint's keys.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from e2fgvi.flow import SPyNet
+from e2fgvi.propagation import BidirectionalPropagation
+from e2fgvi.transformer import SoftComposite, SoftSplit, TransformerBlock
+
+CHANNELS = 128
+TOKEN_CHANNELS = 512
+HIDDEN_CHANNELS = 40 * 49
+NUM_BLOCKS = 8
+REDUCTION = 4  # feature maps are this much smaller than frames
+SLOPE = 0.2
+BASE_SIZE = (240, 432)
+SIZE_MULTIPLES = (60, 108)  # HQ: so that tokens make whole windows
+
+
+class Encoder(nn.Module):
+    """One frame to features a quarter as large."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # in, out, stride, groups; the last four also take the fourth one's result.
+        table = (
+            (3, 64, 2, 1),
+            (64, 64, 1, 1),
+            (64, 128, 2, 1),
+            (128, 256, 1, 1),
+            (256, 384, 1, 1),
+            (640, 512, 1, 2),
+            (768, 384, 1, 4),
+            (640, 256, 1, 8),
+            (512, CHANNELS, 1, 1),
+        )
+        self.groups = tuple(groups for *_, groups in table)
+        self.layers = nn.ModuleList()
+        for in_channels, out_channels, stride, groups in table:
+            self.layers.append(
+                nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, groups=groups)
+            )
+            self.layers.append(nn.LeakyReLU(SLOPE, inplace=True))
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """(T, 3, H, W) -> (T, 128, H / 4, W / 4)."""
+        features = skip = frames
+        for i, groups in enumerate(self.groups):
+            if i == 4:
+                skip = features
+            elif i > 4:
+                features = _interleave(skip, features, groups)
+            features = self.layers[2 * i + 1](self.layers[2 * i](features))
+        return features
+
+
+def _interleave(first: Tensor, second: Tensor, groups: int) -> Tensor:
+    """Join channels so that each of `groups` sees a slice of both."""
+    parts = [torch.unflatten(x.permute(0, 2, 3, 1), -1, (groups, -1)) for x in (first, second)]
+    return torch.cat(parts, dim=-1).flatten(-2).permute(0, 3, 1, 2)
+
+
+class UpsamplingConvolution(nn.Module):
+    """A 3x3 convolution at twice the size."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(T, C, H, W) -> (T, C', 2 * H, 2 * W)."""
+        larger = F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=True)
+        result: Tensor = self.conv(larger)
+        return result
+
+
+class E2FGVI(nn.Module):
+    """The inpainting network."""
+
+    def __init__(self, *, hq: bool) -> None:
+        super().__init__()
+        self.hq = hq
+        base_features = (BASE_SIZE[0] // REDUCTION, BASE_SIZE[1] // REDUCTION)
+        self.encoder = Encoder()
+        self.decoder = nn.Sequential(
+            UpsamplingConvolution(CHANNELS, 128),
+            nn.LeakyReLU(SLOPE, inplace=True),
+            nn.Conv2d(128, 64, 3, padding=1),
+            nn.LeakyReLU(SLOPE, inplace=True),
+            UpsamplingConvolution(64, 64),
+            nn.LeakyReLU(SLOPE, inplace=True),
+            nn.Conv2d(64, 3, 3, padding=1),
+        )
+        self.ss = SoftSplit(CHANNELS, TOKEN_CHANNELS)
+        self.sc = SoftComposite(CHANNELS, TOKEN_CHANNELS, None if hq else base_features)
+        self.feat_prop_module = BidirectionalPropagation(CHANNELS)
+        self.update_spynet = SPyNet()
+        self.transformer = nn.ModuleList(
+            TransformerBlock(TOKEN_CHANNELS, HIDDEN_CHANNELS) for _ in range(NUM_BLOCKS)
+        )
+
+    def forward(
+        self, masked_frames: Tensor, num_local: int
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Fill a window of frames.
+
+        Args:
+            masked_frames: (1, T, 3, H, W) in [-1, 1], zero in the holes.
+            num_local: the first so many frames are consecutive; the others are references.
+
+        Returns:
+            The filled frames (T, 3, H, W) in [-1, 1], and the flows of the local frames,
+            to the next and to the previous one, each (1, num_local - 1, 2, H / 4, W / 4).
+
+        Raises:
+            ValueError: more than one clip, or a size the network cannot take.
+        """
+        if masked_frames.ndim != 5 or masked_frames.shape[0] != 1:
+            raise ValueError(f"expected (1, T, 3, H, W), not {tuple(masked_frames.shape)}")
+        frames = masked_frames[0]
+        self.check_size(frames.shape[-2], frames.shape[-1])
+        small = self.shrink(frames[:num_local])
+        to_next, to_previous = self.flows(small[:-1], small[1:])
+        features = self.encode(frames)
+        local = self.propagate(features[:num_local], to_next, to_previous)
+        features = torch.cat((local, features[num_local:]))
+        tokens = self.transform(self.ss(features), map_size(features))
+        return self.decode(features, tokens), (to_next[None], to_previous[None])
+
+    def check_size(self, height: int, width: int) -> None:
+        """Raise ValueError unless frames of this size can be taken."""
+        if self.hq and (height % SIZE_MULTIPLES[0] or width % SIZE_MULTIPLES[1]):
+            raise ValueError(
+                f"frames are {(height, width)} (H, W); E2FGVI-HQ needs multiples of "
+                f"{SIZE_MULTIPLES}"
+            )
+        if not self.hq and (height, width) != BASE_SIZE:
+            raise ValueError(f"frames are {(height, width)} (H, W); E2FGVI needs {BASE_SIZE}")
+
+    def encode(self, frames: Tensor) -> Tensor:
+        """Return the features of masked frames: (T, 3, H, W) -> (T, 128, H / 4, W / 4)."""
+        features: Tensor = self.encoder(frames)
+        return features
+
+    def shrink(self, frames: Tensor) -> Tensor:
+        """Return what flow is estimated from: (T, 3, H / 4, W / 4) in [0, 1]."""
+        size = (frames.shape[-2] // REDUCTION, frames.shape[-1] // REDUCTION)
+        return F.interpolate((frames + 1) / 2, size, mode="bilinear", align_corners=True)
+
+    def flows(self, earlier: Tensor, later: Tensor) -> tuple[Tensor, Tensor]:
+        """Estimate the flow of pairs of shrunk frames, both ways.
+
+        Args:
+            earlier: (P, 3, h, w), the first frame of each pair.
+            later: (P, 3, h, w), the second.
+
+        Returns:
+            To the later frame and to the earlier one, each (P, 2, h, w) in pixels, x then y.
+        """
+        if len(earlier) == 0:
+            empty = earlier.new_zeros(0, 2, *earlier.shape[-2:])
+            return empty, empty
+        both = self.update_spynet(torch.cat((earlier, later)), torch.cat((later, earlier)))
+        to_next, to_previous = both.chunk(2)
+        return to_next, to_previous
+
+    def propagate(self, features: Tensor, to_next: Tensor, to_previous: Tensor) -> Tensor:
+        """Carry the features of the local frames along the flow; see propagation.py."""
+        propagated: Tensor = self.feat_prop_module(features, to_next, to_previous)
+        return propagated
+
+    def transform(
+        self, tokens: Tensor, size: tuple[int, int], wanted: slice = slice(None)
+    ) -> Tensor:
+        """Run the transformer: (T, rows, columns, 512) -> the `wanted` frames' tokens.
+
+        `size` is that of the feature map.  Only the last block can spare the other frames.
+        """
+        for block in self.transformer[:-1]:
+            tokens = block(tokens, size)
+        result: Tensor = self.transformer[-1](tokens, size, wanted)
+        return result
+
+    def decode(self, features: Tensor, tokens: Tensor) -> Tensor:
+        """(T, 128, h, w) and (T, rows, columns, 512) -> frames (T, 3, H, W) in [-1, 1]."""
+        features = features + self.sc(tokens, map_size(features))
+        return torch.tanh(self.decoder(features))
+
+
+def map_size(features: Tensor) -> tuple[int, int]:
+    """Return (H, W) of a map."""
+    return features.shape[-2], features.shape[-1]
+
+
+def build_network(hq: bool) -> E2FGVI:
+    """Build E2FGVI (base: 432x240 only) or E2FGVI-HQ, with random weights, for inference."""
+    return E2FGVI(hq=hq).eval().requires_grad_(False)
