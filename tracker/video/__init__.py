@@ -1,0 +1,7 @@
+"""Video in and out; the only package that knows FFmpeg."""
+
+from tracker.video.frames import SourceFrame
+from tracker.video.info import VideoInfo
+from tracker.video.reader import VideoReader, probe
+
+__all__ = ["SourceFrame", "VideoInfo", "VideoReader", "probe"]

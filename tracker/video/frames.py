@@ -1,0 +1,81 @@
+"""One decoded picture, upright, in the samples it was decoded to."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import cached_property
+
+import av
+
+from tracker.types import Alpha, Frame
+from tracker.video.colour import Colour, to_rgb
+from tracker.video.compositing import blend
+from tracker.video.layouts import Layout, Samples
+
+
+class SourceFrame:
+    """A picture of the source: read-only planes, their meaning, and when it is shown.
+
+    Attributes:
+        index: Number of the picture in its video, from 0.
+        time: When it is shown, seconds, on the clock of the source.
+        duration: How long, seconds, if the file says so.
+        layout: What `planes` are.
+        planes: Samples as decoded, upright, in FFmpeg's order; see `Layout`.
+        colour: What the samples mean.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        time: Fraction,
+        layout: Layout,
+        planes: Sequence[Samples],
+        colour: Colour,
+        *,
+        duration: Fraction | None = None,
+        decoded: av.VideoFrame | None = None,
+    ) -> None:
+        self.index = index
+        self.time = time
+        self.duration = duration
+        self.layout = layout
+        self.colour = colour
+        self.planes = tuple(plane.view() for plane in planes)
+        for plane in self.planes:
+            plane.setflags(write=False)
+        self._decoded = decoded  # FFmpeg's own picture, if it is exactly these planes
+
+    @property
+    def height(self) -> int:
+        """Return the number of pixel rows."""
+        return int(self.planes[0].shape[0])
+
+    @property
+    def width(self) -> int:
+        """Return the number of pixel columns."""
+        return int(self.planes[0].shape[1])
+
+    @cached_property
+    def rgb(self) -> Frame:
+        """Return the picture as the engines see it: uint8 (H, W, 3), read-only."""
+        return to_rgb(self.layout, self.planes, self.colour, self._decoded)
+
+    def composite(self, filled: Frame, alpha: Alpha) -> "SourceFrame":
+        """Return this picture with `filled` mixed in, in its own format and depth.
+
+        Args:
+            filled: (H, W, 3) RGB, uint8.
+            alpha: (H, W) float32: 0 keeps the source, bit by bit, 1 takes the fill.
+
+        Raises:
+            ValueError: A size differs from this picture's.
+        """
+        size = (self.height, self.width)
+        if filled.shape != (*size, 3) or alpha.shape != size:
+            raise ValueError(
+                f"fill is {filled.shape} and alpha {alpha.shape} but the picture is {size} (H, W)"
+            )
+        planes = blend(self.layout, self.planes, self.colour, filled, alpha)
+        return SourceFrame(
+            self.index, self.time, self.layout, planes, self.colour, duration=self.duration
+        )

@@ -1,0 +1,106 @@
+"""Opening video files that may be anything: broken, hostile, or no video at all.
+
+Only local files are touched, and only by demuxers that read one file: playlists and the
+like could name other files or addresses.
+"""
+
+import os
+from functools import cache
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from tracker.types import UserError
+
+MAX_PIXELS = 1 << 26  # a picture larger than 67 megapixels is taken for a broken header
+MAX_DECODER_THREADS = 8
+_ADVICE = "choose a video file such as .mp4, .mkv, .mov, .webm or .avi"
+
+# Demuxers that open other files, devices or addresses, or that read text or single pictures.
+_REFUSED = {
+    "alsa", "bin", "concat", "dash", "fbdev", "ffmetadata", "hls", "image2", "image2pipe",
+    "kmsgrab", "lavfi", "oss", "rtp", "rtsp", "sap", "sbg", "sdp", "tty", "webm_dash_manifest",
+    "x11grab", "xbin", "adf", "idf", "imf", "data",
+}  # fmt: skip
+
+
+@cache
+def _allowed_formats() -> str:
+    names = {part for name in av.formats_available for part in name.split(",")}
+    return ",".join(sorted(names - _REFUSED))
+
+
+def check_is_file(path: Path) -> None:
+    """Refuse what cannot be a video file before FFmpeg sees it."""
+    if not path.exists():
+        raise UserError(f"{path} does not exist; check the name and the folder")
+    if not path.is_file():
+        raise UserError(f"{path} is not a file; {_ADVICE}")
+    try:
+        with path.open("rb") as file:
+            is_empty = not file.read(1)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}; check its permissions") from None
+    if is_empty:
+        raise UserError(f"{path.name} is empty (0 bytes); {_ADVICE}")
+
+
+def open_container(path: Path) -> InputContainer:
+    """Open a media file for reading.
+
+    Raises:
+        UserError: It is missing, empty, or not a media file.
+    """
+    check_is_file(path)
+    # An absolute path cannot be taken for an address ("concat:…").
+    options = {"protocol_whitelist": "file", "format_whitelist": _allowed_formats()}
+    try:
+        return av.open(
+            os.fspath(path.absolute()), "r", container_options=options, metadata_errors="replace"
+        )
+    except (av.FFmpegError, UnicodeError) as error:
+        raise UserError(_why_unreadable(path, error)) from None
+
+
+def _why_unreadable(path: Path, error: Exception) -> str:
+    with path.open("rb") as file:
+        head = file.read(64)
+    if head[4:8] == b"ftyp":
+        return (
+            f"{path.name} has lost its index: the file is cut off or was never finished; "
+            "copy or export it again"
+        )
+    if head.lstrip()[:7] == b"#EXTM3U" or head[:8] == b"ffconcat":
+        return f"{path.name} is a playlist, not a video; {_ADVICE}"
+    reason = getattr(error, "strerror", None) or "unknown format"
+    return f"{path.name} is not a video that can be read ({reason.lower()}); {_ADVICE}"
+
+
+def video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """Return the video stream to use: the first that is not a cover picture.
+
+    Raises:
+        UserError: There is none, it is a single picture, or nothing here can decode it.
+    """
+    if container.format.name.endswith("_pipe"):
+        raise UserError(
+            f"{path.name} is a picture, not a video; for a series of pictures give their folder"
+        )
+    moving = [s for s in container.streams.video if not s.disposition & 0x0400]
+    if not moving:
+        raise UserError(f"{path.name} has no video stream; {_ADVICE}")
+    stream = next((s for s in moving if s.disposition & 1), moving[0])
+    if stream.codec_context is None:
+        raise UserError(f"{path.name} is compressed in a way that is not known here; convert it")
+    context = stream.codec_context
+    if context.width * context.height > MAX_PIXELS:
+        raise UserError(
+            f"{path.name} declares pictures of {context.width}x{context.height}; "
+            f"at most {MAX_PIXELS // 1_000_000} megapixels can be read"
+        )
+    context.thread_type = "AUTO"
+    context.thread_count = min(MAX_DECODER_THREADS, os.cpu_count() or 1)
+    context.options = {**context.options, "max_pixels": str(MAX_PIXELS)}
+    return stream
