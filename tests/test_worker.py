@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tracker.types import UserError
-from tracker.worker import StoppedError, Lane, resolve
+from tracker.worker import Lane, StoppedError, resolve
 
 ROOT = Path(__file__).resolve().parent.parent
 

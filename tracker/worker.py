@@ -123,11 +123,16 @@ class Lane:
             if self._closed:
                 raise UserError("the program is shutting down; start it again")
             self._waiting.append(ticket)
-            if self._thread is None:
+            self._changed.notify()
+        self.warm()
+        return ticket
+
+    def warm(self) -> None:
+        """Start the process now, so that the first request need not wait for it."""
+        with self._changed:
+            if self._thread is None and not self._closed:
                 self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
                 self._thread.start()
-            self._changed.notify()
-        return ticket
 
     def place(self, ticket: Ticket) -> int:
         """Return how many requests are before `ticket`."""
@@ -166,6 +171,7 @@ class Lane:
             self._thread.join(self.grace_seconds + 5)
 
     def _run(self) -> None:
+        self._start()
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._closed)

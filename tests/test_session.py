@@ -1,0 +1,251 @@
+"""A session: every action gives a new one, undo gives the old one, files stay inside."""
+
+import os
+import time
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tracker.desk import View, picture_of
+from tracker.jobs import Report
+from tracker.session import (
+    Options,
+    Session,
+    bring,
+    discard,
+    new_folder,
+    results_of,
+    safe_stem,
+    sweep,
+)
+from tracker.types import Point, Prompt, Segmentation, UserError
+
+HEIGHT, WIDTH = 40, 60
+
+
+def look(index: int) -> View:
+    return View(index, np.full((HEIGHT // 2, WIDTH // 2, 3), 10 * index, np.uint8))
+
+
+def find(index: int, prompt: Prompt) -> Segmentation:
+    """Find squares of 5 around positive points, without those around negative ones."""
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    for point in prompt.points:
+        x, y = round(point.x), round(point.y)
+        mask[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3] = point.positive
+    return Segmentation((mask,), (1.0,))
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    info = SimpleNamespace(width=WIDTH, height=HEIGHT, num_frames=9, pixel_aspect=Fraction(1))
+    folder = new_folder(tmp_path)
+    return Session(folder, folder / "video.mp4", "My film.mp4", info, look(0))
+
+
+def test_a_click_marks_the_object_and_leaves_the_old_session_as_it_was(session):
+    clicked = session.click(Point(20, 10), find)
+
+    assert clicked.labels(0)[10, 20] == 1
+    assert np.count_nonzero(clicked.labels(0)) == 25
+    assert not session.labels(0).any()
+
+
+def test_a_negative_click_takes_away(session):
+    clicked = session.click(Point(20, 10), find).click(Point(22, 10, positive=False), find)
+
+    assert clicked.labels(0)[10, 18] == 1
+    assert clicked.labels(0)[10, 22] == 0
+
+
+def test_the_first_click_cannot_be_negative(session):
+    with pytest.raises(UserError, match="click on the object first"):
+        session.click(Point(20, 10, positive=False), find)
+
+
+def test_a_click_outside_is_refused_with_the_size(session):
+    with pytest.raises(UserError, match=r"point 60,10 is outside the frame: .* 60x40"):
+        session.click(Point(60, 10), find)
+
+
+def test_undo_brings_back_every_state_in_turn(session):
+    states = [session]
+    states.append(states[-1].click(Point(20, 10), find))
+    states.append(states[-1].click(Point(25, 10), find))
+    states.append(states[-1].add_object())
+    states.append(states[-1].click(Point(40, 30), find))
+    states.append(states[-1].reset())
+
+    undone = states[-1]
+    for expected in reversed(states[:-1]):
+        undone = undone.undo(look)
+        assert undone.edit.objects == expected.edit.objects
+        np.testing.assert_array_equal(undone.labels(0), expected.labels(0))
+    assert undone.undo(look) is undone
+
+
+def test_undo_looks_at_the_frame_the_edit_was_made_in(session):
+    elsewhere = session.click(Point(20, 10), find).seek(4, look).click(Point(9, 9), find)
+
+    undone = elsewhere.seek(7, look).undo(look)
+
+    assert undone.view.index == 4
+    assert undone.prompted_frames == (0,)
+
+
+def test_masks_are_shared_not_copied(session):
+    clicked = session.click(Point(20, 10), find)
+    more = clicked.add_object().click(Point(40, 30), find)
+
+    assert more.edit.masks[0, 1] is clicked.edit.masks[0, 1]
+
+
+def test_where_objects_overlap_the_newer_wins(session):
+    both = session.click(Point(20, 10), find).add_object().click(Point(22, 10), find)
+
+    assert both.labels(0)[10, 18] == 1
+    assert both.labels(0)[10, 21] == 2
+
+
+def test_an_object_without_clicks_is_not_followed_by_another(session):
+    with pytest.raises(UserError, match="Object 1 has no clicks yet"):
+        session.add_object()
+
+
+def test_a_deleted_object_takes_its_marks_along(session):
+    both = session.click(Point(20, 10), find).add_object().click(Point(40, 30), find)
+
+    left = both.delete_object(1)
+
+    assert [each.id for each in left.edit.objects] == [2]
+    assert set(np.unique(left.labels(0))) == {0, 2}
+    np.testing.assert_array_equal(left.undo(look).labels(0), both.labels(0))
+
+
+def test_deleting_the_last_object_leaves_an_empty_one(session):
+    left = session.click(Point(20, 10), find).delete_object(1)
+
+    assert [each.name for each in left.edit.objects] == ["Object 1"]
+    assert not left.edit.masks
+
+
+def test_an_unknown_object_cannot_be_picked(session):
+    with pytest.raises(UserError, match="no object 5"):
+        session.pick_object(5)
+
+
+def test_the_picture_shows_marks_where_they_are_at_another_size(session):
+    clicked = session.click(Point(40, 30), find)
+
+    changed = np.argwhere((clicked.picture() != session.picture()).any(axis=2))
+
+    assert clicked.picture().shape == (HEIGHT // 2, WIDTH // 2, 3)
+    np.testing.assert_allclose(changed.mean(axis=0), (14.75, 19.75), atol=1)
+
+
+def test_a_job_carries_labels_of_all_marked_frames_and_writes_into_the_folder(session):
+    marked = session.click(Point(20, 10), find).seek(3, look).add_object()
+    marked = marked.click(Point(40, 30), find)
+
+    job = marked.job(Options("streaming", dilate=7))
+
+    assert sorted(job.prompted) == [0, 3]
+    assert job.prompted[3][30, 40] == 2
+    assert (job.mode, job.dilate) == ("streaming", 7)
+    assert job.output.name == "My_film_clean.mp4"
+    for path in (job.output, job.masks_out, job.overlay_out):
+        assert path.is_relative_to(session.folder)
+        assert not path.exists()
+
+
+def test_nothing_marked_is_nothing_to_remove(session):
+    with pytest.raises(UserError, match="nothing is marked yet"):
+        session.job(Options())
+
+
+def test_two_runs_do_not_share_files(session):
+    marked = session.click(Point(20, 10), find)
+
+    assert marked.job(Options()).output != marked.job(Options()).output
+
+
+def test_results_are_what_is_there_partial_or_whole(session):
+    job = session.click(Point(20, 10), find).job(Options())
+    assert results_of(job, None).clean is None
+
+    partial = job.output.with_name("My_film_clean.partial.mp4")
+    partial.write_bytes(b"x")
+    assert (results_of(job, None).clean, results_of(job, None).complete) == (partial, False)
+
+    job.output.write_bytes(b"y")
+    report = Report(1, 2, 3, 4.0, 5.0, {}, {}, 6.0)
+    assert (results_of(job, report).clean, results_of(job, report).complete) == (job.output, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("; rm -rf ~.mp4", "rm_-rf"),
+        ("a\u2215b\u2044c.mov", "a_b_c"),
+        ("été à la mer.mp4", "été_à_la_mer"),
+        ("...", "video"),
+        ("x" * 300 + ".mp4", "x" * 60),
+    ],
+)
+def test_names_of_results_are_harmless(name, stem):
+    assert safe_stem(name) == stem
+
+
+def test_a_video_is_brought_under_our_name(tmp_path):
+    upload = tmp_path / "; rm -rf ~.MP4"
+    upload.write_bytes(b"film")
+    folder = new_folder(tmp_path)
+
+    source = bring(upload, folder)
+    upload.unlink()
+
+    assert source.is_relative_to(folder)
+    assert source.name == "video.MP4"
+    assert source.read_bytes() == b"film"
+
+
+def test_folders_cannot_be_guessed_and_go_when_told(tmp_path):
+    first, second = new_folder(tmp_path), new_folder(tmp_path)
+    (first / "file").write_bytes(b"x")
+
+    discard(first)
+
+    assert not first.exists()
+    assert len(second.name) > 50
+    if os.name == "posix":
+        assert second.stat().st_mode & 0o077 == 0
+
+
+def test_sweeping_deletes_old_sessions_only(tmp_path):
+    old, young, foreign = new_folder(tmp_path), new_folder(tmp_path), tmp_path / "foreign"
+    foreign.mkdir()
+    for folder in (old, foreign):
+        os.utime(folder, (time.time() - 7200,) * 2)
+
+    sweep(tmp_path, max_age_seconds=3600)
+
+    assert [each.exists() for each in (old, young, foreign)] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("size", "aspect", "expected"),
+    [((90, 160), 1.0, (90, 160)), ((90, 120), 4 / 3, (90, 160)), ((90, 160), 0.5, (180, 160))],
+)
+def test_pictures_have_square_pixels(size, aspect, expected):
+    assert picture_of(np.zeros((*size, 3), np.uint8), aspect).shape == (*expected, 3)
+
+
+def test_large_pictures_are_made_to_fit_a_page():
+    height, width = picture_of(np.zeros((2160, 3840, 3), np.uint8), 1.0).shape[:2]
+
+    assert height * width <= 1280 * 720
+    assert width / height == pytest.approx(16 / 9, rel=0.01)

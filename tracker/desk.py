@@ -1,0 +1,164 @@
+"""What the page asks while somebody waits: open a video, show a frame, find an object.
+
+A `Desk` lives in a worker process, so that a video whose decoding crashes takes one answer
+with it and not the page.  It keeps a place for each of the last few users: their open
+video and their segmenter, which holds the encoded frame.  A user whose place was given
+away gets a new one with the next question; nothing else is lost.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from tracker import engines, images
+from tracker.engines import Choice
+from tracker.interfaces import Segmenter
+from tracker.prompts import read_neighbours
+from tracker.types import Frame, Prompt, Segmentation
+from tracker.video import VideoInfo, VideoReader
+
+NUM_PLACES = 4
+PICTURE_PIXELS = 1280 * 720  # more does not fit a page and would only slow it down
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One frame as the page shows it: small, with square pixels."""
+
+    index: int
+    picture: Frame
+
+
+@dataclass(frozen=True)
+class Open:
+    """Open a video and show its first frame: answered by (VideoInfo, View)."""
+
+    owner: str
+    source: Path
+
+
+@dataclass(frozen=True)
+class Look:
+    """Show a frame: answered by View."""
+
+    owner: str
+    source: Path
+    index: int
+
+
+@dataclass(frozen=True, eq=False)
+class Find:
+    """Find the object a prompt points at: answered by Segmentation, source size."""
+
+    owner: str
+    source: Path
+    index: int
+    prompt: Prompt
+
+
+@dataclass(frozen=True)
+class Leave:
+    """Give up a user's place: answered by None."""
+
+    owner: str
+
+
+@dataclass(frozen=True)
+class WhoWorks:
+    """Say which engines are used here: answered by a list of Choice."""
+
+
+Question: TypeAlias = Open | Look | Find | Leave | WhoWorks
+Answer: TypeAlias = tuple[VideoInfo, View] | View | Segmentation | list[Choice] | None
+
+
+class _Place:
+    """One user's video, the frame looked at, and the segmenter that knows it."""
+
+    def __init__(self, source: Path) -> None:
+        self.source = source
+        self.reader = VideoReader(source)
+        self.index = -1
+        self.frame: Frame | None = None
+        self.neighbours: list[Frame] | None = None
+        self.segmenter: Segmenter | None = None
+
+    def read(self, index: int) -> Frame:
+        """Return a frame, decoding it only if it is not the one read last."""
+        if self.frame is None or index != self.index:
+            self.frame = self.reader.read(index).rgb
+            self.index, self.neighbours = index, None
+        return self.frame
+
+    def view(self, index: int) -> View:
+        """Return a frame as the page shows it."""
+        return View(index, picture_of(self.read(index), float(self.reader.info.pixel_aspect)))
+
+    def find(self, index: int, prompt: Prompt) -> Segmentation:
+        """Return the object `prompt` points at."""
+        frame = self.read(index)
+        if self.neighbours is None:
+            self.neighbours = read_neighbours(self.reader, index)
+        if self.segmenter is None:
+            self.segmenter = engines.segmenter()
+        return self.segmenter.segment(frame, prompt, self.neighbours)
+
+
+class Desk:
+    """Answers questions about the videos of the last few users."""
+
+    def __init__(self, num_places: int = NUM_PLACES) -> None:
+        self.num_places = num_places
+        self._places: OrderedDict[str, _Place] = OrderedDict()
+
+    def __call__(self, question: Question) -> Answer:
+        """Answer one question.
+
+        Raises:
+            UserError: the video cannot be read, or has no such frame.
+        """
+        match question:
+            case Open(owner, source):
+                self._leave(owner)
+                place = self._place(owner, source)
+                return place.reader.info, place.view(0)
+            case Look(owner, source, index):
+                return self._place(owner, source).view(index)
+            case Find(owner, source, index, prompt):
+                return self._place(owner, source).find(index, prompt)
+            case Leave(owner):
+                self._leave(owner)
+                return None
+            case WhoWorks():
+                return engines.describe()
+
+    def _place(self, owner: str, source: Path) -> _Place:
+        place = self._places.get(owner)
+        if place is None or place.source != source:
+            self._leave(owner)
+            place = self._places[owner] = _Place(source)
+        self._places.move_to_end(owner)
+        while len(self._places) > self.num_places:
+            self._leave(next(iter(self._places)))
+        return place
+
+    def _leave(self, owner: str) -> None:
+        place = self._places.pop(owner, None)
+        if place is not None:
+            place.reader.close()
+
+
+def picture_of(frame: Frame, pixel_aspect: float) -> Frame:
+    """Return `frame` with square pixels and no larger than a page needs.
+
+    Args:
+        frame: (H, W, 3), each pixel `pixel_aspect` times as wide as high.
+        pixel_aspect: positive.
+    """
+    height, width = frame.shape[:2]
+    if pixel_aspect >= 1:
+        width = round(width * pixel_aspect)
+    else:
+        height = round(height / pixel_aspect)
+    return images.shrink(frame, *images.fit_within(height, width, PICTURE_PIXELS))

@@ -1,0 +1,75 @@
+"""The processes behind the page: one lane for removals, one for what people wait for."""
+
+from pathlib import Path
+from typing import Any
+
+from tracker.desk import Find, Leave, Look, Open, Question, View, WhoWorks
+from tracker.engines import Choice
+from tracker.jobs import Job
+from tracker.types import Prompt, Segmentation
+from tracker.video import VideoInfo
+from tracker.worker import Lane, Ticket
+
+ANSWER_SECONDS = 60.0  # a desk question that takes longer is stopped
+REMOVAL, DESK = "tracker.removal:run_job", "tracker.desk:Desk"
+
+
+class Lanes:
+    """Removals wait for each other; questions never wait for a removal."""
+
+    def __init__(self, removal: str = REMOVAL, desk: str = DESK) -> None:
+        self._removals, self._desk = Lane("removals", removal), Lane("desk", desk)
+        self._tickets: dict[str, Ticket] = {}  # owner -> the removal asked for last
+
+    def warm(self) -> None:
+        """Start both processes before they are needed."""
+        self._desk.warm()
+        self._removals.warm()
+
+    def open(self, owner: str, source: Path) -> tuple[VideoInfo, View]:
+        """Return what a video is, and its first frame."""
+        info, view = self._ask(owner, Open(owner, source))
+        return info, view
+
+    def look(self, owner: str, source: Path, index: int) -> View:
+        """Return a frame of a video as the page shows it."""
+        view: View = self._ask(owner, Look(owner, source, index))
+        return view
+
+    def find(self, owner: str, source: Path, index: int, prompt: Prompt) -> Segmentation:
+        """Return the object a prompt points at."""
+        found: Segmentation = self._ask(owner, Find(owner, source, index, prompt))
+        return found
+
+    def who_works(self) -> list[Choice]:
+        """Return which engines are used on this machine."""
+        choices: list[Choice] = self._ask("", WhoWorks())
+        return choices
+
+    def remove(self, owner: str, job: Job) -> Ticket:
+        """Queue a removal."""
+        ticket = self._tickets[owner] = self._removals.submit(job, owner)
+        return ticket
+
+    def is_busy(self, owner: str) -> bool:
+        """Return whether a removal of this user is running or waiting."""
+        ticket = self._tickets.get(owner)
+        return ticket is not None and not ticket.done
+
+    def cancel(self, owner: str) -> None:
+        """Stop the removal of one user."""
+        self._removals.cancel_owner(owner)
+
+    def leave(self, owner: str) -> None:
+        """Forget one user and stop what runs for them."""
+        self._tickets.pop(owner, None)
+        self.cancel(owner)
+        self._desk.submit(Leave(owner), owner)
+
+    def close(self) -> None:
+        """End both processes."""
+        self._removals.close()
+        self._desk.close()
+
+    def _ask(self, owner: str, question: Question) -> Any:
+        return self._desk.submit(question, owner).result(ANSWER_SECONDS)

@@ -1,0 +1,116 @@
+"""What the page says: plain functions from data to words and small pieces of markup."""
+
+from collections.abc import Iterable
+from html import escape
+
+from tracker.engines import Choice
+from tracker.jobs import Mode, Progress, Report
+from tracker.session import Result, Session
+
+TAGLINE = (
+    "Click an object in a video and get the video without it. Everything stays on this machine."
+)
+FIRST_HINT = "Click the object you want to remove"
+NEXT_HINT = "Missing a part? Click it. Too much? Right-click what does not belong."
+NO_VIDEO = '<div class="small">No video yet: drop one on the left.</div>'
+NOTHING_DONE = '<div class="progress small">Nothing is running.</div>'
+WORDS_NOTE = (
+    "Removing by words needs the Grounding DINO checkpoint, which is not installed; click instead."
+)
+_STAGES = {"track": "Following the object", "fill": "Filling the background"}
+
+
+def heading(number: int, text: str) -> str:
+    """Return the title of one step."""
+    return f'<div class="heading"><span class="number">{number}</span>{escape(text)}</div>'
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as people say it."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def about_video(session: Session) -> str:
+    """Return the name and the facts of the video that was brought."""
+    info = session.info
+    facts = [f"{info.width} x {info.height}"]
+    if info.num_frames:
+        facts.append(f"{info.num_frames} frames")
+        facts.append(f"{float(info.rate):.4g} per second")
+    name = escape(session.name)
+    return (
+        f'<div class="filename" title="{name}">{name}</div>'
+        f'<div class="small">{" &middot; ".join(facts)}</div>'
+    )
+
+
+def waiting(place: int) -> str:
+    """Return what who queues sees."""
+    before = "1 removal is" if place == 1 else f"{place} removals are"
+    return _bar(f"Waiting: {before} before yours", "", 0.0)
+
+
+def starting() -> str:
+    """Return what is shown before the first news."""
+    return _bar("Starting", "", 0.0)
+
+
+def running(progress: Progress, mode: Mode) -> str:
+    """Return how far a removal is: stage, frames done, time left, and a bar for all of it."""
+    share = 0.0 if not progress.total else min(1.0, progress.done / progress.total)
+    if mode == "offline":  # two passes; filling is the second half of the bar
+        share = share / 2 if progress.stage == "track" else 0.5 + share / 2
+    total = f" of {progress.total}" if progress.total else ""
+    left = progress.seconds_left
+    return _bar(
+        f"{_STAGES.get(progress.stage, 'Finishing')}: {progress.done}{total} frames",
+        "" if left is None else f"about {duration(max(1.0, left))} left",
+        share,
+    )
+
+
+def finished(result: Result) -> str:
+    """Return how a removal ended."""
+    if result.report is None:
+        if result.clean is None and result.masks is None:
+            return _bar("Cancelled before a frame was finished", "", 0.0)
+        return _bar("Cancelled. What was finished can be downloaded.", "", 0.0)
+    report = result.report
+    notices = "".join(f'<div class="small">{escape(notice)}.</div>' for notice in report.notices)
+    return (
+        _bar(
+            f"Done: {report.frames} frames in {duration(report.seconds)}",
+            f"{report.fps:.1f} per second",
+            1.0,
+        )
+        + notices
+    )
+
+
+def engines_at_work(report: Report) -> str:
+    """Return which engines did a removal."""
+    return _engines("Done by", report.engines.items())
+
+
+def engines_chosen(choices: Iterable[Choice]) -> str:
+    """Return which engines this machine uses."""
+    return _engines("Engines here", ((choice.job, choice.name) for choice in choices))
+
+
+def _engines(title: str, pairs: Iterable[tuple[str, str]]) -> str:
+    listed = ", ".join(f"{escape(job)}: <b>{escape(name)}</b>" for job, name in pairs)
+    return f'<div class="small">{title} &mdash; {listed}</div>'
+
+
+def _bar(left: str, right: str, share: float) -> str:
+    return (
+        f'<div class="progress"><p><span>{escape(left)}</span><span>{escape(right)}</span></p>'
+        f'<div class="bar" role="progressbar" aria-valuenow="{share * 100:.0f}" aria-valuemin="0" '
+        f'aria-valuemax="100"><div style="width:{share * 100:.1f}%"></div></div></div>'
+    )
