@@ -116,31 +116,34 @@ class FocalAttention(nn.Module):
         # Only for the published key: the plan of keys is derived from the same numbers.
         self.register_buffer("valid_ind_rolled", valid_rolled_positions())
 
-    def keys(self, tokens: Tensor, pooled: Tensor) -> Tensor:
-        """Gather what each window may look at in each frame.
+    def project(self, tokens: Tensor, pooled: Tensor) -> Tensor:
+        """Turn what a frame shows into keys and values.
 
         Args:
             tokens: (T, rows, columns, C).
             pooled: (T, windows, C).
 
         Returns:
-            (windows, T, K, 2 * C): keys, then values.
+            (T, N, 2 * C): keys, then values; tokens row by row, then windows.
         """
-        num_frames, *grid, channels = tokens.shape
-        plan = key_plan((grid[0], grid[1]), tokens.device)
-        sources = torch.cat((tokens.flatten(1, 2), pooled), dim=1)  # (T, N, C)
-        projected = F.linear(sources, self.qkv.weight[channels:], self.qkv.bias[channels:])
-        per_frame = sources.shape[1]
-        starts = per_frame * torch.arange(num_frames, device=tokens.device)
+        channels = tokens.shape[-1]
+        sources = torch.cat((tokens.flatten(1, 2), pooled), dim=1)
+        return F.linear(sources, self.qkv.weight[channels:], self.qkv.bias[channels:])
+
+    def gather(self, keys: Tensor, grid: tuple[int, int]) -> Tensor:
+        """Collect what each window looks at: (T, N, 2 * C) -> (windows, T, K, 2 * C)."""
+        plan = key_plan(grid, keys.device)
+        num_frames, per_frame, _ = keys.shape
+        starts = per_frame * torch.arange(num_frames, device=keys.device)
         index = plan.index[:, None] + starts[:, None]  # (windows, T, K)
-        return projected.flatten(0, 1).index_select(0, index.flatten()).view(*index.shape, -1)
+        return keys.flatten(0, 1).index_select(0, index.flatten()).view(*index.shape, -1)
 
     def forward(self, tokens: Tensor, keys: Tensor) -> Tensor:
         """Let `tokens` look at `keys`.
 
         Args:
             tokens: (T, rows, columns, C).
-            keys: (windows, T', K, 2 * C) as `keys` gives them, of these and other frames.
+            keys: (windows, T', K, 2 * C) as `gather` gives them, of these and other frames.
 
         Returns:
             (T, rows, columns, C).

@@ -33,6 +33,7 @@ def deformable_convolution(
     if features.is_cuda:
         result: Tensor = deform_conv2d(features, offset, weight, bias, padding=1, mask=mask)
         return result
+    features = features.to(offset.dtype)
     results = [
         _convolve_bags(*frame, weight, bias) for frame in zip(features, offset, mask, strict=True)
     ]

@@ -38,8 +38,8 @@ def warp(image: Tensor, flow: Tensor, padding_mode: str = "zeros") -> Tensor:
     columns = torch.arange(width, device=flow.device, dtype=flow.dtype)[None, :]
     x = (columns + flow[:, 0]) * (2 / max(1, width - 1)) - 1
     y = (rows + flow[:, 1]) * (2 / max(1, height - 1)) - 1
-    grid = torch.stack((x, y), dim=-1).to(image.dtype)  # (B, H, W, 2)
-    return F.grid_sample(image, grid, padding_mode=padding_mode, align_corners=True)
+    grid = torch.stack((x, y), dim=-1)  # (B, H, W, 2)
+    return F.grid_sample(image.to(grid), grid, padding_mode=padding_mode, align_corners=True)
 
 
 class FlowConvolution(nn.Module):

@@ -6,6 +6,9 @@ frame (`encode`, `shrink`) or one pair of frames (`flows`) need not be done agai
 next window.  Attribute names are the published checkpoint's keys.
 """
 
+from dataclasses import dataclass
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,32 +17,42 @@ from e2fgvi.flow import SPyNet
 from e2fgvi.propagation import BidirectionalPropagation
 from e2fgvi.transformer import SoftComposite, SoftSplit, TransformerBlock
 
-CHANNELS = 128
-TOKEN_CHANNELS = 512
-HIDDEN_CHANNELS = 40 * 49
-NUM_BLOCKS = 8
 REDUCTION = 4  # feature maps are this much smaller than frames
 SLOPE = 0.2
 BASE_SIZE = (240, 432)
 SIZE_MULTIPLES = (60, 108)  # HQ: so that tokens make whole windows
 
 
+@dataclass(frozen=True)
+class Widths:
+    """How many numbers describe a place; the defaults are the published ones."""
+
+    features: int = 128  # a multiple of 16
+    tokens: int = 512  # a multiple of 4
+    hidden: int = 40  # per pixel, in the feed-forward layers
+    num_blocks: int = 8
+
+
+PUBLISHED = Widths()
+
+
 class Encoder(nn.Module):
     """One frame to features a quarter as large."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
+        half = width // 2
         # in, out, stride, groups; the last four also take the fourth one's result.
         table = (
-            (3, 64, 2, 1),
-            (64, 64, 1, 1),
-            (64, 128, 2, 1),
-            (128, 256, 1, 1),
-            (256, 384, 1, 1),
-            (640, 512, 1, 2),
-            (768, 384, 1, 4),
-            (640, 256, 1, 8),
-            (512, CHANNELS, 1, 1),
+            (3, half, 2, 1),
+            (half, half, 1, 1),
+            (half, 2 * half, 2, 1),
+            (2 * half, 4 * half, 1, 1),
+            (4 * half, 6 * half, 1, 1),
+            (10 * half, 8 * half, 1, 2),
+            (12 * half, 6 * half, 1, 4),
+            (10 * half, 4 * half, 1, 8),
+            (8 * half, width, 1, 1),
         )
         self.groups = tuple(groups for *_, groups in table)
         self.layers = nn.ModuleList()
@@ -50,7 +63,7 @@ class Encoder(nn.Module):
             self.layers.append(nn.LeakyReLU(SLOPE, inplace=True))
 
     def forward(self, frames: Tensor) -> Tensor:
-        """(T, 3, H, W) -> (T, 128, H / 4, W / 4)."""
+        """(T, 3, H, W) -> (T, C, H / 4, W / 4)."""
         features = skip = frames
         for i, groups in enumerate(self.groups):
             if i == 4:
@@ -84,27 +97,33 @@ class UpsamplingConvolution(nn.Module):
 class E2FGVI(nn.Module):
     """The inpainting network."""
 
-    def __init__(self, *, hq: bool) -> None:
+    def __init__(self, *, hq: bool, widths: Widths = PUBLISHED) -> None:
         super().__init__()
         self.hq = hq
-        base_features = (BASE_SIZE[0] // REDUCTION, BASE_SIZE[1] // REDUCTION)
-        self.encoder = Encoder()
+        base_map = (BASE_SIZE[0] // REDUCTION, BASE_SIZE[1] // REDUCTION)
+        width = widths.features
+        self.encoder = Encoder(width)
         self.decoder = nn.Sequential(
-            UpsamplingConvolution(CHANNELS, 128),
+            UpsamplingConvolution(width, width),
             nn.LeakyReLU(SLOPE, inplace=True),
-            nn.Conv2d(128, 64, 3, padding=1),
+            nn.Conv2d(width, width // 2, 3, padding=1),
             nn.LeakyReLU(SLOPE, inplace=True),
-            UpsamplingConvolution(64, 64),
+            UpsamplingConvolution(width // 2, width // 2),
             nn.LeakyReLU(SLOPE, inplace=True),
-            nn.Conv2d(64, 3, 3, padding=1),
+            nn.Conv2d(width // 2, 3, 3, padding=1),
         )
-        self.ss = SoftSplit(CHANNELS, TOKEN_CHANNELS)
-        self.sc = SoftComposite(CHANNELS, TOKEN_CHANNELS, None if hq else base_features)
-        self.feat_prop_module = BidirectionalPropagation(CHANNELS)
+        self.ss = SoftSplit(width, widths.tokens)
+        self.sc = SoftComposite(width, widths.tokens, None if hq else base_map)
+        self.feat_prop_module = BidirectionalPropagation(width)
         self.update_spynet = SPyNet()
         self.transformer = nn.ModuleList(
-            TransformerBlock(TOKEN_CHANNELS, HIDDEN_CHANNELS) for _ in range(NUM_BLOCKS)
+            TransformerBlock(widths.tokens, widths.hidden) for _ in range(widths.num_blocks)
         )
+
+    @property
+    def blocks(self) -> list[TransformerBlock]:
+        """The transformer's blocks, in order."""
+        return cast(list[TransformerBlock], list(self.transformer))
 
     def forward(
         self, masked_frames: Tensor, num_local: int
@@ -145,8 +164,8 @@ class E2FGVI(nn.Module):
             raise ValueError(f"frames are {(height, width)} (H, W); E2FGVI needs {BASE_SIZE}")
 
     def encode(self, frames: Tensor) -> Tensor:
-        """Return the features of masked frames: (T, 3, H, W) -> (T, 128, H / 4, W / 4)."""
-        features: Tensor = self.encoder(frames)
+        """Return the features of masked frames: (T, 3, H, W) -> (T, C, H / 4, W / 4)."""
+        features: Tensor = self.encoder(frames.contiguous(memory_format=torch.channels_last))
         return features
 
     def shrink(self, frames: Tensor) -> Tensor:
@@ -167,9 +186,19 @@ class E2FGVI(nn.Module):
         if len(earlier) == 0:
             empty = earlier.new_zeros(0, 2, *earlier.shape[-2:])
             return empty, empty
-        both = self.update_spynet(torch.cat((earlier, later)), torch.cat((later, earlier)))
+        both = self.flow(torch.cat((earlier, later)), torch.cat((later, earlier)))
         to_next, to_previous = both.chunk(2)
         return to_next, to_previous
+
+    def flow(self, reference: Tensor, support: Tensor) -> Tensor:
+        """Estimate flow one way: shrunk frames (P, 3, h, w) twice -> (P, 2, h, w).
+
+        Always in full precision: a quarter pixel lost here is one lost in every frame.
+        """
+        with torch.autocast(reference.device.type, enabled=False):
+            flow: Tensor = self.update_spynet(reference, support)
+        # In the layout of the feature maps it will be joined with.
+        return flow.contiguous(memory_format=torch.channels_last)
 
     def propagate(self, features: Tensor, to_next: Tensor, to_previous: Tensor) -> Tensor:
         """Carry the features of the local frames along the flow; see propagation.py."""
@@ -179,17 +208,19 @@ class E2FGVI(nn.Module):
     def transform(
         self, tokens: Tensor, size: tuple[int, int], wanted: slice = slice(None)
     ) -> Tensor:
-        """Run the transformer: (T, rows, columns, 512) -> the `wanted` frames' tokens.
+        """Run the transformer: (T, rows, columns, D) -> the `wanted` frames' tokens.
 
         `size` is that of the feature map.  Only the last block can spare the other frames.
         """
-        for block in self.transformer[:-1]:
+        tokens = tokens.float()  # in mixed precision, the sum of all blocks stays exact
+        *blocks, last = self.blocks
+        for block in blocks:
             tokens = block(tokens, size)
-        result: Tensor = self.transformer[-1](tokens, size, wanted)
+        result: Tensor = last(tokens, size, wanted)
         return result
 
     def decode(self, features: Tensor, tokens: Tensor) -> Tensor:
-        """(T, 128, h, w) and (T, rows, columns, 512) -> frames (T, 3, H, W) in [-1, 1]."""
+        """(T, C, h, w) and (T, rows, columns, D) -> frames (T, 3, H, W) in [-1, 1]."""
         features = features + self.sc(tokens, map_size(features))
         return torch.tanh(self.decoder(features))
 
@@ -199,6 +230,7 @@ def map_size(features: Tensor) -> tuple[int, int]:
     return features.shape[-2], features.shape[-1]
 
 
-def build_network(hq: bool) -> E2FGVI:
+def build_network(hq: bool, widths: Widths = PUBLISHED) -> E2FGVI:
     """Build E2FGVI (base: 432x240 only) or E2FGVI-HQ, with random weights, for inference."""
-    return E2FGVI(hq=hq).eval().requires_grad_(False)
+    network = E2FGVI(hq=hq, widths=widths).eval().requires_grad_(False)
+    return network.to(memory_format=torch.channels_last)  # faster on CPUs and accelerators

@@ -49,7 +49,8 @@ class DeformableAlignment(nn.Module):
         Returns:
             (1, C, H, W).
         """
-        residue_last, residue_older, mask = self.conv_offset(clues).chunk(3, dim=1)
+        # In mixed precision, too, places are computed in full.
+        residue_last, residue_older, mask = self.conv_offset(clues).float().chunk(3, dim=1)
         # Offsets are (y, x) in the deformable kernel but flows are (x, y): flip before
         # adding.  The first half of the groups reads the last result, the second the older.
         repeats = (1, NUM_GROUPS * NUM_TAPS // ORDER, 1, 1)

@@ -19,11 +19,6 @@ STRIDE = 3
 PADDING = 3
 
 
-def token_grid(size: tuple[int, int]) -> tuple[int, int]:
-    """Return rows and columns of the tokens of a feature map of `size` (H, W)."""
-    return (size[0] - 1) // STRIDE + 1, (size[1] - 1) // STRIDE + 1
-
-
 def patches_to_tokens(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Cut into overlapping patches and multiply each by a matrix.
 
@@ -114,8 +109,9 @@ class FusionFeedForward(nn.Module):
 
     def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
-        self.conv1 = nn.Sequential(nn.Linear(channels, hidden))
-        self.conv2 = nn.Sequential(nn.GELU(), nn.Linear(hidden, channels))
+        patch = hidden * PATCH * PATCH
+        self.conv1 = nn.Sequential(nn.Linear(channels, patch))
+        self.conv2 = nn.Sequential(nn.GELU(), nn.Linear(patch, channels))
 
     def forward(self, tokens: Tensor, size: tuple[int, int]) -> Tensor:
         """(T, rows, columns, C) -> the same; `size` is (H, W) of the feature map."""
@@ -153,12 +149,17 @@ class TransformerBlock(nn.Module):
         Returns:
             (T', rows, columns, C).
         """
-        normed = self.norm1(tokens)
-        keys = self.attn.keys(normed, self.pool(normed))
+        normed, keys = self.look(tokens)
         return self.finish(tokens[wanted], normed[wanted], keys, size)
 
+    def look(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the normalised tokens and their keys and values, (T, N, 2 * C)."""
+        normed = self.norm1(tokens)
+        return normed, self.attn.project(normed, self.pool(normed))
+
     def finish(self, tokens: Tensor, normed: Tensor, keys: Tensor, size: tuple[int, int]) -> Tensor:
-        """Do the block once the keys are known; `normed` is `tokens` after `norm1`."""
-        tokens = tokens + self.attn(normed, keys)
+        """Let `tokens` look at `keys`, of these and of other frames; both as `look` gives them."""
+        gathered = self.attn.gather(keys, (tokens.shape[1], tokens.shape[2]))
+        tokens = tokens + self.attn(normed, gathered)
         result: Tensor = tokens + self.mlp(self.norm2(tokens), size)
         return result
