@@ -3,5 +3,6 @@
 from tracker.video.frames import SourceFrame
 from tracker.video.info import VideoInfo
 from tracker.video.reader import VideoReader, probe
+from tracker.video.writer import VideoWriter, salvage
 
-__all__ = ["SourceFrame", "VideoInfo", "VideoReader", "probe"]
+__all__ = ["SourceFrame", "VideoInfo", "VideoReader", "VideoWriter", "probe", "salvage"]

@@ -58,6 +58,11 @@ def effective_matrix(colour: Colour, height: int) -> int:
     return 1 if height >= 720 else 5
 
 
+def converter_number(matrix: int) -> int:
+    """Return libswscale's number for a matrix."""
+    return _CONVERTER_NUMBERS[matrix]
+
+
 def is_full_range(layout: Layout, colour: Colour) -> bool:
     """Return whether samples use all values: as tagged; untagged YUV does not, others do."""
     if layout.family == "rgb":
@@ -145,7 +150,7 @@ def _convert(
         flat, planes, decoded = *without_subsampling(flat, planes), None
     if decoded is None:
         decoded = pack(flat, planes)
-    matrix = _CONVERTER_NUMBERS[effective_matrix(colour, height)]
+    matrix = converter_number(effective_matrix(colour, height))
     limits = FULL if is_full_range(layout, colour) else LIMITED
     options: dict[str, Any] = {"src_colorspace": matrix, "dst_colorspace": matrix}
     options |= {"src_color_range": limits, "dst_color_range": FULL, "interpolation": _EXACT}

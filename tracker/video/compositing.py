@@ -78,7 +78,7 @@ def _pool(
         Flat positions (M,) in the chroma plane, the mean RGB (M, 3) of each one's covered
         pixels, and how far (M,) its footprint, cut at the border, is covered.
     """
-    rows, columns = layout.shape(1, height, width)
+    _, columns = layout.shape(1, height, width)
     ys, xs = np.divmod(places, width)
     cells = (ys >> layout.shift_y) * columns + (xs >> layout.shift_x)
     first, last = int(cells.min()), int(cells.max())
@@ -86,12 +86,11 @@ def _pool(
     total = np.bincount(local, weights, size)
     at = np.flatnonzero(total)
     mean = [np.bincount(local, weights * pixels[:, c], size)[at] / total[at] for c in range(3)]
-    at = at + first
-    cell_rows, cell_columns = np.divmod(at, columns)
+    cell_rows, cell_columns = np.divmod(at + first, columns)
     tall = np.minimum(height - (cell_rows << layout.shift_y), 1 << layout.shift_y)
     wide = np.minimum(width - (cell_columns << layout.shift_x), 1 << layout.shift_x)
     strength = (total[at] / (tall * wide)).astype(np.float32)
-    return at, np.stack(mean, axis=1).astype(np.float32), strength
+    return at + first, np.stack(mean, axis=1).astype(np.float32), strength
 
 
 def planes_from_rgb(layout: Layout, colour: Colour, rgb: Frame) -> list[Samples]:

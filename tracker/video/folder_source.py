@@ -2,10 +2,10 @@
 
 import json
 import math
-import os
 import re
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ def decode_image(path: Path) -> av.VideoFrame:
     codec = next((name for head, name in _SIGNATURES if data.startswith(head)), None)
     if codec is None:
         raise UserError(f"{path.name} is not an image; use PNG, JPEG, BMP, TIFF or WebP")
-    context = av.CodecContext.create(codec, "r")
+    context: Any = av.CodecContext.create(codec, "r")
     context.thread_count = 1
     context.options = {"max_pixels": str(MAX_PIXELS)}
     try:
@@ -152,14 +152,14 @@ def read_times(folder: Path, images: list[Path]) -> list[Fraction] | None:
     if not path.is_file():
         return None
     advice = f"{path.name} does not fit the images beside it; delete it to use a constant rate"
-    if os.path.getsize(path) > MAX_TIMES_BYTES:
+    if path.stat().st_size > MAX_TIMES_BYTES:
         raise UserError(advice)
     try:
         noted = {entry["file"]: Fraction(entry["time"]) for entry in json.loads(path.read_text())}
         times = [noted[image.name] for image in images]
     except (ValueError, KeyError, TypeError, ZeroDivisionError, RecursionError):
         raise UserError(advice) from None
-    if any(later <= earlier for earlier, later in zip(times, times[1:], strict=False)):
+    if any(later <= earlier for earlier, later in pairwise(times)):
         raise UserError(advice)
     return times
 

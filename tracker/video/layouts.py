@@ -5,13 +5,13 @@ Planes come in FFmpeg's order: Y, Cb, Cr; or G, B, R; or grey; then alpha.
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
-Samples: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
+Samples: TypeAlias = NDArray[np.unsignedinteger[Any]]  # uint8 or uint16
 Family: TypeAlias = Literal["yuv", "rgb", "grey"]
 
 _SUBSAMPLINGS = {(1, 1): "420", (1, 0): "422", (0, 0): "444", (0, 1): "440", (2, 0): "411"}
@@ -58,7 +58,8 @@ class Layout:
         elif self.family == "rgb":
             base = f"gbr{alpha}p"
         else:
-            base = f"yuv{alpha}{_SUBSAMPLINGS[self.shift_x, self.shift_y]}p"
+            subsampling = _SUBSAMPLINGS.get((self.shift_x, self.shift_y), "unknown")
+            base = f"yuv{alpha}{subsampling}p"
         if self.depth == 8:
             return base
         return f"{base}{self.depth}le"

@@ -2,7 +2,8 @@
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import av
 from av.sidedata.sidedata import Type
@@ -30,7 +31,8 @@ UPRIGHT = Orientation()
 
 def orientation_of(frame: av.VideoFrame) -> Orientation:
     """Return the orientation a decoded picture carries; slanted matrices count as upright."""
-    matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+    side_data: Any = frame.side_data
+    matrix = side_data.get(Type.DISPLAYMATRIX)
     if matrix is None:
         return UPRIGHT
     # Row vectors (x, y, 1) times a 3x3 matrix: x' = a x + c y, y' = b x + d y.
@@ -48,20 +50,17 @@ def turned_layout(layout: Layout, orientation: Orientation, height: int, width: 
     Chroma stays subsampled unless there is no such format (4:1:1 turned on its side) or an
     odd side is mirrored, which would put chroma samples between their pixels.
     """
-    odd_columns = width % (1 << layout.shift_x) != 0
-    odd_rows = height % (1 << layout.shift_y) != 0
+    mirrors_x = orientation.flip_rows if orientation.transposed else orientation.flip_columns
+    mirrors_y = orientation.flip_columns if orientation.transposed else orientation.flip_rows
+    is_off_grid = (mirrors_x and width % (1 << layout.shift_x) != 0) or (
+        mirrors_y and height % (1 << layout.shift_y) != 0
+    )
+    turned = layout
     if orientation.transposed:
-        mirrored = (orientation.flip_rows and odd_columns) or (orientation.flip_columns and odd_rows)
-        turned = Layout(
-            layout.family, layout.depth, layout.shift_y, layout.shift_x, layout.has_alpha
-        )
-    else:
-        mirrored = (orientation.flip_columns and odd_columns) or (orientation.flip_rows and odd_rows)
-        turned = layout
-    if layout.family != "yuv" or (not mirrored and (turned.shift_x, turned.shift_y) != (0, 2)):
-        if turned.is_known:
-            return turned
-    return Layout(layout.family, layout.depth, has_alpha=layout.has_alpha)
+        turned = replace(layout, shift_x=layout.shift_y, shift_y=layout.shift_x)
+    if turned.is_known and not is_off_grid:
+        return turned
+    return replace(layout, shift_x=0, shift_y=0)
 
 
 def turn(

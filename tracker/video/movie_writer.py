@@ -1,0 +1,176 @@
+"""One video file in the making: pictures, sound, and what is left of it if all goes wrong.
+
+.mkv (FFV1) is written as it will be: Matroska survives being cut off.  .mp4 would be
+lost with its index, so pictures go to a fragmented file first, and that is rewritten with
+the sound, and the index in front, when all are there.
+"""
+
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import OutputContainer
+from av.video.stream import VideoStream
+
+from tracker.types import Frame
+from tracker.video.encoding import PictureEncoder
+from tracker.video.frames import SourceFrame
+from tracker.video.info import VideoInfo
+from tracker.video.notices import Notices
+from tracker.video.soundtrack import Soundtrack
+
+LATEST_START = 60  # seconds; a clock that begins later (broadcasts) is set back to zero
+
+
+class MovieWriter:
+    """Writes `temporary`, a file of the ending of the final name."""
+
+    def __init__(self, temporary: Path, info: VideoInfo, notices: Notices) -> None:
+        self._path = temporary
+        self._info = info
+        self._notices = notices
+        self._lossless = temporary.suffix.lower() == ".mkv"
+        self._container: OutputContainer | None = None
+        self._encoder: PictureEncoder | None = None
+        self._soundtrack: Soundtrack | None = None
+        self._shift = Fraction(0)
+
+    def write(self, frame: SourceFrame) -> None:
+        """Append a source picture."""
+        encoder = self._started(frame.time, from_rgb=False)
+        self._append(encoder, encoder.from_source(frame), frame.time, frame.duration)
+
+    def write_rgb(self, rgb: Frame, time: Fraction) -> None:
+        """Append an RGB picture."""
+        encoder = self._started(time, from_rgb=True)
+        self._append(encoder, encoder.from_rgb(rgb), time, None)
+
+    def _append(
+        self,
+        encoder: PictureEncoder,
+        picture: av.VideoFrame,
+        time: Fraction,
+        duration: Fraction | None,
+    ) -> None:
+        encoder.encode(picture, time + self._shift, duration)
+        if self._soundtrack is not None:
+            self._soundtrack.advance(time + self._shift)
+
+    def _started(self, time: Fraction, *, from_rgb: bool) -> PictureEncoder:
+        if self._encoder is not None:
+            return self._encoder
+        self._shift = -time if time < 0 or time > LATEST_START else Fraction(0)
+        if self._shift:
+            self._notices.say("start", f"time stamps began at {float(time):.3f} s; moved to 0")
+        options = dict(MATROSKA_OPTIONS)
+        if not self._lossless:
+            options = {"movflags": "frag_keyframe+delay_moov+default_base_moof"}
+            options |= _timescale(self._info.time_base)
+        container = _open_for_writing(self._path, options)
+        self._container = container
+        self._encoder = PictureEncoder(
+            container, self._info, self._notices, lossless=self._lossless, from_rgb=from_rgb
+        )
+        if self._lossless and self._info.has_audio:
+            self._soundtrack = Soundtrack(self._info, container, self._shift, self._notices)
+        return self._encoder
+
+    def finish(self, *, whole: bool) -> Path:
+        """Complete the file and return the path it is under.
+
+        With `whole`, all sound is there, else as much as there are pictures.
+        """
+        if self._encoder is None:
+            raise ValueError("no picture was written")
+        self._encoder.finish()
+        if self._soundtrack is not None and whole:
+            self._soundtrack.finish()
+        self.close()
+        if self._lossless:
+            return self._path
+        final = self._path.with_suffix(".whole.mp4")
+        rewrite_mp4(self._path, final, self._info, self._shift, self._notices, whole_sound=whole)
+        self._path.unlink()
+        return final
+
+    def close(self) -> None:
+        """Let go of all files."""
+        if self._soundtrack is not None:
+            self._soundtrack.close()
+            self._soundtrack = None
+        container, self._container = self._container, None
+        if container is not None:
+            container.close()
+
+    def discard(self) -> None:
+        """Close and remove what was written."""
+        with suppress(av.FFmpegError, OSError):  # a full disk may be why we are here
+            self.close()
+        self._path.unlink(missing_ok=True)
+        self._path.with_suffix(".whole.mp4").unlink(missing_ok=True)
+
+
+# Matroska would move everything so that nothing begins before zero, as AAC does by 21 ms.
+MATROSKA_OPTIONS = {"avoid_negative_ts": "disabled"}
+
+
+def _timescale(time_base: Fraction) -> dict[str, str]:
+    """Count delays of tracks in units fine enough for exact starts (by default, 1 ms)."""
+    scale = time_base.denominator
+    while scale < 10_000:
+        scale *= 2
+    return {"movie_timescale": str(min(scale, 2**31 - 1))}
+
+
+def _open_for_writing(path: Path, options: dict[str, str]) -> OutputContainer:
+    name = "matroska" if path.suffix.lower() == ".mkv" else "mp4"
+    return av.open(str(path.absolute()), "w", format=name, container_options=options)
+
+
+def rewrite_mp4(
+    fragments: Path,
+    final: Path,
+    info: VideoInfo | None,
+    shift: Fraction,
+    notices: Notices,
+    *,
+    whole_sound: bool,
+) -> int:
+    """Copy the pictures of `fragments` into an ordinary .mp4, with the sound of the source.
+
+    Returns the number of pictures copied; fragments that were cut off count no further.
+    """
+    num_pictures = 0
+    with av.open(str(fragments.absolute())) as source:
+        stream = source.streams.video[0]
+        options = {"movflags": "faststart", **_timescale(Fraction(stream.time_base or 1))}
+        target = _open_for_writing(final, options)
+        soundtrack = None
+        try:
+            copy: VideoStream = target.add_stream_from_template(stream)
+            copy.time_base = stream.time_base
+            if info is not None and info.has_audio:
+                soundtrack = Soundtrack(info, target, shift, notices)
+            packets = source.demux(stream)
+            while True:
+                try:
+                    packet = next(packets, None)
+                except av.FFmpegError:
+                    break
+                if packet is None or packet.is_corrupt:
+                    break
+                if packet.dts is None:
+                    continue
+                if soundtrack is not None and packet.pts is not None:
+                    soundtrack.advance(packet.pts * packet.time_base)
+                packet.stream = copy
+                target.mux(packet)
+                num_pictures += 1
+            if soundtrack is not None and whole_sound:
+                soundtrack.finish()
+        finally:
+            if soundtrack is not None:
+                soundtrack.close()
+            target.close()
+    return num_pictures

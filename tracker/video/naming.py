@@ -1,0 +1,85 @@
+"""Names of outputs: what may be written where, and under which name until it is whole."""
+
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+from tracker.types import UserError
+from tracker.video.folder_source import TIMES_FILE
+
+MOVIE_ENDINGS = (".mp4", ".mkv")
+_ENDINGS = ".mp4, .mkv, or a name without an ending for a folder of PNG pictures"
+
+
+def is_folder_name(path: Path) -> bool:
+    """Return whether an output of this name is a folder of pictures.
+
+    Raises:
+        UserError: It is neither that nor a kind of video that can be written.
+    """
+    if path.suffix.lower() in MOVIE_ENDINGS and not path.is_dir():
+        return False
+    if not path.suffix or path.is_dir():
+        return True
+    raise UserError(f"{path.name}: unknown ending {path.suffix}; use {_ENDINGS}")
+
+
+def check_output(path: Path, sources: tuple[Path, ...], *, overwrite: bool) -> None:
+    """Refuse to write `path` where that would lose something or cannot work.
+
+    Raises:
+        UserError: It is an input (under whatever name), exists, or its folder does not.
+    """
+    try:
+        exists = os.path.lexists(path) and path.stat() is not None
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from None
+    if not path.parent.is_dir():
+        raise UserError(f"the folder {path.parent} does not exist; make it first")
+    if not exists:
+        _check_length(path)
+        return
+    for source in sources:
+        if source.exists() and path.samefile(source):
+            raise UserError(f"{path} is the input itself; choose another name for the output")
+        if path.is_dir() and path.resolve() in source.resolve().parents:
+            raise UserError(f"{path} holds the input; choose another name for the output")
+    is_empty_folder = path.is_dir() and not any(path.iterdir())
+    if is_empty_folder:
+        return
+    if not overwrite:
+        raise UserError(f"{path} exists; choose another name or pass --overwrite")
+    if path.is_dir() and not (path / TIMES_FILE).is_file():
+        raise UserError(f"{path} is a folder that was not written here; choose another name")
+
+
+def _check_length(path: Path) -> None:
+    """Find out now, not at the end, whether the system allows this name."""
+    try:
+        path.touch()
+        path.unlink()
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def partial_name(path: Path) -> Path:
+    """Return the name of what an unfinished output is kept as."""
+    return path.with_name(f"{path.stem}.partial{path.suffix}")
+
+
+def _prefix(path: Path) -> str:
+    digest = hashlib.sha256(path.name.encode(errors="surrogateescape")).hexdigest()[:12]
+    return f".cleanplate-{digest}-"
+
+
+def temporary_name(path: Path) -> Path:
+    """Return a new hidden name beside `path`, from which `leftovers` can tell its purpose."""
+    return path.with_name(f"{_prefix(path)}{secrets.token_hex(4)}{path.suffix}")
+
+
+def leftovers(path: Path) -> list[Path]:
+    """Return temporary files of writers of `path` that were killed, oldest first."""
+    prefix = _prefix(path)
+    found = [p for p in path.parent.iterdir() if p.name.startswith(prefix)]
+    return sorted(found, key=lambda p: p.stat().st_mtime)

@@ -1,0 +1,142 @@
+"""The sound of the source, copied packet by packet beside the new pictures."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import av
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+
+from tracker.video.info import VideoInfo
+from tracker.video.notices import Notices
+from tracker.video.opening import open_container
+
+# What players expect in .mp4; its specification allows more than they read.
+MP4_CODECS = frozenset({"aac", "mp3", "mp3float", "ac3", "eac3", "opus", "flac", "alac"})
+AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
+
+
+class Soundtrack:
+    """Feeds all sound tracks of a source into a container, as far as the pictures have come.
+
+    Packets are copied untouched.  A track the container cannot hold is encoded as AAC, and
+    a notice says so.
+    """
+
+    def __init__(
+        self,
+        info: VideoInfo,
+        target: OutputContainer,
+        shift: Fraction,
+        notices: Notices,
+    ) -> None:
+        """Prepare the tracks.
+
+        Args:
+            info: The source.
+            target: Gains one stream for each track.
+            shift: Seconds to add to every time stamp.
+            notices: Where to say what could not be kept as it was.
+        """
+        self._target = target
+        self._shift = shift
+        self._notices = notices
+        self._container = open_container(info.path)
+        self._copies: dict[int, AudioStream] = {}
+        self._encoders: dict[int, AudioStream] = {}
+        for number, stream in enumerate(self._container.streams.audio, 1):
+            self._add(number, stream)
+        kept = [s for s in self._container.streams.audio if self._is_kept(s)]
+        self._packets: Iterator[av.Packet[AudioStream]] = (
+            self._container.demux(*kept) if kept else iter(())
+        )
+        self._waiting: av.Packet[AudioStream] | None = None
+
+    def _is_kept(self, stream: AudioStream) -> bool:
+        return stream.index in self._copies or stream.index in self._encoders
+
+    def _add(self, number: int, stream: AudioStream) -> None:
+        ending = ".mp4" if self._target.format.name == "mp4" else ".mkv"
+        kind = f"sound{number}"
+        if stream.codec_context is None:
+            self._notices.say(kind, f"sound track {number} is of an unknown kind and is left out")
+            return
+        codec = stream.codec_context.name
+        if ending != ".mp4" or codec in MP4_CODECS:
+            try:
+                copy = self._target.add_stream_from_template(stream)
+            except ValueError:
+                pass  # the container does not take it: encode it
+            else:
+                self._copies[stream.index] = copy
+                copy.metadata.update(_language(stream))
+                return
+        rate = min(AAC_RATES, key=lambda r: (r < stream.rate, abs(r - stream.rate)))
+        encoder = self._target.add_stream("aac", rate=rate)
+        encoder.layout = stream.layout.name if 0 < stream.layout.nb_channels <= 8 else "stereo"
+        encoder.bit_rate = 96_000 * max(1, min(8, stream.layout.nb_channels))
+        encoder.metadata.update(_language(stream))
+        self._encoders[stream.index] = encoder
+        self._notices.say(
+            kind, f"audio {codec} was converted to AAC because {ending} cannot hold it"
+        )
+
+    def advance(self, until: Fraction | None) -> None:
+        """Write all packets up to the time `until`, seconds after shifting; None: the rest."""
+        while True:
+            packet = self._waiting or self._next()
+            self._waiting = None
+            if packet is None:
+                return
+            ticks = packet.dts if packet.dts is not None else packet.pts
+            if (
+                until is not None
+                and ticks is not None
+                and ticks * packet.time_base + self._shift > until
+            ):
+                self._waiting = packet
+                return
+            self._write(packet)
+
+    def finish(self) -> None:
+        """Write the rest of the sound."""
+        self.advance(None)
+        for encoder in self._encoders.values():
+            self._target.mux(encoder.encode(None))
+
+    def close(self) -> None:
+        """Let go of the source."""
+        self._container.close()
+
+    def _next(self) -> "av.Packet[AudioStream] | None":
+        try:
+            return next(self._packets, None)
+        except av.FFmpegError:
+            self._notices.say("sound", "the sound is damaged and ends early")
+            return None
+
+    def _write(self, packet: "av.Packet[AudioStream]") -> None:
+        stream = packet.stream
+        encoder = self._encoders.get(stream.index)
+        if encoder is None:
+            if packet.dts is None and packet.pts is None:
+                return  # the demuxer's sign that the track ends
+            shift = round(self._shift / packet.time_base)
+            packet.pts = (packet.pts if packet.pts is not None else packet.dts or 0) + shift
+            packet.dts = packet.dts + shift if packet.dts is not None else packet.pts
+            packet.stream = self._copies[stream.index]
+            self._target.mux(packet)
+            return
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            self._notices.say("sound", "damaged parts of the sound were left out")
+            return
+        for frame in frames:
+            if frame.pts is not None and frame.time_base:
+                frame.pts += round(self._shift / frame.time_base)
+            self._target.mux(encoder.encode(frame))
+
+
+def _language(stream: AudioStream) -> dict[str, str]:
+    return {key: stream.metadata[key] for key in ("language", "title") if key in stream.metadata}

@@ -1,0 +1,234 @@
+"""Writing videos: under a temporary name until everything is there."""
+
+import errno
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import av
+
+from tracker.types import Frame, UserError
+from tracker.video.colour import Colour
+from tracker.video.folder_writer import FolderWriter
+from tracker.video.frames import SourceFrame
+from tracker.video.info import VideoInfo
+from tracker.video.layouts import Layout
+from tracker.video.movie_writer import MovieWriter, rewrite_mp4
+from tracker.video.naming import (
+    check_output,
+    is_folder_name,
+    leftovers,
+    partial_name,
+    temporary_name,
+)
+from tracker.video.notices import Notices
+from tracker.video.reader import VideoReader
+
+
+class VideoWriter:
+    """A video to be written: .mp4 (H.264), .mkv (FFV1, lossless) or a folder of PNG pictures.
+
+    Used in a `with` block.  Leaving it without `commit` keeps the finished part as
+    `NAME.partial.EXT`.
+
+    Raises:
+        UserError: The name cannot be used, or the disk is full.
+    """
+
+    def __init__(
+        self, path: Path, source: VideoReader | VideoInfo, *, overwrite: bool = False
+    ) -> None:
+        """Begin a video of the size, clock, colours and sound of `source`.
+
+        Args:
+            path: What kind it is follows from the ending; its folder must exist.
+            source: What is read; see `rendered` for a video without source.
+            overwrite: Replace an existing output, though never the source.
+        """
+        self._path = path
+        self._info = source.info if isinstance(source, VideoReader) else source
+        self._notices = Notices()
+        is_folder = is_folder_name(path)
+        check_output(path, (self._info.path,), overwrite=overwrite)
+        temporary = temporary_name(path)
+        self._num_frames = 0
+        self._last_time: Fraction | None = None
+        self._is_over = False
+        kind: Callable[[Path, VideoInfo, Notices], MovieWriter | FolderWriter]
+        kind = FolderWriter if is_folder else MovieWriter
+        with self._explained():
+            self._target = kind(temporary, self._info, self._notices)
+
+    @classmethod
+    def rendered(
+        cls, path: Path, width: int, height: int, rate: Fraction, *, overwrite: bool = False
+    ) -> "VideoWriter":
+        """Begin a video without source, to be fed by `write_rgb`."""
+        info = VideoInfo(
+            path=Path(os.devnull),
+            width=width,
+            height=height,
+            num_frames=None,
+            frames_are_exact=False,
+            rate=Fraction(rate),
+            duration_seconds=None,
+            pixel_aspect=Fraction(1),
+            bit_depth=8,
+            pixel_format="rgb24",
+            has_audio=False,
+            time_base=Fraction(1, Fraction(rate).numerator),
+            layout=Layout("rgb", 8),
+            colour=Colour(),
+        )
+        return cls(path, info, overwrite=overwrite)
+
+    @property
+    def notices(self) -> list[str]:
+        """Return what the output could not keep, a sentence each."""
+        return self._notices.sentences
+
+    def write(self, frame: SourceFrame) -> None:
+        """Append a picture of the source, composited or not."""
+        self._check(frame.height, frame.width, frame.time)
+        with self._explained():
+            self._target.write(frame)
+        self._num_frames += 1
+
+    def write_rgb(self, rgb: Frame, time: Fraction) -> None:
+        """Append an RGB picture, uint8 (H, W, 3), shown from `time` seconds on."""
+        self._check(rgb.shape[0], rgb.shape[1], time)
+        with self._explained():
+            self._target.write_rgb(rgb, time)
+        self._num_frames += 1
+
+    def _check(self, height: int, width: int, time: Fraction) -> None:
+        if self._is_over:
+            raise ValueError("the video is finished already")
+        if (height, width) != (self._info.height, self._info.width):
+            raise ValueError(
+                f"picture is {(height, width)} but the video is "
+                f"{(self._info.height, self._info.width)} (H, W)"
+            )
+        if self._last_time is not None and time <= self._last_time:
+            raise ValueError(f"time {time} does not come after {self._last_time}")
+        self._last_time = time
+
+    def commit(self) -> None:
+        """Finish the video, its sound included, and give it its name.
+
+        Raises:
+            UserError: The disk is full; what there is becomes `NAME.partial.EXT`.
+        """
+        if not self._num_frames:
+            raise UserError(f"{self._path.name} would have no frames; nothing was written")
+        with self._explained():
+            finished = self._target.finish(whole=True)
+            _sync(finished)
+            _replace(finished, self._path)
+        self._is_over = True
+
+    def abandon(self) -> Path | None:
+        """Keep what is finished as `NAME.partial.EXT`, playable; None if there is nothing."""
+        if self._is_over:
+            return None
+        self._is_over = True
+        if self._num_frames:
+            partial = partial_name(self._path)
+            try:
+                _replace(self._target.finish(whole=False), partial)
+            except (av.FFmpegError, OSError, UserError):  # no room, or the source is gone
+                pass
+            else:
+                return partial
+        self._target.discard()
+        return None
+
+    def __enter__(self) -> "VideoWriter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.abandon()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn failures to write into sentences."""
+        try:
+            yield
+        except (av.FFmpegError, OSError) as error:
+            if getattr(error, "errno", None) == errno.ENOSPC:
+                raise UserError(self._no_room()) from None
+            reason = getattr(error, "strerror", None) or str(error)
+            raise UserError(f"{self._path} cannot be written: {reason}") from error
+
+    def _no_room(self) -> str:
+        folder = self._path.parent.absolute()
+        free = shutil.disk_usage(folder).free
+        written = sum(_size(path) for path in leftovers(self._path))
+        message = f"the disk is full: {folder} has {free / 1e6:.1f} MB left"
+        total = self._info.num_frames
+        if total and self._num_frames:
+            more = written * max(1, total - self._num_frames) / self._num_frames
+            message += f" and about {max(1.0, more / 1e6):.0f} MB more are needed"
+        return f"{message}; make room or choose another folder"
+
+
+def salvage(path: Path, source: VideoReader | VideoInfo | None = None) -> Path | None:
+    """Make `NAME.partial.EXT` of what a killed writer of `path` left; None if there is nothing.
+
+    To be called only when nothing is writing `path` any more.  The sound can only be kept
+    if the source is given.
+    """
+    info = source.info if isinstance(source, VideoReader) else source
+    partial = partial_name(path)
+    result = None
+    for leftover in leftovers(path):
+        if leftover.is_dir():
+            _replace(leftover, partial)
+            result = partial
+        elif leftover.suffix.lower() == ".mkv":
+            leftover.replace(partial)
+            result = partial
+        else:
+            whole = leftover.with_suffix(".whole.mp4")
+            try:
+                rewrite_mp4(leftover, whole, info, Fraction(0), Notices(), whole_sound=False)
+            except (av.FFmpegError, IndexError):  # killed before the first pictures were out
+                whole.unlink(missing_ok=True)
+            else:
+                whole.replace(partial)
+                result = partial
+            leftover.unlink(missing_ok=True)
+    return result
+
+
+def _size(path: Path) -> int:
+    if path.is_dir():
+        return sum(inner.stat().st_size for inner in path.iterdir())
+    return path.stat().st_size
+
+
+def _sync(path: Path) -> None:
+    """Have the system write a finished file to the disk before its name is given away."""
+    if path.is_file():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+
+
+def _replace(finished: Path, name: Path) -> None:
+    """Give `finished` its name, putting away what had it."""
+    if name.is_dir() and not name.is_symlink():
+        old = temporary_name(name)
+        name.rename(old)
+        finished.rename(name)
+        shutil.rmtree(old)
+    else:
+        finished.replace(name)
