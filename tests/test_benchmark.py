@@ -47,9 +47,9 @@ def test_the_table_has_a_line_for_each_row(capsys):
     )
 
     heading, first, second = capsys.readouterr().out.splitlines()
-    assert heading.split() == "stage size mode ms frames/s units peak MB".split()
-    assert first.split() == "remove 432x240 offline 50.0 20.0 1.25 300 busy".split()
-    assert second.split() == "start page ready 2000.0 50.00".split()
+    assert heading.split() == ["stage", "size", "mode", "ms", "frames/s", "units", "peak", "MB"]
+    assert first.split() == ["remove", "432x240", "offline", "50.0", "20.0", "1.25", "300", "busy"]
+    assert second.split() == ["start", "page", "ready", "2000.0", "50.00"]
 
 
 @pytest.mark.parametrize("name", benchmark.DELEGATED)
