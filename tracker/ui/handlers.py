@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from tracker.jobs import Mode, Progress
+from tracker.jobs import Mode, Progress, Report
 from tracker.session import Options, Session, bring, discard, new_folder, results_of
 from tracker.types import Frame, Point, Prompt, Segmentation, UserError
 from tracker.ui import texts
@@ -152,21 +152,17 @@ class Handlers:
             yield self.refuse(session, error)
             return
         yield show(self.parts, session, "running") | {self.parts.progress: texts.starting()}
-        last: Progress | None = None
-        async for updates, last in self._news(session, ticket, mode):
+        report: Report | None = None
+        async for updates, progress in self._news(session, ticket, mode):
+            report = progress.report if progress is not None else None
             if updates:
                 yield updates
         try:
             ticket.result(0)
-            report = last.report if last is not None else None
-            failure = None
         except StoppedError:
-            report = failure = None
+            report = None  # what is finished is shown
         except UserError as error:
-            report, failure = None, error
-        if failure is not None:
-            nothing = {self.parts.progress: texts.NOTHING_DONE}
-            yield show(self.parts, session, "marking") | nothing | warn(self.parts, str(failure))
+            yield show(self.parts, session, "marking") | warn(self.parts, str(error))
             return
         result = results_of(job, report)
         finished = session.with_result(result)

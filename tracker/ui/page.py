@@ -10,7 +10,7 @@ from tracker.ui import texts
 from tracker.ui.handlers import SAMPLE, Handlers, folder_root
 from tracker.ui.lanes import Lanes
 from tracker.ui.show import Parts
-from tracker.ui.stage import Scripted
+from tracker.ui.stage import scripted
 
 SESSION_HOURS = 24  # files that Gradio keeps are deleted by this age
 ONE_AT_A_TIME = "edits"  # so that a click never works on a session another click is changing
@@ -42,17 +42,22 @@ def _lay_out() -> Parts:
                 file_types=["video"],
                 elem_id="drop",
             )
-            stage = Scripted("stage", {"mode": "idle"}, visible=False)
-            notice = Scripted("notice")
+            stage = scripted("stage", {"mode": "idle"}, visible=False)
+            notice = scripted("notice", None)
             frame = gr.Slider(
                 0, 1, 0, step=1, label="Frame to look at", interactive=False, elem_id="frame"
             )
         with gr.Column(scale=3, min_width=330, elem_id="steps"):
             with gr.Column(elem_classes="step"):
                 gr.HTML(texts.heading(1, "Bring a video"))
-                about = gr.HTML(texts.NO_VIDEO)
-                sample = gr.Button("Try the sample", size="sm", visible=SAMPLE.exists())
-                another = gr.Button("Another video", size="sm", visible=not SAMPLE.exists())
+                with gr.Row(elem_classes="row"):
+                    about = gr.HTML(texts.NO_VIDEO, elem_id="about", min_width=60)
+                    sample = gr.Button(
+                        "Try the sample", size="sm", elem_classes="fixed", visible=SAMPLE.exists()
+                    )
+                    another = gr.Button(
+                        "Another video", size="sm", elem_classes="fixed", visible=False
+                    )
             with gr.Column(elem_classes="step"):
                 gr.HTML(texts.heading(2, "Click the object"))
                 sign = gr.Radio(
@@ -63,28 +68,28 @@ def _lay_out() -> Parts:
                     interactive=False,
                     elem_id="sign",
                 )
-                objects = Scripted("objects", [])
+                objects = scripted("objects", [])
                 with gr.Row(elem_classes="row"):
                     undo = gr.Button("Undo", size="sm", interactive=False, min_width=60)
                     reset = gr.Button("Reset", size="sm", interactive=False, min_width=60)
                     add = gr.Button("Add object", size="sm", interactive=False, min_width=90)
                 gr.Textbox(
-                    placeholder='Or say it: "remove the car"',
-                    info=texts.WORDS_NOTE,
+                    placeholder='Or in words: "remove the car"',
                     show_label=False,
                     container=False,
                     interactive=False,
                     elem_id="words",
                 )
+                gr.HTML(f'<div class="small">{texts.WORDS_NOTE}</div>')
             with gr.Column(elem_classes="step"):
                 gr.HTML(texts.heading(3, "Remove it"))
-                with gr.Row(elem_classes="row"):
+                with gr.Row(elem_classes="row", elem_id="remove-row"):
                     remove = gr.Button(
                         "Remove", variant="primary", interactive=False, min_width=120
                     )
                     cancel = gr.Button("Cancel", variant="stop", interactive=False, min_width=90)
                     back = gr.Button("Change selection", visible=False, min_width=90)
-                progress = gr.HTML(texts.NOTHING_DONE)
+                progress = gr.HTML(texts.NOTHING_DONE, elem_id="progress")
                 with gr.Row(elem_classes="row"):
                     clean = gr.DownloadButton(
                         "Video", size="sm", interactive=False, min_width=60, elem_id="clean"

@@ -12,7 +12,7 @@ from tracker import images
 from tracker.session import Result, Session
 from tracker.types import Frame
 from tracker.ui import texts
-from tracker.ui.stage import Scripted, data_url, file_url
+from tracker.ui.stage import data_url, file_url
 
 Updates: TypeAlias = dict[Component, Any]
 State: TypeAlias = Literal["empty", "marking", "running", "done"]
@@ -25,15 +25,15 @@ class Parts:
     session: gr.State
     drop: gr.File
     sample: gr.Button
-    stage: Scripted
-    notice: Scripted
+    stage: gr.HTML
+    notice: gr.HTML
     frame: gr.Slider
     about: gr.HTML
     another: gr.Button
     sign: gr.Radio
     undo: gr.Button
     reset: gr.Button
-    objects: Scripted
+    objects: gr.HTML
     add: gr.Button
     remove: gr.Button
     cancel: gr.Button
@@ -140,8 +140,8 @@ def _stage(session: Session | None, state: State) -> dict[str, Any]:
     picture = data_url(session.picture())
     if state == "running":
         return _run_value(session, picture)
-    hint = texts.NEXT_HINT if session.edit.masks else texts.FIRST_HINT
-    return {"mode": "mark", "ratio": ratio(session), "picture": picture, "hint": hint} | _serial()
+    value = {"mode": "mark", "ratio": ratio(session), "picture": picture}
+    return value | {"hint": texts.hint(session)} | _serial()
 
 
 def _run_value(session: Session, picture: str) -> dict[str, Any]:

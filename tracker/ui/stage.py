@@ -20,26 +20,16 @@ JPEG_QUALITY = 88
 Value = dict[str, Any] | list[dict[str, Any]] | None
 
 
-class Scripted(gr.HTML):
-    """A component drawn by `static/NAME.html` and `static/NAME.js`; its value is JSON."""
-
-    def __init__(self, name: str, value: Value = None, **layout: Any) -> None:
-        super().__init__(
-            value=value,
-            html_template=(STATIC / f"{name}.html").read_text(encoding="utf-8"),
-            js_on_load=(STATIC / f"{name}.js").read_text(encoding="utf-8"),
-            apply_default_css=False,
-            elem_id=name,
-            **layout,
-        )
-
-    def get_block_name(self) -> str:
-        """Return the name of the component that draws this one in the browser."""
-        return "html"
-
-    def postprocess(self, value: Any) -> Any:
-        """Return the value as it is: the script takes JSON."""
-        return value
+def scripted(name: str, value: Value, **layout: Any) -> gr.HTML:
+    """Return a component drawn by `static/NAME.html` and `static/NAME.js`; its value is JSON."""
+    return gr.HTML(
+        value=value,
+        html_template=(STATIC / f"{name}.html").read_text(encoding="utf-8"),
+        js_on_load=(STATIC / f"{name}.js").read_text(encoding="utf-8"),
+        apply_default_css=False,
+        elem_id=name,
+        **layout,
+    )
 
 
 def data_url(picture: Frame) -> str:

@@ -10,13 +10,9 @@ from tracker.session import Result, Session
 TAGLINE = (
     "Click an object in a video and get the video without it. Everything stays on this machine."
 )
-FIRST_HINT = "Click the object you want to remove"
-NEXT_HINT = "Missing a part? Click it. Too much? Right-click what does not belong."
-NO_VIDEO = '<div class="small">No video yet: drop one on the left.</div>'
+NO_VIDEO = '<div class="small">Drop one on the left, or</div>'
 NOTHING_DONE = '<div class="progress small">Nothing is running.</div>'
-WORDS_NOTE = (
-    "Removing by words needs the Grounding DINO checkpoint, which is not installed; click instead."
-)
+WORDS_NOTE = "Words need the Grounding DINO checkpoint, which is not installed; click instead."
 _STAGES = {"track": "Following the object", "fill": "Filling the background"}
 
 
@@ -42,12 +38,25 @@ def about_video(session: Session) -> str:
     facts = [f"{info.width} x {info.height}"]
     if info.num_frames:
         facts.append(f"{info.num_frames} frames")
-        facts.append(f"{float(info.rate):.4g} per second")
+        facts.append(f"{float(info.rate):.4g} fps")
     name = escape(session.name)
     return (
         f'<div class="filename" title="{name}">{name}</div>'
         f'<div class="small">{" &middot; ".join(facts)}</div>'
     )
+
+
+def hint(session: Session) -> str:
+    """Return what to do next in the frame looked at."""
+    current = session.edit.current
+    frames = sorted({place.frame for place in session.edit.masks if place.object_id == current})
+    if session.view.index in frames:
+        return "Missing a part? Click it. Too much? Right-click what does not belong."
+    if frames:
+        return f"Marked in frame {frames[0]}. Mark it here too if tracking loses it."
+    if session.edit.masks:
+        return "Click the next object you want to remove"
+    return "Click the object you want to remove"
 
 
 def waiting(place: int) -> str:
@@ -86,7 +95,7 @@ def finished(result: Result) -> str:
     return (
         _bar(
             f"Done: {report.frames} frames in {duration(report.seconds)}",
-            f"{report.fps:.1f} per second",
+            f"{report.fps:.1f} fps",
             1.0,
         )
         + notices

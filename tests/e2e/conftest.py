@@ -1,0 +1,132 @@
+"""A running page, a browser, and a small film to bring."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import av
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+]
+NUM_FRAMES, HEIGHT, WIDTH, SIDE = 16, 120, 200, 40
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where the page is, and how long it took to be there."""
+
+    url: str
+    seconds_to_start: float
+    temporary: Path  # where all its files go
+    log: Path
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("page")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url, log = f"http://127.0.0.1:{port}", folder / "log"
+    temporary = folder / "gradio"
+    environment = {**os.environ, "GRADIO_TEMP_DIR": str(temporary)}
+    began = time.monotonic()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "app.py"), "--port", str(port)],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        while True:
+            try:
+                with urlopen(url):
+                    break
+            except (URLError, ConnectionError):
+                assert time.monotonic() < began + 60, log.read_text()
+                time.sleep(0.05)
+        yield Server(url, time.monotonic() - began, temporary, log)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is missing")
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("chromium is missing; install it or set $CHROMIUM")
+    with playwright_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(server: Server, browser) -> Iterator[Callable[[], object]]:
+    """Return a function that lets one more person open the page."""
+    contexts = []
+
+    def open_one():
+        context = browser.new_context(viewport={"width": 1366, "height": 768})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(30000)
+        page.goto(server.url)
+        page.get_by_role("button", name="Remove", exact=True).wait_for()
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+
+
+def _film(path: Path, *, portrait: bool = False) -> Path:
+    """Write a film of a red square crossing a textured wall."""
+    height, width = (WIDTH, HEIGHT) if portrait else (HEIGHT, WIDTH)
+    rng = np.random.default_rng(3)
+    wall = rng.integers(60, 140, (height // 4, width // 4, 1)).repeat(3, axis=2)
+    wall = np.kron(wall, np.ones((4, 4, 1))).astype(np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=12)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for index in range(NUM_FRAMES):
+            picture = wall.copy()
+            x = 10 + index * (width - SIDE - 20) // NUM_FRAMES
+            picture[40 : 40 + SIDE, x : x + SIDE] = (200, 30, 40)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a film of a red square whose centre is at (30, 60) of 200x120 at first."""
+    return _film(tmp_path_factory.mktemp("film") / "red square.mp4")
+
+
+@pytest.fixture(scope="session")
+def portrait_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _film(tmp_path_factory.mktemp("film") / "portrait.mp4", portrait=True)

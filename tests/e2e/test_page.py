@@ -1,0 +1,273 @@
+"""The page as people use it, in a real browser."""
+
+import re
+import time
+import zipfile
+from http.client import HTTPConnection
+
+import av
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.browser
+
+RED_AT = (30 / 200, 60 / 120)  # the square's centre in the first frame, fractions
+
+
+def bring(page, path) -> None:
+    page.locator("#drop input[type=file]").set_input_files(path)
+    page.locator('.stage[data-mode="mark"]').wait_for()
+    wait_for_picture(page, old="")
+
+
+def bring_sample(page) -> None:
+    page.get_by_role("button", name="Try the sample").click()
+    page.locator('.stage[data-mode="mark"]').wait_for()
+    wait_for_picture(page, old="")
+
+
+def wait_for_picture(page, old) -> None:
+    page.wait_for_function(
+        "old => {const e = document.querySelector('.stage .picture');"
+        "return e.src && e.src !== old && e.complete}",
+        arg=old,
+        polling=20,
+    )
+
+
+def picture_source(page) -> str:
+    return page.locator(".stage .picture").get_attribute("src") or ""
+
+
+def act(page, action) -> None:
+    """Do something and wait until the picture has changed."""
+    old = picture_source(page)
+    action()
+    wait_for_picture(page, old)
+
+
+def click_at(page, x, y, button="left") -> None:
+    picture = page.locator(".stage .picture")
+    box = picture.bounding_box()
+    position = {"x": x * box["width"], "y": y * box["height"]}
+    act(page, lambda: picture.click(position=position, button=button))
+
+
+def colour_at(page, x, y) -> list[int]:
+    """Return the colour of the shown picture at fractions of it."""
+    return page.evaluate(
+        """([x, y]) => {
+            const image = document.querySelector('.stage .picture');
+            const canvas = document.createElement('canvas');
+            canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
+            const context = canvas.getContext('2d');
+            context.drawImage(image, 0, 0);
+            return [...context.getImageData(x * canvas.width, y * canvas.height, 1, 1).data]
+        }""",
+        [x, y],
+    )[:3]
+
+
+def press(page, name) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def notice(page) -> str:
+    page.locator(".notice:not([hidden])").wait_for()
+    return page.locator(".notice span").inner_text()
+
+
+def wait_until_done(page) -> None:
+    page.locator('.stage[data-mode="compare"]').wait_for(timeout=60000)
+
+
+def download(page, name, folder):
+    with page.expect_download() as waiting:
+        page.locator(f"#{name}").click()
+    path = folder / waiting.value.suggested_filename
+    waiting.value.save_as(path)
+    return path
+
+
+def read(path) -> list[np.ndarray]:
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+def test_the_page_is_ready_at_once_and_asks_nobody_else(server, browser):
+    assert server.seconds_to_start < 15  # 6 s by itself; tests share the machine
+    page = browser.new_page()
+    foreign = []
+    page.on("request", lambda request: foreign.append(request.url))
+    page.goto(server.url)
+    page.get_by_text("Engines here").wait_for()
+
+    ours = (server.url, "data:", "blob:")
+    assert [url for url in foreign if not url.startswith(ours)] == []
+    assert not page.get_by_role("button", name="Remove", exact=True).is_enabled()
+    assert "Grounding DINO" in page.locator("#steps").inner_text()
+    page.close()
+
+
+def test_click_undo_remove_and_download(open_page, film, tmp_path):
+    page = open_page()
+    bring(page, film)
+    assert "red square.mp4" in page.locator("#about").inner_text()
+    plain = colour_at(page, *RED_AT)
+    assert plain[0] > 150 > 90 > plain[1]
+
+    click_at(page, *RED_AT)
+    assert page.get_by_text("1 click", exact=True).is_visible()
+    near = (RED_AT[0] + 0.04, RED_AT[1] + 0.1)
+    marked = colour_at(page, *near)
+    assert marked != pytest.approx(plain, abs=20)
+    act(page, lambda: press(page, "Undo"))
+    assert colour_at(page, *near) == pytest.approx(plain, abs=12)
+    assert not page.get_by_role("button", name="Remove", exact=True).is_enabled()
+
+    click_at(page, *RED_AT)
+    press(page, "Remove")
+    page.locator('.stage[data-mode="run"]').wait_for()
+    page.locator('.progress [role="progressbar"]').wait_for()
+    wait_until_done(page)
+
+    assert "Done: 16 frames" in page.locator("#progress").inner_text()
+    assert re.search(r"Done by.*inpainter: \w+", page.locator("#engines").inner_text())
+    page.wait_for_function(
+        "[...document.querySelectorAll('.stage video')].every(v => v.readyState >= 2 && !v.error)"
+    )
+    before = read(film)
+    clean = read(download(page, "clean", tmp_path))
+    assert len(clean) == len(before) == 16
+    assert clean[0][60, 30, 0] < 160, "the red square is still there"
+    assert np.abs(clean[0][:, 150:].astype(int) - before[0][:, 150:]).mean() < 4
+    with zipfile.ZipFile(download(page, "masks", tmp_path)) as archive:
+        assert archive.namelist() == [f"{index:05d}.png" for index in range(16)]
+    assert len(read(download(page, "overlay", tmp_path))) == 16
+
+
+def test_marks_in_several_frames_and_of_several_objects(open_page, film):
+    page = open_page()
+    bring(page, film)
+    click_at(page, *RED_AT)
+    press(page, "Add object")
+    page.get_by_text("Object 2").wait_for()
+
+    act(page, lambda: page.locator("#frame input[type=range]").fill("8"))
+    click_at(page, 0.9, 0.1)
+    assert page.get_by_text("1 click", exact=True).count() == 2
+    click_at(page, 0.9, 0.4, button="right")
+    assert page.get_by_text("2 clicks", exact=True).is_visible()
+    act(page, lambda: page.get_by_role("button", name="Delete Object 2").click())
+    assert page.get_by_text("Object 2").count() == 0
+    press(page, "Reset")
+    page.get_by_text("not marked yet").wait_for()
+
+
+def test_cancel_stops_within_two_seconds(open_page):
+    page = open_page()
+    bring_sample(page)
+    click_at(page, 300 / 854, 260 / 480)
+    press(page, "Remove")
+    page.get_by_text(re.compile(r"(Following|Filling).* frames")).wait_for()
+
+    began = time.monotonic()
+    press(page, "Cancel")
+    page.get_by_text("Cancelled").wait_for()
+
+    assert time.monotonic() - began < 2.5  # 2 s and the browser's own way
+    assert page.get_by_role("button", name=re.compile("^Remove")).is_enabled()
+
+
+def test_two_people_wait_for_each_other_and_see_only_their_own(open_page, film, tmp_path):
+    first, second = open_page(), open_page()
+    bring_sample(first)
+    click_at(first, 300 / 854, 260 / 480)
+    bring(second, film)
+    click_at(second, *RED_AT)
+
+    press(first, "Remove")
+    first.locator('.stage[data-mode="run"]').wait_for()
+    press(second, "Remove")
+    second.get_by_text("Waiting: 1 removal is before yours").wait_for()
+    press(first, "Cancel")
+    first.get_by_text("Cancelled").wait_for()
+    wait_until_done(second)
+
+    assert "sample.mp4" in first.locator("#about").inner_text()
+    assert "red square.mp4" in second.locator("#about").inner_text()
+    assert download(second, "clean", tmp_path).name == "red_square_clean.mp4"
+
+
+def test_a_click_is_answered_while_a_removal_runs(open_page, film):
+    first, second = open_page(), open_page()
+    bring_sample(first)
+    click_at(first, 300 / 854, 260 / 480)
+    press(first, "Remove")
+    first.get_by_text(re.compile(r"(Following|Filling).* frames")).wait_for()
+    bring(second, film)
+
+    began = time.monotonic()
+    click_at(second, *RED_AT)
+
+    assert time.monotonic() - began < 5  # the machine is busy; without lanes it would be a minute
+    assert first.locator('.stage[data-mode="run"]').is_visible()
+    press(first, "Cancel")
+    first.get_by_text("Cancelled").wait_for()
+
+
+def test_what_is_not_a_video_is_refused_in_one_sentence(open_page, tmp_path):
+    wrong = tmp_path / "; rm -rf ~.mp4"
+    wrong.write_text("no video at all")
+    page = open_page()
+
+    page.locator("#drop input[type=file]").set_input_files(wrong)
+    sentence = notice(page)
+
+    assert "Traceback" not in sentence
+    assert len(sentence) < 250
+    assert page.get_by_role("button", name="Try the sample").is_visible()
+
+
+def test_the_first_click_cannot_say_what_is_not_the_object(open_page, film):
+    page = open_page()
+    bring(page, film)
+
+    page.locator(".stage .picture").click(button="right")
+
+    assert notice(page).startswith("Click on the object first")
+
+
+def test_a_portrait_film_is_shown_whole(open_page, portrait_film):
+    page = open_page()
+    bring(page, portrait_film)
+
+    stage, picture = (page.locator(name).bounding_box() for name in (".stage", ".stage .picture"))
+
+    assert picture["height"] / picture["width"] == pytest.approx(200 / 120, rel=0.02)
+    assert picture["y"] >= stage["y"] - 1
+    assert picture["y"] + picture["height"] <= stage["y"] + stage["height"] + 1
+
+
+def test_closing_the_tab_deletes_what_was_there(server, open_page, film):
+    before = set(server.temporary.glob("cleanplate-session-*"))
+    page = open_page()
+    bring(page, film)
+    mine = set(server.temporary.glob("cleanplate-session-*")) - before
+    assert len(mine) == 1
+
+    page.close()
+
+    end = time.monotonic() + 40
+    while mine & set(server.temporary.glob("cleanplate-session-*")):
+        assert time.monotonic() < end, "the folder is still there"
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "app.py", "../app.py", "/proc/self/environ"])
+def test_files_of_others_are_not_given_out(server, path):
+    connection = HTTPConnection(server.url.removeprefix("http://"))
+
+    connection.request("GET", f"/gradio_api/file={path}")
+
+    assert connection.getresponse().status in (403, 404)
