@@ -1,0 +1,268 @@
+"""Label maps of whole clips: a zip or folder of palette PNGs, or one PNG for all frames.
+
+Archives come from anywhere: nothing in them is ever written to disk, names never leave the
+archive, and sizes are checked before anything is unpacked.
+"""
+
+import secrets
+import stat
+import zipfile
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+
+from tracker.label_images import (
+    HEAD_BYTES,
+    MAX_FILE_BYTES,
+    declared_size,
+    decode_labels,
+    encode_labels,
+    read_label_image,
+)
+from tracker.types import LabelMap, UserError
+from tracker.video import natural_key
+
+__all__ = ["MaskReader", "MaskWriter", "read_label_image"]
+
+MAX_MASKS = 1_000_000
+MAX_RATIO = 100  # unpacked to packed, of entries above a megabyte; PNG is compressed already
+HARMLESS_BYTES = 1 << 20
+
+
+class MaskWriter:
+    """A zip of palette PNGs, `00000.png` …, under a temporary name until it is whole.
+
+    Used in a `with` block; leaving it without `commit` keeps what is finished as
+    `NAME.partial.zip`.
+
+    Raises:
+        UserError: The name cannot be used, or the disk is full.
+    """
+
+    def __init__(self, path: Path, overwrite: bool = False) -> None:
+        if path.suffix.lower() != ".zip":
+            raise UserError(f"{path.name}: unknown ending; masks are written to a .zip")
+        if not path.parent.is_dir():
+            raise UserError(f"the folder {path.parent} does not exist; make it first")
+        if path.is_dir() or (path.exists() and not overwrite):
+            raise UserError(f"{path} exists; choose another name or pass --overwrite")
+        self._path = path
+        self._temporary = path.with_name(f".cleanplate-masks-{secrets.token_hex(4)}.zip")
+        try:
+            # PNG is compressed already.
+            self._archive = zipfile.ZipFile(self._temporary, "x", zipfile.ZIP_STORED)
+        except OSError as error:
+            raise UserError(f"{path} cannot be written: {error.strerror}") from None
+        self._num_masks = 0
+        self._is_over = False
+
+    def write(self, labels: LabelMap) -> None:
+        """Append the labels, uint8 (H, W), of the next frame."""
+        try:
+            self._archive.writestr(f"{self._num_masks:05d}.png", encode_labels(labels))
+        except OSError as error:
+            raise UserError(f"{self._path} cannot be written: {error.strerror}") from None
+        self._num_masks += 1
+
+    def commit(self) -> None:
+        """Finish the archive and give it its name."""
+        self._finish(self._path)
+
+    def abandon(self) -> Path | None:
+        """Keep what is finished as `NAME.partial.zip`; None if there is nothing."""
+        if self._is_over:
+            return None
+        if self._num_masks:
+            unfinished = self._path.with_name(f"{self._path.stem}.partial{self._path.suffix}")
+            with suppress(UserError):
+                self._finish(unfinished)
+                return unfinished
+        self._is_over = True
+        with suppress(OSError):  # a full disk may be why we are here
+            self._archive.close()
+        self._temporary.unlink(missing_ok=True)
+        return None
+
+    def _finish(self, name: Path) -> None:
+        try:
+            self._archive.close()
+            self._temporary.replace(name)
+        except OSError as error:
+            raise UserError(f"{self._path} cannot be written: {error.strerror}") from None
+        self._is_over = True
+
+    def __enter__(self) -> "MaskWriter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.abandon()
+
+
+class MaskReader:
+    """Label maps by frame index, read when asked for.
+
+    Raises:
+        UserError: The path holds no masks, or something other than masks.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._archive: zipfile.ZipFile | None = None
+        self._still: LabelMap | None = None
+        self._loaders: list[Callable[[int], bytes]] = []  # read so many bytes; -1: all
+        self._names: list[str] = []
+        if path.is_dir():
+            self._open_folder()
+        elif not path.is_file():
+            raise UserError(f"{path} does not exist; give a zip or folder of PNGs, or one PNG")
+        elif zipfile.is_zipfile(path):
+            self._open_archive()
+        else:
+            self._still = read_label_image(path)
+        if self._still is None and not self._names:
+            raise UserError(f"{path.name} has no PNG masks in it")
+
+    def _open_folder(self) -> None:
+        files = [p for p in self._path.iterdir() if p.suffix.lower() == ".png"]
+        for file in sorted(files, key=natural_key):
+            self._names.append(file.name)
+            self._loaders.append(partial(_read_file, file))
+
+    def _open_archive(self) -> None:
+        try:
+            self._archive = zipfile.ZipFile(self._path)
+            entries = self._archive.infolist()
+        except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
+            raise UserError(f"{self._path.name} is not a sound zip archive ({error})") from None
+        if len(entries) > MAX_MASKS:
+            raise UserError(f"{self._path.name} has {len(entries)} files; at most {MAX_MASKS}")
+        masks = []
+        for entry in entries:
+            check_entry(entry, self._path.name)
+            if not entry.is_dir() and not _is_clutter(entry.filename):
+                masks.append(entry)
+        for entry in sorted(masks, key=lambda e: natural_key(Path(e.filename))):
+            self._names.append(PurePosixPath(entry.filename).name)
+            self._loaders.append(partial(self._unpack, entry))
+        if len(set(self._names)) < len(self._names):
+            raise UserError(f"{self._path.name} has two masks of one name; give one per frame")
+
+    def _unpack(self, entry: zipfile.ZipInfo, num_bytes: int) -> bytes:
+        if self._archive is None:
+            raise ValueError("the archive is closed")
+        try:
+            with self._archive.open(entry) as file:
+                return file.read(num_bytes)  # zipfile stops at the declared size
+        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError) as error:
+            raise UserError(f"{entry.filename} in {self._path.name} is damaged ({error})") from None
+
+    @property
+    def is_still(self) -> bool:
+        """Return whether one mask serves all frames."""
+        return self._still is not None
+
+    def __len__(self) -> int:
+        """Return the number of masks; 1 for a single image."""
+        return 1 if self.is_still else len(self._names)
+
+    def __getitem__(self, index: int) -> LabelMap:
+        """Return the labels of frame `index`, uint8 (H, W)."""
+        if self._still is not None:
+            return self._still
+        if not 0 <= index < len(self._names):
+            raise IndexError(f"mask {index} of {len(self._names)}")
+        try:
+            data = self._loaders[index](-1)
+        except OSError as error:
+            raise UserError(f"{self._names[index]} cannot be read: {error.strerror}") from None
+        return decode_labels(data, self._names[index])
+
+    def check(self, num_frames: int, height: int, width: int) -> None:
+        """Refuse masks that do not fit a clip.
+
+        Raises:
+            UserError: Their number or the size of one of them differs from the clip's.
+        """
+        name = self._path.name
+        if not self.is_still and len(self) != num_frames:
+            raise UserError(
+                f"{name} has {len(self)} masks but the clip has {num_frames} frames; "
+                "give one mask per frame, or a single PNG for a hole that stays"
+            )
+        for index in range(len(self)):
+            found_width, found_height = self._size(index)
+            if (found_height, found_width) != (height, width):
+                which = name if self.is_still else f"{self._names[index]} in {name}"
+                raise UserError(
+                    f"{which} is {found_width}x{found_height} but the clip is {width}x{height}; "
+                    "masks must have the size of the clip"
+                )
+
+    def _size(self, index: int) -> tuple[int, int]:
+        """Return (width, height) of a mask, from its header."""
+        if self._still is not None:
+            return self._still.shape[1], self._still.shape[0]
+        head = self._loaders[index](HEAD_BYTES)
+        return declared_size(head, f"{self._names[index]} in {self._path.name}")
+
+    def close(self) -> None:
+        """Let go of the archive."""
+        if self._archive is not None:
+            self._archive.close()
+            self._archive = None
+
+    def __enter__(self) -> "MaskReader":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _read_file(path: Path, num_bytes: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(num_bytes)
+
+
+def _is_clutter(name: str) -> bool:
+    """Return whether a file was put into the archive by a desktop, not by a person."""
+    path = PurePosixPath(name)
+    return path.parts[0] == "__MACOSX" or path.name.startswith(".") or path.name == "Thumbs.db"
+
+
+def check_entry(entry: zipfile.ZipInfo, archive: str) -> None:
+    """Refuse what has no place in an archive of masks.
+
+    Raises:
+        UserError: The entry points outside, is a link, encrypted, no PNG, or a bomb.
+    """
+    name = entry.filename
+    path = PurePosixPath(name.replace("\\", "/"))
+    is_drive = len(name) > 1 and name[1] == ":"
+    if path.is_absolute() or ".." in path.parts or is_drive or "\0" in name:
+        raise UserError(f"{archive} is refused: {name!r} points outside the archive")
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise UserError(f"{archive} is refused: {name!r} is a link, not a file")
+    if entry.flag_bits & 1:
+        raise UserError(f"{archive} is refused: it is encrypted; make it without a password")
+    if entry.is_dir() or _is_clutter(name):
+        return
+    if path.suffix.lower() != ".png":
+        raise UserError(f"{archive} is refused: {name!r} is not a PNG; put only masks into it")
+    is_dense = entry.file_size > max(HARMLESS_BYTES, MAX_RATIO * entry.compress_size)
+    if is_dense or entry.file_size > MAX_FILE_BYTES:
+        megabytes = entry.file_size / 1e6
+        raise UserError(f"{archive} is refused: {name!r} would unpack to {megabytes:.0f} MB")
