@@ -15,6 +15,9 @@ Size = tuple[int, int]  # (height, width) of a map, in cells
 WINDOW_REACH = 7  # cells on each side of a query that short-term attention sees
 WINDOW_SIDE = 2 * WINDOW_REACH + 1
 
+MAX_WEIGHTS = 4_000_000  # attention weights held at a time on CPU: 16 MB
+LEAST_ROWS = 128  # fewer queries at a time make slow products
+
 
 @dataclass(frozen=True, eq=False)
 class Memory:
@@ -35,7 +38,19 @@ def attend(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     Returns:
         (heads, N, D).
     """
-    return F.scaled_dot_product_attention(query[None], keys[None], values[None])[0]
+    if query.device.type != "cpu" or query.shape[-1] == values.shape[-1]:
+        return F.scaled_dot_product_attention(query[None], keys[None], values[None])[0]
+    # On CPU there is no fused kernel for values wider than keys, and the general one spends
+    # as long on its safeguards as on the products.
+    query = query * query.shape[-1] ** -0.5
+    num_rows = max(LEAST_ROWS, MAX_WEIGHTS // keys.shape[1])
+    attended = query.new_empty((*query.shape[:2], values.shape[-1]))
+    for first in range(0, query.shape[1], num_rows):
+        rows = slice(first, first + num_rows)
+        logits = query[:, rows] @ keys.transpose(1, 2)
+        torch.softmax(logits, dim=-1, out=logits)
+        torch.matmul(logits, values, out=attended[:, rows])
+    return attended
 
 
 def window_weights(query: Tensor, keys: Tensor, relative: Tensor, size: Size) -> Tensor:

@@ -60,8 +60,8 @@ class GatedOutput(nn.Module):
         self.projection = nn.Linear(4 * width, 2 * width)
 
     def finish(self, attended: Tensor, gate: Tensor, size: Size) -> Tensor:
-        """Map attended values (N, 1024) to an update (N, 512) of the tokens."""
-        update: Tensor = self.projection(self.dw_conv(attended * gate, size))
+        """Map attended values (N, 1024), overwritten, to an update (N, 512) of the tokens."""
+        update: Tensor = self.projection(self.dw_conv(attended.mul_(gate), size))
         return update
 
 
@@ -104,10 +104,19 @@ class SelfAttention(GatedOutput):
     def forward(self, visual: Tensor, identity: Tensor, size: Size) -> Tensor:
         """Return the update (N, 512) from the normalised streams, (N, 256) each."""
         query = self.linear_QK(torch.cat((visual, identity), dim=1))[None]
-        value = torch.cat((self.linear_V1(visual), self.linear_V2(identity)), dim=1)
-        gate = torch.cat((self.linear_U1(visual), self.linear_U2(identity)), dim=1)
+        value = _side_by_side(self.linear_V1, visual, self.linear_V2, identity)
+        gate = _side_by_side(self.linear_U1, visual, self.linear_U2, identity)
         attended = attend(query, query, F.silu(value, inplace=True)[None])[0]
         return self.finish(attended, F.silu(gate, inplace=True), size)
+
+
+def _side_by_side(left: nn.Linear, first: Tensor, right: nn.Linear, second: Tensor) -> Tensor:
+    """Return [left(first) | right(second)], each computed where it belongs."""
+    half = left.out_features
+    joined = first.new_empty((len(first), half + right.out_features))
+    torch.addmm(left.bias, first, left.weight.t(), out=joined[:, :half])
+    torch.addmm(right.bias, second, right.weight.t(), out=joined[:, half:])
+    return joined
 
 
 class GatedLayer(nn.Module):
