@@ -6,7 +6,7 @@ rounding, so that composing RGB back (see `compositing`) gives the same samples 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import av
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.types import Frame
-from tracker.video.formats import pack
+from tracker.video.formats import pack, raw_plane
 from tracker.video.layouts import Layout, Samples
 
 UNSPECIFIED = 2
@@ -119,7 +119,7 @@ def to_rgb(
     if layout.family == "yuv":
         rgb = _convert(layout, planes, colour, decoded)
     else:
-        table = _to_eight_bits(layout, colour)
+        table = _table_to_rgb(layout, colour)
         channels = [planes[2], planes[0], planes[1]] if layout.family == "rgb" else [planes[0]]
         rgb = np.empty((height, width, 3), np.uint8)
         for index, channel in enumerate(channels):
@@ -130,13 +130,14 @@ def to_rgb(
     return rgb
 
 
-def _to_eight_bits(layout: Layout, colour: Colour) -> NDArray[np.uint8] | None:
+def _table_to_rgb(layout: Layout, colour: Colour) -> NDArray[np.uint8] | None:
     """Return the table from samples to 0-255, or None if they are that already."""
     black, white = luma_scale(layout, colour)
     if layout.depth == 8 and black == 0:
         return None
     levels = (np.arange(layout.maximum + 1) - black) * (255 / (white - black))
-    return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+    table: NDArray[np.uint8] = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+    return table
 
 
 def _convert(
@@ -144,10 +145,19 @@ def _convert(
 ) -> NDArray[np.uint8]:
     height, width = planes[0].shape
     planes = planes[:3]
-    flat = Layout("yuv", layout.depth, layout.shift_x, layout.shift_y)
+    flat = replace(layout, has_alpha=False)
     if layout.shift_x > 1 or layout.shift_y > 1 or not flat.is_known:
         # The converter reads 4:1:1 and 4:1:0 chroma off its grid.
         flat, planes, decoded = *without_subsampling(flat, planes), None
+    if layout.depth > 8 and is_full_range(layout, colour):
+        # The converter takes 1023 for 255.75 and would be brighter by up to half a level.
+        flat, planes = replace(flat, depth=8), to_eight_bits(flat, planes, colour)
+        decoded = None
+    down, right = -height % (1 << flat.shift_y), -width % (1 << flat.shift_x)
+    if down or right:
+        # With odd sides it stretches chroma over the picture instead of keeping to the grid.
+        margins = ((0, down), (0, right))
+        planes, decoded = [np.pad(planes[0], margins, mode="edge"), *planes[1:]], None
     if decoded is None:
         decoded = pack(flat, planes)
     matrix = converter_number(effective_matrix(colour, height))
@@ -156,9 +166,22 @@ def _convert(
     options |= {"src_color_range": limits, "dst_color_range": FULL, "interpolation": _EXACT}
     planar = decoded.reformat(format="gbrp", **options)
     packed = planar.reformat(format="rgb24", src_color_range=FULL, dst_color_range=FULL)
-    raw = np.frombuffer(packed.planes[0], np.uint8)
-    pitch = packed.planes[0].line_size
-    return raw[: pitch * height].reshape(height, pitch)[:, : 3 * width].reshape(height, width, 3)
+    rows = raw_plane(packed, 0, "u1", 3 * packed.width)
+    pixels: NDArray[np.uint8] = rows.reshape(packed.height, packed.width, 3)[:height, :width]
+    return pixels
+
+
+def to_eight_bits(layout: Layout, planes: Sequence[Samples], colour: Colour) -> list[Samples]:
+    """Round YUV or grey samples to eight bits of the same range; alpha is left out."""
+    levels = np.arange(layout.maximum + 1)
+    luma = chroma = np.minimum((levels + (1 << layout.depth - 9)) >> (layout.depth - 8), 255)
+    if is_full_range(layout, colour):
+        exact = levels * (255 / layout.maximum)
+        # The middle of chroma is 128 and 512, not 127.5 and 511.5.
+        middle = exact[1 << (layout.depth - 1)]
+        luma, chroma = np.rint(exact), np.clip(np.rint(exact - middle + 128), 0, 255)
+    tables = [luma.astype(np.uint8), chroma.astype(np.uint8), chroma.astype(np.uint8)]
+    return [table[plane] for table, plane in zip(tables, planes, strict=False)]
 
 
 def without_subsampling(layout: Layout, planes: Sequence[Samples]) -> tuple[Layout, list[Samples]]:

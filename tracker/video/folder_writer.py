@@ -44,7 +44,8 @@ class FolderWriter:
             self._save(samples, ("gray", "", "rgb24", "rgba")[len(order) - 1], frame.time)
             return
         if layout.depth < 16:  # stretch to PNG's 16 bits; shifting back restores the samples
-            samples = samples << (16 - layout.depth) | samples >> (2 * layout.depth - 16)
+            high = np.left_shift(samples, 16 - layout.depth)
+            samples = (high | (samples >> (2 * layout.depth - 16))).astype(np.uint16)
         self._save(samples, ("gray16be", "", "rgb48be", "rgba64be")[len(order) - 1], frame.time)
 
     def write_rgb(self, rgb: Frame, time: Fraction) -> None:

@@ -80,9 +80,9 @@ class Layout:
         return (1 << self.depth) - 1
 
     @property
-    def dtype(self) -> type[np.uint8] | type[np.uint16]:
+    def dtype(self) -> "np.dtype[np.unsignedinteger[Any]]":
         """Return the type of a sample."""
-        return np.uint8 if self.depth == 8 else np.uint16
+        return np.dtype(np.uint8 if self.depth == 8 else np.uint16)
 
     def is_chroma(self, plane: int) -> bool:
         """Return whether `plane` is a (possibly subsampled) chroma plane."""

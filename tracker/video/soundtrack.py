@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import Any
 
 import av
 from av.audio.stream import AudioStream
@@ -47,9 +48,7 @@ class Soundtrack:
         for number, stream in enumerate(self._container.streams.audio, 1):
             self._add(number, stream)
         kept = [s for s in self._container.streams.audio if self._is_kept(s)]
-        self._packets: Iterator[av.Packet[AudioStream]] = (
-            self._container.demux(*kept) if kept else iter(())
-        )
+        self._packets: Iterator[Any] = self._container.demux(*kept) if kept else iter(())
         self._waiting: av.Packet[AudioStream] | None = None
 
     def _is_kept(self, stream: AudioStream) -> bool:
@@ -110,10 +109,11 @@ class Soundtrack:
 
     def _next(self) -> "av.Packet[AudioStream] | None":
         try:
-            return next(self._packets, None)
+            packet: av.Packet[AudioStream] | None = next(self._packets, None)
         except av.FFmpegError:
             self._notices.say("sound", "the sound is damaged and ends early")
             return None
+        return packet
 
     def _write(self, packet: "av.Packet[AudioStream]") -> None:
         stream = packet.stream
