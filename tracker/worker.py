@@ -134,6 +134,11 @@ class Lane:
                 self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
                 self._thread.start()
 
+    @property
+    def num_waiting(self) -> int:
+        """Return how many requests have not begun."""
+        return len(self._waiting)
+
     def place(self, ticket: Ticket) -> int:
         """Return how many requests are before `ticket`."""
         with self._changed:

@@ -32,10 +32,9 @@ NUM_FRAMES, HEIGHT, WIDTH, SIDE = 16, 120, 200, 40
 
 @dataclass(frozen=True)
 class Server:
-    """Where the page is, and how long it took to be there."""
+    """Where the page is."""
 
     url: str
-    seconds_to_start: float
     temporary: Path  # where all its files go
     log: Path
 
@@ -66,7 +65,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             except (URLError, ConnectionError):
                 assert time.monotonic() < began + 60, log.read_text()
                 time.sleep(0.05)
-        yield Server(url, time.monotonic() - began, temporary, log)
+        yield Server(url, temporary, log)
     finally:
         process.terminate()
         process.wait(10)

@@ -94,8 +94,7 @@ def read(path) -> list[np.ndarray]:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
 
 
-def test_the_page_is_ready_at_once_and_asks_nobody_else(server, browser):
-    assert server.seconds_to_start < 15  # 6 s by itself; tests share the machine
+def test_the_page_asks_nobody_on_the_network(server, browser):
     page = browser.new_page()
     foreign = []
     page.on("request", lambda request: foreign.append(request.url))
@@ -132,7 +131,9 @@ def test_click_undo_remove_and_download(open_page, film, tmp_path):
     wait_until_done(page)
 
     assert "Done: 16 frames" in page.locator("#progress").inner_text()
-    assert re.search(r"Done by.*inpainter: \w+", page.locator("#engines").inner_text())
+    assert re.search(
+        r"Done by.*clicks: \w+, tracking: \w+, filling: \w+", page.locator("#engines").inner_text()
+    )
     page.wait_for_function(
         "[...document.querySelectorAll('.stage video')].every(v => v.readyState >= 2 && !v.error)"
     )
@@ -169,7 +170,7 @@ def test_cancel_stops_within_two_seconds(open_page):
     bring_sample(page)
     click_at(page, 300 / 854, 260 / 480)
     press(page, "Remove")
-    page.get_by_text(re.compile(r"(Following|Filling).* frames")).wait_for()
+    page.get_by_text(re.compile(r"(Following|Filling).*: \d+ of")).wait_for()
 
     began = time.monotonic()
     press(page, "Cancel")
@@ -204,7 +205,7 @@ def test_a_click_is_answered_while_a_removal_runs(open_page, film):
     bring_sample(first)
     click_at(first, 300 / 854, 260 / 480)
     press(first, "Remove")
-    first.get_by_text(re.compile(r"(Following|Filling).* frames")).wait_for()
+    first.get_by_text(re.compile(r"(Following|Filling).*: \d+ of")).wait_for()
     bring(second, film)
 
     began = time.monotonic()
@@ -271,3 +272,12 @@ def test_files_of_others_are_not_given_out(server, path):
     connection.request("GET", f"/gradio_api/file={path}")
 
     assert connection.getresponse().status in (403, 404)
+
+
+def test_nothing_went_wrong_unnoticed(server):
+    """Comes last: the log of all the tests above."""
+    log = server.log.read_text()
+
+    assert "Running on local URL" in log
+    assert "Traceback" not in log
+    assert "Exception" not in log

@@ -14,7 +14,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from tracker.jobs import Mode, Progress, Report
-from tracker.session import Options, Session, bring, discard, new_folder, results_of
+from tracker.session import Options, Session, bring, discard, new_folder, results_of, sweep
 from tracker.types import Frame, Point, Prompt, Segmentation, UserError
 from tracker.ui import texts
 from tracker.ui.lanes import Lanes
@@ -59,9 +59,11 @@ class Handlers:
     def refuse(self, session: Session | None, error: UserError) -> Updates:
         """Show why something was not done; the frame is drawn again, without the click."""
         updates = warn(self.parts, str(error))
-        if session is not None and not self.lanes.is_busy(session.owner) and not session.result:
-            return show(self.parts, session, "marking") | updates
-        return updates
+        if session is None:
+            return updates | {self.parts.drop: gr.update(value=None)}
+        if self.lanes.is_busy(session.owner) or session.result is not None:
+            return updates
+        return show(self.parts, session, "marking") | updates
 
     @refusable
     def bring_upload(self, _: Session | None, upload: str | None, request: gr.Request) -> Updates:
@@ -169,7 +171,7 @@ class Handlers:
         updates = show(self.parts, finished, "done" if result.clean else "marking")
         updates[self.parts.progress] = texts.finished(result)
         if report is not None:
-            updates[self.parts.engines] = texts.engines_at_work(report)
+            updates[self.parts.engines] = texts.engines_at_work(self.lanes.segmenter, report)
         yield updates
 
     async def _news(
@@ -206,6 +208,7 @@ class Handlers:
     def greet(self) -> Updates:
         """Say which engines are used here, and get the processes ready."""
         self.lanes.warm()
+        sweep(folder_root())
         try:
             return {self.parts.engines: texts.engines_chosen(self.lanes.who_works())}
         except UserError as error:

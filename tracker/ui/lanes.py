@@ -6,11 +6,12 @@ from typing import Any
 from tracker.desk import Find, Leave, Look, Open, Question, View, WhoWorks
 from tracker.engines import Choice
 from tracker.jobs import Job
-from tracker.types import Prompt, Segmentation
+from tracker.types import Prompt, Segmentation, UserError
 from tracker.video import VideoInfo
 from tracker.worker import Lane, Ticket
 
 ANSWER_SECONDS = 60.0  # a desk question that takes longer is stopped
+MAX_WAITING = 20  # removals; more would wait for hours
 REMOVAL, DESK = "tracker.removal:run_job", "tracker.desk:Desk"
 
 
@@ -20,6 +21,7 @@ class Lanes:
     def __init__(self, removal: str = REMOVAL, desk: str = DESK) -> None:
         self._removals, self._desk = Lane("removals", removal), Lane("desk", desk)
         self._tickets: dict[str, Ticket] = {}  # owner -> the removal asked for last
+        self.segmenter = ""  # the name of the engine behind the clicks, once somebody asked
 
     def warm(self) -> None:
         """Start both processes before they are needed."""
@@ -44,10 +46,17 @@ class Lanes:
     def who_works(self) -> list[Choice]:
         """Return which engines are used on this machine."""
         choices: list[Choice] = self._ask("", WhoWorks())
+        self.segmenter = next(each.name for each in choices if each.job == "segmenter")
         return choices
 
     def remove(self, owner: str, job: Job) -> Ticket:
-        """Queue a removal."""
+        """Queue a removal.
+
+        Raises:
+            UserError: too many are waiting.
+        """
+        if self._removals.num_waiting >= MAX_WAITING:
+            raise UserError(f"{MAX_WAITING} removals are waiting already; try again later")
         ticket = self._tickets[owner] = self._removals.submit(job, owner)
         return ticket
 

@@ -5,21 +5,20 @@ from typing import Any
 
 import gradio as gr
 
-from tracker.session import sweep
 from tracker.ui import texts
-from tracker.ui.handlers import SAMPLE, Handlers, folder_root
+from tracker.ui.handlers import SAMPLE, Handlers
 from tracker.ui.lanes import Lanes
 from tracker.ui.show import Parts
 from tracker.ui.stage import scripted
 
 SESSION_HOURS = 24  # files that Gradio keeps are deleted by this age
+MAX_EVENTS = 200  # waiting to be handled, of all users; more are refused
 ONE_AT_A_TIME = "edits"  # so that a click never works on a session another click is changing
 
 
 def build_demo(lanes: Lanes | None = None) -> gr.Blocks:
     """Return the page, ready to be launched with `launch_options`."""
     lanes = lanes or Lanes()
-    sweep(folder_root())
     seconds = SESSION_HOURS * 3600
     demo = gr.Blocks(
         title="Cleanplate", analytics_enabled=False, delete_cache=(600, seconds), fill_width=True
@@ -27,8 +26,10 @@ def build_demo(lanes: Lanes | None = None) -> gr.Blocks:
     with demo:
         parts = _lay_out()
         handlers = Handlers(parts, lanes)
-        parts.session.delete_callback = handlers.expire
+        # A plain function: Gradio copies what a bound method holds with every page it sends.
+        parts.session.delete_callback = lambda session: handlers.expire(session)
         _wire(demo, parts, handlers)
+    demo.queue(max_size=MAX_EVENTS)
     return demo
 
 
@@ -61,7 +62,7 @@ def _lay_out() -> Parts:
             with gr.Column(elem_classes="step"):
                 gr.HTML(texts.heading(2, "Click the object"))
                 sign = gr.Radio(
-                    [("Part of the object", True), ("Not part of it", False)],
+                    [("Add to object", True), ("Take away", False)],
                     value=True,
                     show_label=False,
                     container=False,
@@ -88,7 +89,7 @@ def _lay_out() -> Parts:
                         "Remove", variant="primary", interactive=False, min_width=120
                     )
                     cancel = gr.Button("Cancel", variant="stop", interactive=False, min_width=90)
-                    back = gr.Button("Change selection", visible=False, min_width=90)
+                    back = gr.Button("Edit clicks", visible=False, min_width=90)
                 progress = gr.HTML(texts.NOTHING_DONE, elem_id="progress")
                 with gr.Row(elem_classes="row"):
                     clean = gr.DownloadButton(
@@ -147,20 +148,21 @@ def _lay_out() -> Parts:
 def _wire(demo: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
     everything, session = parts.all(), parts.session
 
-    def edit(event: Callable[..., Any], handler: Callable[..., Any], *inputs: Any) -> None:
-        event(
-            handler,
-            [session, *inputs],
-            everything,
-            show_progress="hidden",
-            concurrency_limit=1,
-            concurrency_id=ONE_AT_A_TIME,
-            trigger_mode="multiple",
-            api_visibility="undocumented",
-        )
+    def edit(
+        event: Callable[..., Any], handler: Callable[..., Any], *inputs: Any, **changed: Any
+    ) -> None:
+        options: dict[str, Any] = {
+            "show_progress": "hidden",
+            "concurrency_limit": 1,
+            "concurrency_id": ONE_AT_A_TIME,
+            "trigger_mode": "multiple",
+            "api_visibility": "undocumented",
+        }
+        event(handler, [session, *inputs], everything, **(options | changed))
 
-    edit(parts.drop.upload, handlers.bring_upload, parts.drop)
-    edit(parts.sample.click, handlers.bring_sample)
+    opening = {"show_progress": "full", "show_progress_on": parts.drop}
+    edit(parts.drop.upload, handlers.bring_upload, parts.drop, **opening)
+    edit(parts.sample.click, handlers.bring_sample, **opening)
     edit(parts.another.click, handlers.start_over)
     edit(parts.stage.mark, handlers.mark, parts.sign)
     edit(parts.undo.click, handlers.undo)
@@ -169,16 +171,7 @@ def _wire(demo: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
     edit(parts.objects.pick, handlers.pick_object)
     edit(parts.objects.drop, handlers.delete_object)
     edit(parts.back.click, handlers.back)
-    parts.frame.input(
-        handlers.seek,
-        [session, parts.frame],
-        everything,
-        show_progress="hidden",
-        concurrency_limit=1,
-        concurrency_id=ONE_AT_A_TIME,
-        trigger_mode="always_last",
-        api_visibility="undocumented",
-    )
+    edit(parts.frame.input, handlers.seek, parts.frame, trigger_mode="always_last")
     parts.remove.click(
         handlers.remove,
         [session, parts.mode, parts.margin],

@@ -53,7 +53,8 @@ class Parts:
 
 def warn(parts: Parts, text: str) -> Updates:
     """Show one sentence about what went wrong; the same one twice is shown twice."""
-    sentence = text[:1].upper() + text[1:]
+    first = text.split(maxsplit=1)[0] if text.strip() else ""
+    sentence = text[:1].upper() + text[1:] if first.isalpha() else text  # not a file's name
     return {parts.notice: {"text": sentence} | _serial()}
 
 

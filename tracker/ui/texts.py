@@ -13,6 +13,7 @@ TAGLINE = (
 NO_VIDEO = '<div class="small">Drop one on the left, or</div>'
 NOTHING_DONE = '<div class="progress small">Nothing is running.</div>'
 WORDS_NOTE = "Words need the Grounding DINO checkpoint, which is not installed; click instead."
+_JOBS = {"segmenter": "clicks", "propagator": "tracking", "inpainter": "filling"}
 _STAGES = {"track": "Following the object", "fill": "Filling the background"}
 
 
@@ -78,8 +79,8 @@ def running(progress: Progress, mode: Mode) -> str:
     total = f" of {progress.total}" if progress.total else ""
     left = progress.seconds_left
     return _bar(
-        f"{_STAGES.get(progress.stage, 'Finishing')}: {progress.done}{total} frames",
-        "" if left is None else f"about {duration(max(1.0, left))} left",
+        f"{_STAGES.get(progress.stage, 'Finishing')}: {progress.done}{total}",
+        "" if left is None else f"{duration(max(1.0, left))} left",
         share,
     )
 
@@ -102,9 +103,9 @@ def finished(result: Result) -> str:
     )
 
 
-def engines_at_work(report: Report) -> str:
+def engines_at_work(segmenter: str, report: Report) -> str:
     """Return which engines did a removal."""
-    return _engines("Done by", report.engines.items())
+    return _engines("Done by", {"segmenter": segmenter, **report.engines}.items())
 
 
 def engines_chosen(choices: Iterable[Choice]) -> str:
@@ -113,7 +114,9 @@ def engines_chosen(choices: Iterable[Choice]) -> str:
 
 
 def _engines(title: str, pairs: Iterable[tuple[str, str]]) -> str:
-    listed = ", ".join(f"{escape(job)}: <b>{escape(name)}</b>" for job, name in pairs)
+    listed = ", ".join(
+        f"{escape(_JOBS.get(job, job))}: <b>{escape(name)}</b>" for job, name in pairs
+    )
     return f'<div class="small">{title} &mdash; {listed}</div>'
 
 

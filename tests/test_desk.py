@@ -1,0 +1,94 @@
+"""The desk: it opens, shows and finds, and forgets who has been away."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from tracker.desk import Desk, Find, Leave, Look, Open, WhoWorks
+from tracker.types import Point, Prompt, UserError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a film of a white square that moves 4 pixels a frame over grey noise."""
+    path = tmp_path_factory.mktemp("desk") / "film.mkv"
+    noise = np.random.default_rng(1).integers(60, 90, (64, 96, 3)).astype(np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "bgr0"
+        for index in range(6):
+            picture = noise.copy()
+            picture[20:44, 10 + 4 * index : 34 + 4 * index] = 240
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_opening_tells_what_the_video_is_and_shows_its_first_frame(film):
+    info, view = Desk()(Open("anna", film))
+
+    assert (info.width, info.height, info.num_frames) == (96, 64, 6)
+    assert (view.index, view.picture.shape) == (0, (64, 96, 3))
+
+
+def test_any_frame_can_be_looked_at(film):
+    desk = Desk()
+
+    pictures = [desk(Look("anna", film, index)).picture for index in (5, 0, 3)]
+
+    edges = [int(np.argmax(picture[30, :, 0] > 200)) for picture in pictures]
+    assert edges == [30, 10, 22]
+
+
+def test_a_frame_past_the_end_is_refused(film):
+    with pytest.raises(UserError, match="frame 6 is past the end"):
+        Desk()(Look("anna", film, 6))
+
+
+def test_a_click_finds_the_object(film):
+    found = Desk()(Find("anna", film, 0, Prompt((Point(20, 30),))))
+
+    expected = np.zeros((64, 96), bool)
+    expected[20:44, 10:34] = True
+    overlap = found.masks[0]
+    assert (overlap & expected).sum() / (overlap | expected).sum() > 0.8
+
+
+def test_who_was_away_for_long_is_asked_nothing_twice(film):
+    desk = Desk(num_places=2)
+    for owner in ("anna", "ben", "cleo"):
+        desk(Open(owner, film))
+
+    assert desk(Look("anna", film, 1)).index == 1
+
+
+def test_leaving_twice_is_no_fault(film):
+    desk = Desk()
+    desk(Open("anna", film))
+
+    assert desk(Leave("anna")) is None
+    assert desk(Leave("anna")) is None
+
+
+def test_the_engines_are_named_for_every_job():
+    jobs = {choice.job for choice in Desk()(WhoWorks())}
+
+    assert jobs == {"segmenter", "propagator", "inpainter"}
+
+
+def test_starting_the_page_imports_nothing_heavy():
+    script = (
+        "import sys, app; heavy = {'torch', 'torchvision', 'transformers', 'sam', 'aot', 'e2fgvi'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == "[]"
