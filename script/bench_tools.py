@@ -1,6 +1,7 @@
 """What all benchmarks share: the calibration, the sample at any size, and the table."""
 
 import importlib.util
+import json
 import statistics
 import subprocess
 import sys
@@ -82,11 +83,20 @@ def convolution_seconds() -> float | None:
     return statistics.median(times[2:])
 
 
+def units() -> dict[str, float | None]:
+    """Return both units, "pictures" and "convolution", measured in a process of its own.
+
+    A process starts with its parent's peak memory as its own (Linux), so the parent of
+    what is measured must stay small.
+    """
+    return dict(json.loads(run("-m", "script.bench_tools")))
+
+
 def calibrated(measure: Callable[[], ResultT]) -> tuple[ResultT, float]:
     """Return what `measure` returns, and the unit: mean of the calibrations around it."""
-    before = calibration_seconds()
+    before = units()["pictures"] or 0.0
     result = measure()
-    return result, (before + calibration_seconds()) / 2
+    return result, (before + (units()["pictures"] or 0.0)) / 2
 
 
 def scaled_sample(folder: Path, size: str, num_frames: int) -> Path:
@@ -157,3 +167,7 @@ def show(rows: Sequence[Row]) -> None:
             f"{row.stage:<8}{row.size:<11}{row.mode:<24}{1000 * row.seconds:>9.1f}{rate:>10}"
             f"{row.units:>8.2f}{peak:>9}  {row.note}".rstrip()
         )
+
+
+if __name__ == "__main__":
+    print(json.dumps({"pictures": calibration_seconds(), "convolution": convolution_seconds()}))

@@ -31,14 +31,13 @@ from script.bench_tools import (
     ROOT,
     Row,
     calibrated,
-    calibration_seconds,
-    convolution_seconds,
     first_frame,
     parse_size,
     point_at,
     run,
     scaled_sample,
     show,
+    units,
 )
 
 SIZES = ("432x240", "854x480", "1920x1080")
@@ -198,18 +197,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     options = _parser().parse_args(arguments)
     chosen = list(MEASUREMENTS) if options.what == "all" else [options.what]
-    unit = calibration_seconds()
-    convolution = convolution_seconds()
-    print(f"{os.cpu_count()} processors; one calibration unit is {1000 * unit:.1f} ms now", end="")
-    print("" if convolution is None else f", one convolution {1000 * convolution:.1f} ms")
+    now = units()
+    print(
+        f"{os.cpu_count()} processors; now, one calibration unit takes {now['pictures']:.4f} s",
+        end="",
+    )
+    print(f", one convolution {now['convolution']:.4f} s" if now["convolution"] else "")
     rows = [row for name in chosen for row in MEASUREMENTS[name](options)]
     show(rows)
     if options.json is not None:
-        found = {
-            "unit_seconds": unit,
-            "convolution_seconds": convolution,
-            "rows": [asdict(row) for row in rows],
-        }
+        found = {"unit_seconds": now, "rows": [asdict(row) for row in rows]}
         options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 

@@ -1,5 +1,6 @@
 """The benchmark measures what it says."""
 
+import json
 import sys
 from types import SimpleNamespace
 
@@ -63,8 +64,22 @@ def test_learned_engines_have_benchmarks_of_their_own(name, monkeypatch):
     assert seen == [["--variant", "deaott"]]
 
 
+def test_clicks_are_timed_and_written_down(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(benchmark, "units", lambda: {"pictures": 0.1, "convolution": None})
+    monkeypatch.setattr(bench_tools, "units", lambda: {"pictures": 0.1})
+    file = tmp_path / "found.json"
+
+    benchmark.main(["click", "--sizes", "214x120", "--json", str(file)])
+
+    first, later = json.loads(file.read_text())["rows"]
+    assert (first["mode"], later["mode"]) == ("first", "later")
+    assert first["seconds"] == pytest.approx(first["units"] * 0.1) > 0
+    assert 20 < first["peak_rss_mb"] < 1000
+    assert capsys.readouterr().out.count("click   214x120") == 2
+
+
 def test_calibration_is_the_mean_of_before_and_after(monkeypatch):
     times = iter((0.1, 0.3))
-    monkeypatch.setattr(bench_tools, "calibration_seconds", lambda: next(times))
+    monkeypatch.setattr(bench_tools, "units", lambda: {"pictures": next(times)})
 
     assert bench_tools.calibrated(lambda: "result") == ("result", pytest.approx(0.2))
