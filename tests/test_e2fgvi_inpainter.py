@@ -23,6 +23,15 @@ def tiny_network(hq=True):
     return network
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """Tiny layers gain nothing from more, and lose much where other work is going on."""
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(num_threads)
+
+
 @pytest.fixture(scope="module")
 def network():
     return tiny_network()
