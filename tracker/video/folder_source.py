@@ -13,7 +13,6 @@ import av
 
 from tracker.types import UserError
 from tracker.video.colour import colour_of
-from tracker.video.compositing import planes_from_rgb
 from tracker.video.formats import unpack
 from tracker.video.frames import SourceFrame
 from tracker.video.info import VideoInfo
@@ -138,8 +137,7 @@ class FolderSource:
         self._notices.say(
             "mixed", f"{path.name} and others were converted to the format of the first image"
         )
-        planes = planes_from_rgb(info.layout, info.colour, frame.rgb)
-        return SourceFrame(index, time, info.layout, planes, info.colour)
+        return frame.converted(info.layout, info.colour)
 
 
 def read_times(folder: Path, images: list[Path]) -> list[Fraction] | None:

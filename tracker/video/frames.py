@@ -8,7 +8,7 @@ import av
 
 from tracker.types import Alpha, Frame
 from tracker.video.colour import Colour, to_rgb
-from tracker.video.compositing import blend
+from tracker.video.compositing import blend, planes_from_rgb
 from tracker.video.layouts import Layout, Samples
 
 
@@ -79,3 +79,8 @@ class SourceFrame:
         return SourceFrame(
             self.index, self.time, self.layout, planes, self.colour, duration=self.duration
         )
+
+    def converted(self, layout: Layout, colour: Colour) -> "SourceFrame":
+        """Return this picture in another format, by way of its RGB; alpha becomes opaque."""
+        planes = planes_from_rgb(layout, colour, self.rgb)
+        return SourceFrame(self.index, self.time, layout, planes, colour, duration=self.duration)

@@ -7,16 +7,22 @@ like could name other files or addresses.
 import os
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 import av
 from av.container import InputContainer
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from tracker.types import UserError
+from tracker.video.notices import Notices
 
 MAX_PIXELS = 1 << 26  # a picture larger than 67 megapixels is taken for a broken header
 MAX_DECODER_THREADS = 8
 _ADVICE = "choose a video file such as .mp4, .mkv, .mov, .webm or .avi"
+
+# FFmpeg's own decoders of these leave the transparency out; the library's do not.
+_DECODERS_WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 # Demuxers that open other files, devices or addresses, or that read text or single pictures.
 _REFUSED = {
@@ -100,7 +106,20 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
             f"{path.name} declares pictures of {context.width}x{context.height}; "
             f"at most {MAX_PIXELS // 1_000_000} megapixels can be read"
         )
-    context.thread_type = "AUTO"
-    context.thread_count = min(MAX_DECODER_THREADS, os.cpu_count() or 1)
-    context.options = {**context.options, "max_pixels": str(MAX_PIXELS)}
     return stream
+
+
+def decoder_of(stream: VideoStream, notices: Notices) -> VideoCodecContext:
+    """Return the decoder for a stream: FFmpeg's own choice, unless that would drop alpha."""
+    decoder: VideoCodecContext = stream.codec_context
+    library = _DECODERS_WITH_ALPHA.get(decoder.name)
+    tags = {key.lower(): value for key, value in stream.metadata.items()}
+    if library is not None and tags.get("alpha_mode") == "1":
+        try:
+            decoder = cast(VideoCodecContext, av.CodecContext.create(library, "r"))
+        except ValueError:
+            notices.say("alpha", "the transparency of this file cannot be read here")
+    decoder.thread_type = "AUTO"
+    decoder.thread_count = min(MAX_DECODER_THREADS, os.cpu_count() or 1)
+    decoder.options = {**decoder.options, "max_pixels": str(MAX_PIXELS)}
+    return decoder

@@ -27,12 +27,20 @@ class Orientation:
 
 
 UPRIGHT = Orientation()
+_ROTATIONS = {  # by degrees, counter-clockwise
+    90: Orientation(transposed=True, flip_rows=True),
+    180: Orientation(flip_rows=True, flip_columns=True),
+    270: Orientation(transposed=True, flip_columns=True),
+}
 
 
 def orientation_of(frame: av.VideoFrame) -> Orientation:
     """Return the orientation a decoded picture carries; slanted matrices count as upright."""
-    side_data: Any = frame.side_data
-    matrix = side_data.get(Type.DISPLAYMATRIX)
+    try:
+        side_data: Any = frame.side_data
+        matrix = side_data.get(Type.DISPLAYMATRIX)
+    except ValueError:  # PyAV does not know all kinds of side data, Exif for one
+        return _ROTATIONS.get(frame.rotation % 360, UPRIGHT)
     if matrix is None:
         return UPRIGHT
     # Row vectors (x, y, 1) times a 3x3 matrix: x' = a x + c y, y' = b x + d y.
