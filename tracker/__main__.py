@@ -83,6 +83,7 @@ def _prompted_job(options: argparse.Namespace, output: Path | None, masks_out: P
         options.input,
         output,
         prompted,
+        segmenter=segmenter.name if any(p.points or p.box for p in said.values()) else None,
         objects=getattr(options, "objects", None),
         mode=options.mode,
         propagator=options.propagator,
@@ -176,9 +177,10 @@ def _engines(options: argparse.Namespace) -> None:
 
 
 def _page(options: argparse.Namespace) -> None:
-    from tracker.ui import launch
+    from tracker.ui import build_demo, launch_options
 
-    launch(host=options.host, port=options.port, share=options.share, auth=options.auth)
+    wanted = launch_options(options.host, options.port, options.share, options.auth)
+    build_demo().launch(**wanted)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -219,7 +221,7 @@ def _parser() -> argparse.ArgumentParser:
 
     page = commands.add_parser("page", help="open the page in a browser")
     page.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    page.add_argument("--port", type=int, default=7860)
+    page.add_argument("--port", type=int, help="default: the first free one from 7860 on")
     page.add_argument("--share", action="store_true", help="make a public link (off by default)")
     page.add_argument("--auth", metavar="USER:PASSWORD", help="ask for a name and a password")
     page.set_defaults(command=_page)
@@ -230,11 +232,13 @@ def _add_prompts(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "what to point at", "K is an object id (default 1), FRAME counts from 0 (default 0)"
     )
-    repeat = {"action": "append", "default": []}
-    group.add_argument("--point", metavar="[K:]X,Y[@FRAME]", help="inside object K", **repeat)
-    group.add_argument("--negative", metavar="[K:]X,Y[@FRAME]", help="outside object K", **repeat)
-    group.add_argument("--box", metavar="[K:]X0,Y0,X1,Y1[@FRAME]", help="around object K", **repeat)
-    group.add_argument("--mask", metavar="FILE[@FRAME]", help="label image, 0 = none", **repeat)
+    for flag, form, meaning in (
+        ("--point", "[K:]X,Y[@FRAME]", "inside object K"),
+        ("--negative", "[K:]X,Y[@FRAME]", "outside object K"),
+        ("--box", "[K:]X0,Y0,X1,Y1[@FRAME]", "around object K"),
+        ("--mask", "FILE[@FRAME]", "label image, 0 = no object"),
+    ):
+        group.add_argument(flag, metavar=form, action="append", default=[], help=meaning)
     group.add_argument("--segmenter", default="auto", metavar="NAME")
     group.add_argument("--propagator", default="auto", metavar="NAME")
 

@@ -114,7 +114,7 @@ def _peak_working_set_mb() -> float:
 
     counters = Counters(cb=ctypes.sizeof(Counters))
     windll = ctypes.windll  # type: ignore[attr-defined]
-    windll.psapi.GetProcessMemoryInfo(
-        windll.kernel32.GetCurrentProcess(), ctypes.byref(counters), counters.cb
-    )
+    windll.kernel32.GetCurrentProcess.restype = wintypes.HANDLE
+    process = wintypes.HANDLE(windll.kernel32.GetCurrentProcess())
+    windll.psapi.GetProcessMemoryInfo(process, ctypes.byref(counters), counters.cb)
     return float(counters.peak_working_set_size) / 2**20

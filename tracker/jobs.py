@@ -23,6 +23,7 @@ class Job:
     source: Path  # a video file or a folder of images
     output: Path | None = None  # .mp4, .mkv or a folder; None: masks only
     prompted: Mapping[int, LabelMap] = field(default_factory=dict)  # frame index -> labels
+    segmenter: str | None = None  # who made `prompted`; for the report only
     masks: Path | None = None  # zip or folder of label PNGs, or one PNG for a hole that stays
     objects: tuple[int, ...] | None = None  # ids to remove; None: all
     mode: Mode = "offline"

@@ -7,7 +7,7 @@ outermost generator stops everything.  Nothing here knows files, engines or peop
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -39,7 +39,7 @@ SourceT = TypeVar("SourceT", bound=Source)
 
 def propagate(
     frames: Iterable[Frame], prompted: Mapping[int, LabelMap], propagator: MaskPropagator
-) -> Iterator[Tracked]:
+) -> Generator[Tracked]:
     """Label every frame; those before the first prompted one have no labels.
 
     A prompted frame says all there is about the objects in it; objects it leaves out are
@@ -132,7 +132,7 @@ def inpaint(
     windows: Iterable[Window],
     inpainter: Inpainter,
     fetch: Callable[[int], Pair] | None = None,
-) -> Iterator[Frame]:
+) -> Generator[Frame]:
     """Fill the hole in every frame, in order; pixels outside it are not to be used.
 
     A frame covered by several windows gets the running average E2FGVI uses: each new
@@ -194,7 +194,7 @@ def remove(
     inpainter: Inpainter,
     plan: HolePlan,
     fetch: Callable[[int], Pair] | None = None,
-) -> Iterator[SourceT]:
+) -> Generator[SourceT]:
     """Return every picture without the chosen objects, as soon as it is final."""
     waiting: deque[tuple[SourceT, Mask]] = deque()
 
@@ -216,7 +216,7 @@ class _End:
     error: BaseException | None = None
 
 
-def ahead(items: Iterator[ItemT], depth: int = 4) -> Iterator[ItemT]:
+def ahead(items: Iterator[ItemT], depth: int = 4) -> Generator[ItemT]:
     """Yield `items`, made up to `depth` ahead in a thread of their own.
 
     OpenCV, FFmpeg and torch release the interpreter while they work, so two stages run at

@@ -8,7 +8,7 @@ on disk, pictures in a window.
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
 
 import numpy as np
@@ -32,7 +32,7 @@ PREVIEW_PIXELS = 640 * 360
 Labelled = tuple[SourceFrame, LabelMap]
 
 
-def run_job(job: Job) -> Iterator[Progress]:
+def run_job(job: Job) -> Generator[Progress]:
     """Do `job`; yield progress, at least once a frame, the last with the report.
 
     Closing the generator cancels: what is finished is kept as `NAME.partial.EXT`.
@@ -57,27 +57,26 @@ class _Run:
         self.info = self.reader.info
         self.choices = _choose_engines(job)
         self.masks = None if job.masks is None else stack.enter_context(MaskReader(job.masks))
+        self.num_frames = 0
         if self.masks is not None:
-            self.masks.check(self._exact_length(), self.info.height, self.info.width)
+            self.num_frames = self._count()
+            self.masks.check(self.num_frames, self.info.height, self.info.width)
         elif not job.prompted:
             raise UserError("nothing to remove: no object has been pointed at")
         self.outputs = stack.enter_context(Outputs(job, self.reader))
         self.spool = stack.enter_context(LabelSpool(self.info.height, self.info.width))
         self.notices: list[str] = []
-        self.num_frames = 0
         self._last_preview = 0.0
         self._countdown = Countdown(dict.fromkeys(_passes(job), self.info.num_frames))
 
-    def offline(self) -> Iterator[Progress]:
+    def offline(self) -> Generator[Progress]:
         """Label every frame first; then fill."""
         if self.masks is None:
             yield from self._track_forwards()
             yield from self._track_backwards()
-        else:
-            self.num_frames = self._exact_length() or sum(1 for _ in self.reader)
         yield from self._finish(self._known_labels())
 
-    def stream(self) -> Iterator[Progress]:
+    def stream(self) -> Generator[Progress]:
         """Label, fill and write frame by frame."""
         if self.masks is not None:
             yield from self._finish(self._known_labels())
@@ -100,12 +99,16 @@ class _Run:
             seconds=round(seconds, 4),
             fps=round(self.num_frames / seconds, 3),
             stages=self.watch.busy,
-            engines={job: choice.name for job, choice in self.choices.items()},
+            engines=self._engine_names(),
             peak_rss_mb=round(peak_rss_mb(), 1),
             notices=(*self.reader.notices, *self.notices, *self.outputs.notices),
         )
 
-    def _track_forwards(self) -> Iterator[Progress]:
+    def _engine_names(self) -> dict[str, str]:
+        found = {} if self.job.segmenter is None else {"segmenter": self.job.segmenter}
+        return found | {job: choice.name for job, choice in self.choices.items()}
+
+    def _track_forwards(self) -> Generator[Progress]:
         if self.info.num_frames is not None:
             going_back = sum(start for start, _ in self._new_objects())
             self._countdown.set_total("track", self.info.num_frames + going_back)
@@ -113,10 +116,10 @@ class _Run:
             for source, labels in labelled:
                 self.spool[source.index] = labels
                 self.num_frames = source.index + 1
-                yield self._progress("track", lambda s=source, k=labels: images.overlay(s.rgb, k))
+                yield self._progress("track", source, labels)
         self._check_prompts_were_reached()
 
-    def _track_backwards(self) -> Iterator[Progress]:
+    def _track_backwards(self) -> Generator[Progress]:
         """Follow each object into the frames before the one it was first pointed at in."""
         for start, new in self._new_objects():
             labels = self.job.prompted[start]
@@ -127,9 +130,7 @@ class _Run:
                     found = propagator.step(source.rgb).labels
                     merged = add_labels(self.spool[source.index], found, new)
                     self.spool[source.index] = merged
-                    yield self._progress(
-                        "track", lambda s=source, k=merged: images.overlay(s.rgb, k)
-                    )
+                    yield self._progress("track", source, merged)
 
     def _new_objects(self) -> list[tuple[int, set[int]]]:
         """Return the frames after the first in which objects are named first, and their ids."""
@@ -142,11 +143,11 @@ class _Run:
                 found.append((start, new))
         return found
 
-    def _labels_as_they_come(self) -> Iterator[Labelled]:
+    def _labels_as_they_come(self) -> Generator[Labelled]:
         """Decode in a thread of its own; label each frame."""
         current: deque[SourceFrame] = deque()
 
-        def frames() -> Iterator[Frame]:
+        def frames() -> Generator[Frame]:
             with closing(ahead(self.watch.each("decode", self.reader))) as sources:
                 for source in sources:
                     current.append(source)
@@ -156,20 +157,20 @@ class _Run:
             for result in tracked:
                 yield current.popleft(), result.labels
 
-    def _known_labels(self) -> Iterator[Labelled]:
+    def _known_labels(self) -> Generator[Labelled]:
         """Decode; give each frame the labels found for it before."""
         labels = self.spool if self.masks is None else self.masks
         for source in self.watch.each("decode", self.reader):
             yield source, labels[source.index]
 
-    def _finish(self, labelled: Iterator[Labelled]) -> Iterator[Progress]:
+    def _finish(self, labelled: Generator[Labelled]) -> Generator[Progress]:
         """Write the masks as they come and, if a video is wanted, the filled frames."""
         length, self.num_frames = self.num_frames, 0
         stage = _passes(self.job)[-1]
         if length and stage == "fill":
             self._countdown.set_total(stage, length)
 
-        def pass_on() -> Iterator[Labelled]:
+        def pass_on() -> Generator[Labelled]:
             with closing(ahead(labelled)) as pairs:
                 for source, labels in pairs:
                     with self.watch.measure("encode"):
@@ -178,18 +179,18 @@ class _Run:
 
         with ExitStack() as stack:
             pairs = stack.enter_context(closing(pass_on()))
-            results = (source for source, _ in pairs)
+            results: Generator[SourceFrame] = (source for source, _ in pairs)
             if self.job.output is not None:
                 results = stack.enter_context(closing(self._fill(pairs, length, stack)))
             for result in results:
                 with self.watch.measure("encode"):
                     self.outputs.write(result)
                 self.num_frames += 1
-                yield self._progress(stage, lambda r=result: r.rgb)
+                yield self._progress(stage, result)
 
     def _fill(
         self, labelled: Iterator[Labelled], length: int, stack: ExitStack
-    ) -> Iterator[SourceFrame]:
+    ) -> Generator[SourceFrame]:
         choice = self.choices["inpainter"]
         spec = engines.INPAINTERS[choice.name]
         height, width = self.info.height, self.info.width
@@ -213,8 +214,12 @@ class _Run:
     def _propagator(self) -> MaskPropagator:
         return _TimedPropagator(engines.make_propagator(self.choices["propagator"]), self.watch)
 
-    def _exact_length(self) -> int | None:
-        return self.info.num_frames if self.info.frames_are_exact else None
+    def _count(self) -> int:
+        """Return the number of frames; a header may be wrong, so count if it is not sure."""
+        info = self.reader.info
+        if info.frames_are_exact and info.num_frames is not None:
+            return info.num_frames
+        return sum(1 for _ in self.reader)
 
     def _check_prompts_were_reached(self) -> None:
         last = max(self.job.prompted)
@@ -224,14 +229,17 @@ class _Run:
                 f"(0-{self.num_frames - 1})"
             )
 
-    def _progress(self, stage: Stage, draw: Callable[[], Frame]) -> Progress:
+    def _progress(
+        self, stage: Stage, picture: SourceFrame, labels: LabelMap | None = None
+    ) -> Progress:
+        """Count a frame; show it now and then, with its labels drawn if there are any."""
         done = self._countdown.advance(stage)
-        now = time.perf_counter()
         preview = None
-        if now - self._last_preview >= PREVIEW_SECONDS:
-            self._last_preview = now
-            height, width = images.fit_within(self.info.height, self.info.width, PREVIEW_PIXELS)
-            preview = images.shrink(draw(), height, width)
+        if time.perf_counter() - self._last_preview >= PREVIEW_SECONDS:
+            self._last_preview = time.perf_counter()
+            drawn = picture.rgb if labels is None else images.overlay(picture.rgb, labels)
+            size = images.fit_within(self.info.height, self.info.width, PREVIEW_PIXELS)
+            preview = images.shrink(drawn, *size)
         total, left = self._countdown.total(stage), self._countdown.seconds_left
         return Progress(stage, done, total, left, preview)
 

@@ -1,0 +1,217 @@
+"""Every engine passes the same tests, per interface; and the best one is chosen."""
+
+import numpy as np
+import pytest
+
+from tracker import engines
+from tracker.types import Clip, Point, Prompt, UserError
+
+HEIGHT, WIDTH = 96, 128
+
+
+def texture(seed, height=HEIGHT, width=WIDTH):
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 200, (height // 8 + 1, width // 8 + 1, 3))
+    fine = coarse.repeat(8, 0).repeat(8, 1)[:height, :width] + rng.integers(
+        0, 50, (height, width, 1)
+    )
+    return fine.astype(np.uint8)
+
+
+def scene(num_frames, step=2):
+    """Return frames and masks of a red disc that moves over a textured wall."""
+    wall = texture(0) // 2
+    rows, columns = np.ogrid[:HEIGHT, :WIDTH]
+    frames, masks = [], []
+    for t in range(num_frames):
+        mask = (rows - 48) ** 2 + (columns - 40 - step * t) ** 2 <= 16**2
+        frame = wall.copy()
+        frame[mask] = (210, 60, 40)
+        frame.flags.writeable = False
+        frames.append(frame)
+        masks.append(mask)
+    return frames, masks
+
+
+def iou(a, b):
+    return (a & b).sum() / max(1, (a | b).sum())
+
+
+@pytest.fixture(params=["classical"])
+def segmenter(request):
+    return engines.segmenter(request.param)
+
+
+@pytest.fixture(params=["classical"])
+def propagator(request):
+    return engines.make_propagator(engines.choose("propagator", request.param))
+
+
+@pytest.fixture(params=["classical"])
+def inpainter(request):
+    return engines.make_inpainter(engines.choose("inpainter", request.param))
+
+
+def test_a_segmenter_finds_the_object_that_is_clicked(segmenter):
+    (frame,), (mask,) = scene(1)
+
+    segmentation = segmenter.segment(frame, Prompt(points=(Point(40, 48),)))
+
+    assert iou(segmentation.masks[0], mask) > 0.8
+
+
+def test_a_segmenter_finds_the_object_in_a_box(segmenter):
+    (frame,), (mask,) = scene(1)
+
+    segmentation = segmenter.segment(frame, Prompt(box=(20, 28, 62, 68)))
+
+    assert iou(segmentation.masks[0], mask) > 0.8
+
+
+def test_a_segmenter_offers_up_to_three_masks_best_first(segmenter):
+    (frame,), _ = scene(1)
+
+    segmentation = segmenter.segment(frame, Prompt(points=(Point(40, 48),)))
+
+    assert 1 <= len(segmentation.masks) <= 3
+    assert len(segmentation.scores) == len(segmentation.masks)
+    assert list(segmentation.scores) == sorted(segmentation.scores, reverse=True)
+    for mask, score in zip(segmentation.masks, segmentation.scores, strict=True):
+        assert mask.shape == (HEIGHT, WIDTH)
+        assert mask.dtype == bool
+        assert 0 <= score <= 1
+
+
+def test_a_segmenter_obeys_every_click(segmenter):
+    (frame,), _ = scene(1)
+    inside, outside = Point(40, 48), Point(47, 48, positive=False)
+
+    mask = segmenter.segment(frame, Prompt(points=(inside, outside))).masks[0]
+
+    assert mask[48, 40]
+    assert not mask[48, 47]
+
+
+def test_a_segmenter_says_the_same_twice(segmenter):
+    (frame,), _ = scene(1)
+    prompt = Prompt(points=(Point(40, 48),))
+
+    first, second = segmenter.segment(frame, prompt), segmenter.segment(frame, prompt)
+
+    np.testing.assert_array_equal(first.masks[0], second.masks[0])
+
+
+def test_a_propagator_returns_given_labels_as_they_are(propagator):
+    frames, masks = scene(2)
+    labels = masks[0].astype(np.uint8) * 7
+
+    tracked = propagator.step(frames[0], labels)
+
+    np.testing.assert_array_equal(tracked.labels, labels)
+
+
+def test_a_propagator_has_no_labels_before_the_first_are_given(propagator):
+    frames, _ = scene(1)
+
+    assert not propagator.step(frames[0]).labels.any()
+
+
+def test_a_propagator_follows_a_moving_object_under_its_id(propagator):
+    frames, masks = scene(12)
+    tracked = propagator.step(frames[0], masks[0].astype(np.uint8) * 9)
+
+    for frame in frames[1:]:
+        tracked = propagator.step(frame)
+
+    assert set(np.unique(tracked.labels)) <= {0, 9}
+    assert iou(tracked.labels == 9, masks[-1]) > 0.7
+    assert set(tracked.confidence) == {9}
+    assert 0 <= tracked.confidence[9] <= 1
+
+
+def test_two_videos_do_not_see_each_other(propagator):
+    frames, masks = scene(6)
+    other = engines.make_propagator(engines.choose("propagator", "classical"))
+    alone = engines.make_propagator(engines.choose("propagator", "classical"))
+    labels = masks[0].astype(np.uint8)
+
+    for index, frame in enumerate(frames):
+        given = labels if index == 0 else None
+        mixed = propagator.step(frame, given)
+        other.step(texture(index), np.ones((HEIGHT, WIDTH), np.uint8) if index == 0 else None)
+        expected = alone.step(frame, given)
+
+    np.testing.assert_array_equal(mixed.labels, expected.labels)
+
+
+def clip(frames, masks, num_local, blank=None):
+    shown = []
+    for frame, mask in zip(frames, masks, strict=True):
+        frame = frame.copy()
+        if blank is not None:
+            frame[mask] = blank
+        frame.flags.writeable = False
+        shown.append(frame)
+    return Clip(tuple(range(len(frames))), tuple(shown), tuple(masks), num_local)
+
+
+@pytest.mark.parametrize("num_frames", [1, 2, 9])
+def test_an_inpainter_returns_the_local_frames_whole(inpainter, num_frames):
+    frames, masks = scene(num_frames, step=6)
+    num_local = max(1, num_frames - 2)
+
+    filled = inpainter.fill(clip(frames, masks, num_local))
+
+    assert len(filled) == num_local
+    assert {(frame.shape, frame.dtype) for frame in filled} == {
+        ((HEIGHT, WIDTH, 3), np.dtype("u1"))
+    }
+
+
+def test_an_inpainter_never_sees_what_is_to_be_removed():
+    frames, masks = scene(9, step=6)
+    results = []
+    for blank in (0, 255):
+        inpainter = engines.make_inpainter(engines.choose("inpainter", "classical"))
+        results.append(inpainter.fill(clip(frames, masks, 9, blank)))
+
+    for dark, bright, mask in zip(*results, masks, strict=True):
+        np.testing.assert_array_equal(dark[mask], bright[mask])
+
+
+def test_an_inpainter_shows_the_background_seen_at_other_times(inpainter):
+    frames, masks = scene(12, step=6)
+    wall = texture(0) // 2
+
+    filled = inpainter.fill(clip(frames, masks, 12))
+
+    error = np.mean(
+        [abs(f[m].astype(int) - wall[m]).mean() for f, m in zip(filled, masks, strict=True)]
+    )
+    assert error < 8
+
+
+def test_an_inpainter_copes_with_nothing_to_fill_and_everything(inpainter):
+    frames, _ = scene(3)
+    nothing, everything = np.zeros((HEIGHT, WIDTH), bool), np.ones((HEIGHT, WIDTH), bool)
+
+    assert len(inpainter.fill(clip(frames, [nothing] * 3, 3))) == 3
+    assert len(inpainter.fill(clip(frames, [everything] * 3, 3))) == 3
+
+
+def test_a_fresh_machine_gets_engines_that_need_no_weights():
+    assert [choice.job for choice in engines.describe()] == list(engines.JOBS)
+    for choice in engines.describe():
+        assert choice.reason
+
+
+def test_an_unknown_engine_is_refused_with_the_names_there_are():
+    with pytest.raises(UserError, match="unknown inpainter 'magic'; choose one of: auto, "):
+        engines.choose("inpainter", "magic")
+
+
+def test_a_device_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setattr(engines, "accelerator", lambda: None)
+
+    with pytest.raises(UserError, match="no cuda device here"):
+        engines.resolve_device("cuda")
