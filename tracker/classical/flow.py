@@ -28,9 +28,18 @@ _NO_MAP: Any = None  # cv2.remap: x and y lie in one map (its stubs do not know)
 class FlowEstimator:
     """Dense flow between two grey frames of one size."""
 
-    def __init__(self, preset: int = FAST) -> None:
-        """`preset` trades time for detail: ULTRAFAST, FAST or MEDIUM."""
+    def __init__(self, preset: int = FAST, finest_scale: int | None = None) -> None:
+        """Make an estimator.
+
+        Args:
+            preset: trades time for detail: ULTRAFAST, FAST or MEDIUM.
+            finest_scale: halvings of the finest level looked at; None: the preset's own.
+                On sharp pictures 2 (FAST) errs by 0.12 pixels, 1 by 0.05, 0 by 0.025; each
+                takes about four times as long as the one before.
+        """
         self._dis: Any = cv2.DISOpticalFlow.create(preset)
+        if finest_scale is not None:
+            self._dis.setFinestScale(finest_scale)
 
     def between(
         self,
@@ -55,7 +64,8 @@ class FlowEstimator:
             if initial is not None:
                 initial = np.pad(initial, ((0, bottom), (0, right), (0, 0)), mode="edge")
         start = None if initial is None else np.array(initial, np.float32, order="C")
-        flow: Flow = self._dis.calc(first_gray, second_gray, start)
+        first, second = np.ascontiguousarray(first_gray), np.ascontiguousarray(second_gray)
+        flow: Flow = self._dis.calc(first, second, start)
         return flow[:height, :width]
 
 
@@ -154,32 +164,37 @@ def complete(flow: NDArray[np.float32], hole: Mask) -> NDArray[np.float32]:
     Returns:
         As `flow`; unchanged outside the hole; zero if nothing is known.
     """
-    known = (~hole).astype(np.float32)
-    if known.all():
+    if not hole.any():
         return flow
-    weight = known if flow.ndim == 2 else known[..., None]
-    filled = _pull_push(np.where(weight > 0, flow, np.float32(0)), known)
-    return np.where(weight > 0, flow, filled)
+    height, width = hole.shape
+    weight = np.ascontiguousarray(~hole, dtype=np.float32)
+    values = np.where(hole if flow.ndim == 2 else hole[..., None], np.float32(0), flow)
+    levels: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+    while not weight.all() and max(weight.shape) > 1:
+        bottom, right = weight.shape[0] % 2, weight.shape[1] % 2
+        if bottom or right:
+            values = _pad(values, bottom, right)
+            weight = _pad(weight, bottom, right)
+        levels.append((values, weight))
+        half = (weight.shape[1] // 2, weight.shape[0] // 2)
+        values = _resize(values, half, cv2.INTER_AREA)
+        share = _resize(weight, half, cv2.INTER_AREA)
+        divisor: NDArray[np.float32] = np.maximum(share, np.float32(1e-6))
+        values /= divisor if values.ndim == 2 else divisor[..., None]
+        # Full trust as soon as one of the four pixels below is known: edges are not thinned.
+        weight = (share > 0).astype(np.float32)
+    for finer, known in reversed(levels):
+        spread = _resize(values, (known.shape[1], known.shape[0]), cv2.INTER_LINEAR)
+        values = np.where((known if finer.ndim == 2 else known[..., None]) > 0, finer, spread)
+    return values[:height, :width]
 
 
-def _pull_push(values: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return `values` (zero where `weight` is 0) filled from coarser levels."""
+def _pad(values: NDArray[np.float32], bottom: int, right: int) -> NDArray[np.float32]:
+    """Add zeros below and on the right."""
     height, width = values.shape[:2]
-    spread = weight if values.ndim == 2 else weight[..., None]
-    if weight.all() or max(height, width) == 1:
-        return values
-    half = ((width + 1) // 2, (height + 1) // 2)
-    even = ((0, height % 2), (0, width % 2))
-    padded = np.pad(values * spread, even + ((0, 0),) * (values.ndim - 2))
-    coarse_weight = _resize(np.pad(weight, even), half, cv2.INTER_AREA)
-    divisor: NDArray[np.float32] = np.maximum(coarse_weight, np.float32(1e-6))
-    coarse = _resize(padded, half, cv2.INTER_AREA)
-    coarse /= divisor if values.ndim == 2 else divisor[..., None]
-    # Full trust as soon as one of the four pixels below is known: edges are not thinned.
-    coarse = _pull_push(coarse, (coarse_weight > 0).astype(np.float32))
-    fine = _resize(coarse, (half[0] * 2, half[1] * 2), cv2.INTER_LINEAR)[:height, :width]
-    filled: NDArray[np.float32] = np.where(spread > 0, values, fine)
-    return filled
+    padded = np.zeros((height + bottom, width + right, *values.shape[2:]), np.float32)
+    padded[:height, :width] = values
+    return padded
 
 
 def _resize(

@@ -1,0 +1,209 @@
+"""Measure how well the weight-free inpainter restores what lies behind the hole.
+
+Every clip below FOLDER that knows the truth (`bg/`, `bg_static.png`, or synthetic holes over
+true frames) is filled offline and streaming, and compared inside the hole with two baselines:
+OpenCV's Telea, frame by frame, and the same pixel copied from the nearest frame where it is
+uncovered.  `--stationary` adds a hole that stays, over every clip, where the frames are the
+truth; `--shifted` does the same with the mask of another clip.
+
+    python script/evaluate_fill.py FOLDER [--only NAME ...] [--frames 40] [--save DIRECTORY]
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tracker.classical.inpainter import CAUSAL, SCHEDULE, ClassicalInpainter
+from tracker.types import Clip, Frame, Mask
+from tracker.windows import Window, causal_windows, offline_windows
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A clip with holes whose true content is known."""
+
+    name: str
+    frames: list[Frame]  # what the inpainter sees
+    holes: list[Mask]
+    truth: list[Frame]
+
+
+def read_images(folder: Path, limit: int | None) -> list[Frame]:
+    """Return the RGB images of a folder, by name."""
+    paths = sorted(path for path in folder.iterdir() if path.suffix in {".jpg", ".png"})
+    return [np.asarray(Image.open(path).convert("RGB")) for path in paths[:limit]]
+
+
+def read_masks(folder: Path, limit: int | None) -> list[Mask]:
+    """Return where the label images of a folder are not 0."""
+    return [np.asarray(Image.open(path)) > 0 for path in sorted(folder.glob("*.png"))[:limit]]
+
+
+def cases_with_truth(folder: Path, limit: int | None) -> Iterator[Case]:
+    """Yield the clip as a case if its true background is known."""
+    meta = json.loads((folder / "meta.json").read_text())
+    synthetic = meta.get("masks_are", "").startswith("synthetic")
+    if not (synthetic or (folder / "bg").is_dir() or (folder / "bg_static.png").is_file()):
+        return
+    frames = read_images(folder / "frames", limit)
+    if synthetic:
+        truth = frames
+    elif (folder / "bg").is_dir():
+        truth = read_images(folder / "bg", limit)
+    else:
+        truth = [np.asarray(Image.open(folder / "bg_static.png").convert("RGB"))] * len(frames)
+    yield Case(folder.name, frames, read_masks(folder / "masks", limit), truth)
+
+
+def stationary_case(folder: Path, limit: int | None) -> Case:
+    """Return the clip with one hole that stays: a sixteenth of the frame, right of the middle."""
+    frames = read_images(folder / "frames", limit)
+    height, width = frames[0].shape[:2]
+    hole = np.zeros((height, width), bool)
+    hole[3 * height // 8 : 5 * height // 8, width // 2 : 3 * width // 4] = True
+    return Case(f"still:{folder.name}", frames, [hole] * len(frames), frames)
+
+
+def shifted_case(folder: Path, other: Path, limit: int | None) -> Case:
+    """Return the clip with the holes of another clip, scaled to its size."""
+    frames, holes = read_images(folder / "frames", limit), read_masks(other / "masks", limit)
+    num_frames = min(len(frames), len(holes))
+    height, width = frames[0].shape[:2]
+    scaled = [
+        cv2.resize(hole.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
+        for hole in holes[:num_frames]
+    ]
+    return Case(f"{other.name}:{folder.name}", frames[:num_frames], scaled, frames[:num_frames])
+
+
+def fill_telea(case: Case) -> list[Frame]:
+    """Fill every frame on its own."""
+    return [
+        np.asarray(cv2.inpaint(frame, hole.astype(np.uint8), 3, cv2.INPAINT_TELEA), np.uint8)
+        for frame, hole in zip(case.frames, case.holes, strict=True)
+    ]
+
+
+def fill_nearest(case: Case, fallback: Sequence[Frame]) -> list[Frame]:
+    """Copy the same pixel from the nearest frame where it is uncovered."""
+    num_frames, results = len(case.frames), []
+    for index in range(num_frames):
+        result, missing = np.array(case.frames[index]), case.holes[index].copy()
+        for distance in range(1, num_frames):
+            for other in (index - distance, index + distance):
+                if 0 <= other < num_frames and missing.any():
+                    here = missing & ~case.holes[other]
+                    result[here] = case.frames[other][here]
+                    missing &= ~here
+        result[missing] = fallback[index][missing]
+        results.append(result)
+    return results
+
+
+def fill_windows(case: Case, windows: Iterator[Window]) -> tuple[list[Frame], float]:
+    """Return what the inpainter makes of the case, and its processor seconds."""
+    inpainter, results, seconds = ClassicalInpainter(), list(case.frames), 0.0
+    blanked = []
+    for frame, hole in zip(case.frames, case.holes, strict=True):
+        blank = np.array(frame)
+        blank[hole] = (0, 255, 0)  # nobody may look there
+        blanked.append(blank)
+    for window in windows:
+        if not window.update or window.local.stop > len(case.frames):
+            break
+        indices = (*window.local, *window.references)
+        clip = Clip(
+            indices,
+            tuple(blanked[index] for index in indices),
+            tuple(case.holes[index] for index in indices),
+            len(window.local),
+            wanted=range(
+                window.update.start - window.local.start, window.update.stop - window.local.start
+            ),
+        )
+        start = time.process_time()
+        filled = inpainter.fill(clip)
+        seconds += time.process_time() - start
+        for index in window.update:
+            results[index] = filled[index - window.local.start]
+    return results, seconds
+
+
+def hole_psnr(case: Case, filled: Sequence[Frame]) -> float:
+    """Return the PSNR over all hole pixels of all frames together, in dB."""
+    squared, count = 0.0, 0
+    for index, hole in enumerate(case.holes):
+        error = filled[index][hole].astype(np.float64) - case.truth[index][hole]
+        squared, count = squared + float((error**2).sum()), count + error.size
+    return float(10 * np.log10(255**2 / max(squared / max(count, 1), 1e-6)))
+
+
+def save(folder: Path, case: Case, filled: Sequence[Frame]) -> None:
+    """Write the frames with their holes filled, as PNG."""
+    target = folder / case.name.replace(":", "_")
+    target.mkdir(parents=True, exist_ok=True)
+    for index, hole in enumerate(case.holes):
+        shown: NDArray[np.uint8] = np.where(hole[..., None], filled[index], case.frames[index])
+        Image.fromarray(shown).save(target / f"{index:05d}.png")
+
+
+def collect(folder: Path, options: argparse.Namespace) -> Iterator[Case]:
+    """Yield the cases asked for."""
+    clips = sorted(path.parent for path in folder.glob("*/meta.json"))
+    for position, clip in enumerate(clips):
+        if options.only and clip.name not in options.only:
+            continue
+        if options.stationary:
+            yield stationary_case(clip, options.frames)
+        elif options.shifted:
+            yield shifted_case(clip, clips[position - 1], options.frames)
+        else:
+            yield from cases_with_truth(clip, options.frames)
+
+
+def main() -> None:
+    """Print one line per clip."""
+    cv2.setNumThreads(1)  # so that processor seconds are those of one core
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--frames", type=int, default=None, help="use only the first ones")
+    parser.add_argument("--stationary", action="store_true")
+    parser.add_argument("--shifted", action="store_true")
+    parser.add_argument("--save", type=Path, default=None)
+    options = parser.parse_args()
+    print(f"{'clip':42} telea  copy | offline   gain ms/frame | stream.   gain ms/frame")
+    gains = []
+    for case in collect(options.folder, options):
+        num_frames = len(case.frames)
+        telea = fill_telea(case)
+        baselines = hole_psnr(case, telea), hole_psnr(case, fill_nearest(case, telea))
+        line, row = f"{case.name:42} {baselines[0]:5.2f} {baselines[1]:5.2f}", []
+        for name, windows in (
+            ("offline", offline_windows(num_frames, SCHEDULE)),
+            ("streaming", causal_windows(**CAUSAL)),
+        ):
+            filled, seconds = fill_windows(case, windows)
+            quality = hole_psnr(case, filled)
+            row.append(quality - max(baselines))
+            line += f" | {quality:7.2f} {row[-1]:+6.2f} {1000 * seconds / num_frames:8.1f}"
+            if options.save:
+                save(options.save / name, case, filled)
+        gains.append(row)
+        print(line, flush=True)
+    if gains:
+        mean, median = np.mean(gains, axis=0), np.median(gains, axis=0)
+        print(f"gain, mean: offline {mean[0]:+.2f}, streaming {mean[1]:+.2f} dB;", end=" ")
+        print(f"median: {median[0]:+.2f}, {median[1]:+.2f} dB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""What the camera did between two frames: a homography from one to the other.
+
+A homography is float64 (3, 3) and takes points (x, y) of one frame to the same places of
+the background in the other, in pixels of the working size.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.classical.flow import Flow, sample
+from tracker.types import Mask
+
+Homography: TypeAlias = NDArray[np.float64]  # (3, 3)
+Points: TypeAlias = NDArray[np.float32]  # (N, 2), x then y
+
+_CELL = 12  # pixels: one corner is taken from every such square
+_FLATTEST_CORNER = 2e-5  # smaller eigenvalue of the gradient below which there is no corner
+_INLIER_DISTANCE = 1.0  # pixels
+_STILL = 0.12  # pixels: a camera that moves a frame's corners less than this stands still
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """A homography and the share of the points that agree with it."""
+
+    homography: Homography
+    support: float
+
+
+def apply(homography: Homography, places: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return where `places` (..., 2) go."""
+    if len(places) == 0 or np.array_equal(homography, np.eye(3)):
+        return places
+    moved = cv2.perspectiveTransform(places.reshape(-1, 1, 2), homography)
+    return np.asarray(moved, np.float32).reshape(places.shape)
+
+
+def inverse(homography: Homography) -> Homography:
+    """Return the way back."""
+    back = np.linalg.inv(homography)
+    result: Homography = back / back[2, 2]
+    return result
+
+
+def chain(first: Homography, second: Homography) -> Homography:
+    """Return the homography that does `first`, then `second`."""
+    both = second @ first
+    result: Homography = both / both[2, 2]
+    return result
+
+
+def is_plausible(homography: Homography, height: int, width: int) -> bool:
+    """Return whether the frame's outline keeps its orientation and a sensible size."""
+    outline = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    moved = apply(homography, outline)
+    if not np.isfinite(moved).all():
+        return False
+    sides = np.roll(moved, -1, axis=0) - moved
+    following = np.roll(sides, -1, axis=0)
+    turns = sides[:, 0] * following[:, 1] - sides[:, 1] * following[:, 0]
+    ratio = turns / max(1, height * width)
+    return bool((ratio > 1 / 16).all() and (ratio < 16).all())
+
+
+def corners(gray: NDArray[np.uint8], known: Mask, cell: int = _CELL) -> Points:
+    """Return the strongest corner of each small square where there is one, (N, 2)."""
+    height, width = gray.shape
+    strength = cv2.cornerMinEigenVal(gray, 3)
+    strength = np.where(known, strength, np.float32(0))
+    rows, columns = -(-height // cell), -(-width // cell)
+    padded = np.zeros((rows * cell, columns * cell), np.float32)
+    padded[:height, :width] = strength
+    squares = padded.reshape(rows, cell, columns, cell).swapaxes(1, 2)
+    cells = squares.reshape(rows * columns, cell * cell)
+    best = cells.argmax(axis=1)
+    strong = cells[np.arange(len(cells)), best] > _FLATTEST_CORNER
+    index = np.flatnonzero(strong)
+    x = index % columns * cell + best[strong] % cell
+    y = index // columns * cell + best[strong] // cell
+    return np.stack((x, y), axis=-1).astype(np.float32)
+
+
+def at(values: NDArray[np.float32], points: Points) -> NDArray[np.float32]:
+    """Return (N, ...) the values at whole-pixel points."""
+    result: NDArray[np.float32] = values[points[:, 1].astype(int), points[:, 0].astype(int)]
+    return result
+
+
+def fit(points: Points, moved: Points, height: int, width: int) -> Motion | None:
+    """Fit the motion most points agree with: a homography, or a shift if points are few.
+
+    Exactly the identity where the camera stands still, so that nothing is resampled.
+    """
+    if len(points) == 0:
+        return None
+    homography: Homography | None = None
+    if len(points) >= 16:
+        found, _ = cv2.findHomography(points, moved, cv2.USAC_MAGSAC, _INLIER_DISTANCE)
+        if found is not None and is_plausible(np.asarray(found, np.float64), height, width):
+            homography = np.asarray(found, np.float64)
+    if homography is None:
+        homography = np.eye(3)
+        homography[:2, 2] = np.median(moved - points, axis=0)
+    outline = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    if np.abs(apply(homography, outline) - outline).max() < _STILL:
+        homography = np.eye(3)
+    distance = np.linalg.norm(apply(homography, points) - moved, axis=1)
+    return Motion(homography, float((distance < 2 * _INLIER_DISTANCE).mean()))
+
+
+def likeness(
+    first: NDArray[np.uint8], second: NDArray[np.uint8], places: Flow, points: Points
+) -> float:
+    """Return the median correlation of small squares around `points`, in [-1, 1].
+
+    `places` (H, W, 2) says where each pixel of `first` lies in `second`.
+    """
+    one = first.astype(np.float32)
+    two = sample(second, places).astype(np.float32)
+    size = (9, 9)
+    mean_one, mean_two = cv2.blur(one, size), cv2.blur(two, size)
+    covariance = cv2.blur(one * two, size) - mean_one * mean_two
+    power_one = cv2.blur(one * one, size) - mean_one * mean_one
+    power_two = cv2.blur(two * two, size) - mean_two * mean_two
+    correlation = covariance / np.sqrt(np.maximum(power_one * power_two, 1))
+    return float(np.median(at(correlation.astype(np.float32), points)))

@@ -1,0 +1,207 @@
+"""How the current frame lies in every other frame that is remembered.
+
+A link is the camera's homography and, on a coarse lattice, what differs from it: depth and
+things that move on their own.  Links move along with the current frame: the step from one
+frame to the next is put in front of them.  Motion fields are chained, never images.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from tracker.classical.camera import (
+    Homography,
+    apply,
+    at,
+    chain,
+    corners,
+    fit,
+    is_plausible,
+    likeness,
+)
+from tracker.classical.features import Features, describe, match
+from tracker.classical.flow import Flow, FlowEstimator, complete, pixel_grid, sample
+from tracker.classical.views import View
+from tracker.types import Mask
+
+_LEAST_LIKENESS = 0.5  # correlation below which two neighbours are of different scenes
+SPACING = 4  # pixels between two lattice points
+_LARGEST_RESIDUAL = 0.25  # of the longer side: more is a mistake
+_NOISE = 0.3  # pixels, of flow from one frame to the next
+_EDGE = 5  # pixels: flow closer than this to the unknown is not trusted
+
+
+@dataclass(frozen=True, eq=False)
+class Link:
+    """Where pixels of one frame lie in another, working size."""
+
+    homography: Homography
+    residual: Flow  # (h / 4, w / 4, 2): what is to be added, on a lattice
+
+    def places(self, grid: Flow) -> Flow:
+        """Return where `grid` (..., 2) lies in the other frame."""
+        if not self.residual.any():
+            return apply(self.homography, grid)
+        table = grid if grid.ndim == 3 else grid[None]
+        extra = sample(self.residual, table / np.float32(SPACING)).reshape(grid.shape)
+        return apply(self.homography, grid) + np.asarray(extra, np.float32)
+
+
+def lattice(height: int, width: int) -> Flow:
+    """Return the lattice points of a frame, (h / 4, w / 4, 2), whole pixels."""
+    return pixel_grid(-(-height // SPACING), -(-width // SPACING)) * np.float32(SPACING)
+
+
+def follow(first: Link, second: Link, nodes: Flow) -> Link:
+    """Return the link that goes along `first`, then along `second`."""
+    homography = chain(first.homography, second.homography)
+    if not (first.residual.any() or second.residual.any()):
+        return Link(homography, first.residual)
+    return Link(homography, second.places(first.places(nodes)) - apply(homography, nodes))
+
+
+class Links:
+    """The links of the current frame to others, past and future."""
+
+    def __init__(self, estimator: FlowEstimator) -> None:
+        self._estimator = estimator
+        self._current: int | None = None
+        self._links: dict[int, Link] = {}
+        self._steps: dict[tuple[int, int], Link | None] = {}  # between neighbours; None: a cut
+        self._features: dict[int, Features] = {}
+        self._failed: dict[int, int] = {}  # frame: when it was last tried in vain
+
+    def known(self) -> list[int]:
+        """Return the frames that are linked."""
+        return list(self._links)
+
+    def to(self, index: int) -> Link:
+        """Return the link from the current frame to frame `index`."""
+        return self._links[index]
+
+    def correct(self, index: int, link: Link) -> None:
+        """Replace a link by a better estimate."""
+        self._links[index] = link
+
+    def forget(self, kept: Collection[int]) -> None:
+        """Drop all that concerns frames not in `kept`."""
+        self._links = {k: v for k, v in self._links.items() if k in kept}
+        self._steps = {k: v for k, v in self._steps.items() if k[0] in kept and k[1] in kept}
+        self._features = {k: v for k, v in self._features.items() if k in kept}
+        self._failed = {k: v for k, v in self._failed.items() if k in kept}
+
+    def move_to(self, index: int, views: Mapping[int, View], local: Sequence[int]) -> None:
+        """Make `index` the current frame and link the consecutive `local` frames."""
+        start = index if self._current is None or self._current > index else self._current
+        if start == index != self._current or any(k not in views for k in range(start, index)):
+            self._links = {}
+        else:
+            for number in range(start, index):
+                self._advance(number, views)
+        self._current = index
+        nodes = lattice(*views[index].size)
+        self._links[index] = Link(np.eye(3), np.zeros_like(nodes))
+        for direction, last in ((1, max(local)), (-1, min(local))):
+            for other in range(index + direction, last + direction, direction):
+                if other in self._links:
+                    continue
+                step = self._step(other - direction, other, views)
+                if step is None:
+                    break
+                link = follow(self._links[other - direction], step, nodes)
+                if not is_plausible(link.homography, *views[index].size):
+                    break
+                self._links[other] = link
+
+    def _advance(self, number: int, views: Mapping[int, View]) -> None:
+        """Move the current frame from `number` to the next."""
+        step = self._step(number + 1, number, views)
+        if step is None:
+            self._links = {}
+            return
+        size = views[number].size
+        nodes = lattice(*size)
+        self._links = {
+            other: follow(step, link, nodes)
+            for other, link in self._links.items()
+            if is_plausible(chain(step.homography, link.homography), *size)
+        }
+
+    def _step(self, first: int, second: int, views: Mapping[int, View]) -> Link | None:
+        """Return the link between neighbours, None across a cut."""
+        if (first, second) not in self._steps:
+            shift = first - second
+            guess = self._steps.get((first - abs(shift), second - abs(shift)))
+            found = None
+            if guess is not None and not np.array_equal(guess.homography, np.eye(3)):
+                found = self._between(views[first], views[second], guess.homography)
+            if found is None:
+                found = self._between(views[first], views[second], None)
+            self._steps[first, second] = found
+        return self._steps[first, second]
+
+    def _between(self, first: View, second: View, guess: Homography | None) -> Link | None:
+        height, width = first.size
+        grid, nodes = pixel_grid(height, width), lattice(height, width)
+        points = corners(first.gray, first.known)
+        if len(points) == 0:
+            return Link(np.eye(3), np.zeros_like(nodes))  # nothing to see, nothing to misplace
+        start = None if guess is None else apply(guess, grid) - grid
+        flow = self._estimator.between(first.gray, second.gray, start)
+        moved = points + at(flow, points)
+        clear = _is_clear(second, moved)
+        motion = fit(points[clear], moved[clear], height, width)
+        if motion is None:
+            return None
+        agreement = likeness(first.gray, second.gray, grid + flow, points[clear])
+        if agreement < _LEAST_LIKENESS:
+            return None
+        return Link(motion.homography, self._residual(first, second, flow, motion.homography))
+
+    def _residual(self, first: View, second: View, flow: Flow, homography: Homography) -> Flow:
+        """Return what `flow` says beyond the homography, carried into the holes."""
+        height, width = first.size
+        nodes = lattice(height, width)
+        rows, columns = nodes[..., 1].astype(int), nodes[..., 0].astype(int)
+        mean = cv2.blur(flow, (SPACING, SPACING))[rows, columns]
+        known = first.known if not first.has_hole else _shrink(first.known)
+        reliable = known[rows, columns] & _is_clear(second, nodes + mean)
+        rest = complete(mean + nodes - apply(homography, nodes), ~reliable)
+        power = np.square(rest).sum(axis=2, keepdims=True)
+        rest *= power / (power + np.float32(_NOISE**2))  # what may be noise counts for little
+        limit = _LARGEST_RESIDUAL * max(height, width)
+        return np.clip(rest, -limit, limit)
+
+    def match(self, index: int, views: Mapping[int, View], references: Sequence[int]) -> None:
+        """Link distant frames directly, by what they show."""
+        size = views[index].size
+        for other in references:
+            if other in self._links or index - self._failed.get(other, -1000) < 10:
+                continue
+            self._failed[other] = index
+            found = match(self._describe(views[index]), self._describe(views[other]))
+            if found is not None and is_plausible(found, *size):
+                self._links[other] = Link(found, np.zeros_like(lattice(*size)))
+
+    def _describe(self, view: View) -> Features:
+        if view.index not in self._features:
+            self._features[view.index] = describe(view.gray, view.known)
+        return self._features[view.index]
+
+
+def _shrink(known: Mask) -> Mask:
+    kernel = np.ones((_EDGE, _EDGE), np.uint8)
+    shrunk: Mask = cv2.erode(known.astype(np.uint8), kernel, borderValue=1) > 0
+    return shrunk
+
+
+def _is_clear(view: View, places: Flow) -> Mask:
+    """Return whether each of `places` (..., 2) lies inside the view and outside its hole."""
+    height, width = view.known.shape
+    x = np.rint(places[..., 0]).astype(int)
+    y = np.rint(places[..., 1]).astype(int)
+    inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
+    clear: Mask = inside & view.known[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
+    return clear

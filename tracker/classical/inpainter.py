@@ -1,0 +1,261 @@
+"""Fill holes with the background seen at other times; no weights.
+
+For each frame a few others that show what its hole hides are laid under it (camera motion,
+then dense flow carried into the hole), their colours brought to its exposure and merged.
+Every colour is read once from the frame that saw it.  What no frame saw is filled from
+around the hole once, and carried along from then on.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.classical.blend import Ballot, elect, merge
+from tracker.classical.chain import Links
+from tracker.classical.flow import FAST, Flow, FlowEstimator, sample
+from tracker.classical.registration import Offer, register
+from tracker.classical.views import View, box_around, worth_keeping
+from tracker.types import Clip, Frame
+from tracker.windows import Schedule
+
+SCHEDULE = Schedule(stride=10, reach=10, reference_stride=10, max_references=20, overlap=False)
+CAUSAL = {"history": 1, "reference_stride": 10, "num_references": 1}
+
+_MOST_SOURCES_AHEAD = 6  # frames merged when the future is known, where time is ample
+_MOST_SOURCES_CAUSAL = 4
+_NEED = (1.0, 0.4, 0.2, 0.1, 0.05)  # worth of the first, second, ... source of a pixel
+_LIFE_OF_A_SOURCE = 10.0  # frames after which a source is worth half
+_LEAST_WORTH = 0.02  # of a source, as a share of the hole
+_PROBES = 300  # hole pixels that stand for the hole when sources are chosen
+
+
+class ClassicalInpainter:
+    """Fills the holes of one video; remembers what it has seen of the background."""
+
+    def __init__(self) -> None:
+        self._views: dict[int, View] = {}
+        self._links = Links(FlowEstimator(FAST, finest_scale=1))
+        self._estimator = FlowEstimator(FAST, finest_scale=1)
+        self._anchor: View | None = None  # the frame whose invented pixels are carried along
+
+    def fill(self, clip: Clip) -> list[Frame]:
+        """Return the local frames, those wanted with their holes filled."""
+        for index, frame, hole in zip(clip.indices, clip.frames, clip.holes, strict=True):
+            if index not in self._views:
+                self._views[index] = View(index, frame, hole)
+        results = list(clip.frames[: clip.num_local])
+        wanted = clip.wanted_positions
+        ahead = max(clip.indices) > clip.indices[wanted.start]
+        for position in wanted:
+            index = clip.indices[position]
+            self._links.move_to(index, self._views, clip.indices[: clip.num_local])
+            if ahead:
+                self._links.match(index, self._views, clip.indices[clip.num_local :])
+            if self._views[index].has_hole:
+                most = _MOST_SOURCES_AHEAD if ahead else _MOST_SOURCES_CAUSAL
+                results[position] = self._fill_view(self._views[index], most)
+        self._forget(clip)
+        return results
+
+    def _forget(self, clip: Clip) -> None:
+        current = clip.indices[clip.wanted_positions.stop - 1]
+        kept = worth_keeping(self._views, current) | set(clip.indices)
+        for index in [index for index in self._views if index not in kept]:
+            del self._views[index]
+        self._links.forget(kept | ({self._anchor.index} if self._anchor else set()))
+
+    def _fill_view(self, target: View, most: int) -> Frame:
+        """Return the frame with its hole filled, and remember it so."""
+        part = box_around(~target.known, margin=_margin(target))
+        rows, columns = np.nonzero(target.hole)
+        places = np.stack((columns, rows), axis=-1).astype(np.float32)
+        inside = target.to_working(places) - np.array([part[1].start, part[0].start], np.float32)
+        offers = self._offers(target, most, part)
+        result = np.array(target.frame)
+        found = np.zeros(len(rows), bool)
+        if offers:
+            weights = elect(
+                [
+                    Ballot(
+                        offer.colours,
+                        offer.error,
+                        offer.visible,
+                        offer.prior,
+                        source.index - target.index,
+                    )
+                    for source, offer in offers
+                ]
+            )
+            read_all = [
+                read(source, offer, inside, weight)
+                for (source, offer), weight in zip(offers, weights, strict=True)
+            ]
+            counts = np.stack([count for _, count in read_all])
+            merged = merge(np.stack([colour for colour, _ in read_all]), counts)
+            found = counts.max(axis=0) > 0
+            result[target.hole] = np.clip(np.rint(merged), 0, 255)
+        if not found.all():
+            self._invent(target, result, found, part, inside)
+        result.setflags(write=False)
+        target.filled = result
+        return result
+
+    def _offers(
+        self, target: View, most: int, part: tuple[slice, slice]
+    ) -> list[tuple[View, Offer]]:
+        """Return what each useful source offers."""
+        offers: list[tuple[View, Offer]] = []
+        probes = _probes(target)
+        need = np.full(len(probes), _NEED[0])
+        count = np.zeros(len(probes), int)
+        tried, used = {target.index}, 0
+        while used < most and len(tried) < 2 * most:
+            best = self._best_source(target, probes, need, tried)
+            if best is None:
+                break
+            source, visible = best
+            tried.add(source.index)
+            link = self._links.to(source.index)
+            found, link = register(target, source, link, part, self._estimator)
+            if not found:
+                continue
+            used += 1
+            self._links.correct(source.index, link)
+            offers.extend((source, offer) for offer in found)
+            count[visible] += 1
+            need = np.array([*_NEED, 0.0])[np.minimum(count, len(_NEED))]
+        return offers
+
+    def _best_source(
+        self, target: View, probes: Flow, need: NDArray[np.float64], tried: set[int]
+    ) -> tuple[View, NDArray[np.bool_]] | None:
+        """Return the frame that shows most of what is still needed, and which probes."""
+        best, best_worth = None, _LEAST_WORTH * len(probes)
+        for index in self._links.known():
+            if index in tried or index not in self._views:
+                continue
+            source = self._views[index]
+            visible = _visible(source, self._links.to(index).places(probes))
+            worth = float(need[visible].sum())
+            worth /= 1 + abs(index - target.index) / _LIFE_OF_A_SOURCE
+            if worth > best_worth:
+                best, best_worth = (source, visible), worth
+        return best
+
+    def _invent(
+        self,
+        target: View,
+        result: NDArray[np.uint8],
+        found: NDArray[np.bool_],
+        part: tuple[slice, slice],
+        inside: Flow,
+    ) -> None:
+        """Fill what no frame saw: as it was invented before, else from around it."""
+        missing = np.zeros(target.hole.shape, bool)
+        missing[target.hole] = ~found
+        for carrier in self._carriers(target):
+            if not missing.any():
+                return
+            link = self._links.to(carrier.index)
+            found_there, link = register(target, carrier, link, part, self._estimator)
+            if not found_there or carrier.filled is None:
+                continue
+            self._links.correct(carrier.index, link)
+            everywhere = np.ones(found_there[0].error.shape, np.float32)
+            colour, weight = read(carrier, found_there[0], inside, everywhere, filled=True)
+            usable = np.zeros_like(missing)
+            usable[target.hole] = weight > 0
+            values = np.zeros_like(result)
+            values[target.hole] = np.clip(np.rint(colour), 0, 255)
+            result[missing & usable] = values[missing & usable]
+            missing &= ~usable
+        if missing.any():
+            spread_inside(result, missing)
+            if self._anchor is None or missing.sum() > 0.02 * target.hole.sum():
+                self._anchor = target
+
+    def _carriers(self, target: View) -> list[View]:
+        previous = self._views.get(target.index - 1)
+        candidates = [self._anchor, previous]
+        return [
+            view
+            for view in candidates
+            if view is not None
+            and view is not target
+            and view.filled is not None
+            and view.index in self._links.known()
+        ]
+
+
+def read(
+    source: View,
+    offer: Offer,
+    inside: Flow,
+    weight: NDArray[np.float32],
+    *,
+    filled: bool = False,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return colours (N, 3) and weights (N,) of places given in the registered part.
+
+    Args:
+        source: where colours come from.
+        offer: how the source lies there.
+        inside: (N, 2), working size, relative to the part's corner.
+        weight: (h, w) of the part.
+        filled: also read what was filled there, and not only what was seen.
+    """
+    num_places = len(inside)
+    table = _as_table(inside)
+    coarse = np.array(offer.offset.shape[1::-1]) / np.array(offer.places.shape[1::-1])
+    half = (table + np.float32(0.5)) * coarse.astype(np.float32) - np.float32(0.5)
+    places = source.to_full(sample(offer.places, table))
+    frame = source.filled if filled and source.filled is not None else source.frame
+    height, width = source.hole.shape
+    colour = sample(frame, places, interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    colour += sample(offer.offset, half)
+    x, y = places[..., 0], places[..., 1]
+    usable = (x >= -0.5) & (y >= -0.5) & (x <= width - 0.5) & (y <= height - 0.5)
+    if not filled:
+        usable &= sample(source.unusable, places) == 0
+    count = np.where(usable, np.maximum(sample(weight, half), np.float32(1e-12)), np.float32(0))
+    return colour.reshape(-1, 3)[:num_places], count.reshape(-1)[:num_places]
+
+
+def spread_inside(result: NDArray[np.uint8], missing: NDArray[np.bool_]) -> None:
+    """Fill `missing` pixels of `result` in place from what surrounds them (Telea)."""
+    part = box_around(missing, margin=8)
+    mask = missing[part].astype(np.uint8)
+    if mask.all():
+        result[part] = 128
+        return
+    result[part] = cv2.inpaint(np.ascontiguousarray(result[part]), mask, 3, cv2.INPAINT_TELEA)
+
+
+def _as_table(places: Flow) -> Flow:
+    """Return (N, 2) places as (R, 256, 2), the last one repeated: cv2.remap wants an image."""
+    num_places = len(places)
+    rows = -(-num_places // 256)
+    padded = np.pad(places, ((0, rows * 256 - num_places), (0, 0)), mode="edge")
+    return padded.reshape(rows, 256, 2)
+
+
+def _probes(target: View) -> Flow:
+    rows, columns = np.nonzero(~target.known)
+    step = max(1, len(rows) // _PROBES)
+    return np.stack((columns[::step], rows[::step]), axis=-1).astype(np.float32)
+
+
+def _visible(source: View, places: Flow) -> NDArray[np.bool_]:
+    height, width = source.known.shape
+    x, y = np.rint(places[:, 0]).astype(int), np.rint(places[:, 1]).astype(int)
+    inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
+    x, y = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
+    result: NDArray[np.bool_] = inside & source.known[y, x]
+    return result
+
+
+def _margin(target: View) -> int:
+    """Return how much of the surroundings is looked at, in pixels of the working size."""
+    rows, columns = box_around(~target.known, margin=0)
+    extent: int = max(rows.stop - rows.start, columns.stop - columns.start)
+    return 24 + extent // 4

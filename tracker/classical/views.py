@@ -1,0 +1,118 @@
+"""One frame of the video as the inpainter keeps it, and how many of them it keeps."""
+
+from collections.abc import Collection
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.classical.flow import Flow, complete
+from tracker.types import Frame, Mask
+
+WORKING_SIDE = 432  # pixels: motion is estimated at this size of the longer side
+_SOFT_EDGE = 2  # pixels around a hole that are not copied: bicubic sampling reaches them
+
+
+class View:
+    """A frame, its hole, and both at working size; what lies under the hole is never used."""
+
+    def __init__(self, index: int, frame: Frame, hole: Mask) -> None:
+        self.index = index
+        self.frame = frame  # filled later: `filled`
+        self.hole = hole
+        self.filled: Frame | None = None
+
+    @cached_property
+    def has_hole(self) -> bool:
+        """Return whether anything is to be filled."""
+        return bool(self.hole.any())
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """Return the working (height, width)."""
+        height, width = self.hole.shape
+        scale = min(1.0, WORKING_SIDE / max(height, width))
+        return max(1, round(height * scale)), max(1, round(width * scale))
+
+    @cached_property
+    def known(self) -> Mask:
+        """Return (h, w) at working size: True where no hole pixel takes part."""
+        if not self.has_hole:
+            return np.ones(self.size, bool)
+        part = cv2.resize(
+            self.hole.astype(np.float32), self.size[::-1], interpolation=cv2.INTER_AREA
+        )
+        known: Mask = np.asarray(part) <= 0
+        return known
+
+    @cached_property
+    def small(self) -> Frame:
+        """Return the frame at working size, its hole filled smoothly from around it."""
+        small = self.frame
+        if self.size != self.hole.shape:
+            small = np.asarray(
+                cv2.resize(self.frame, self.size[::-1], interpolation=cv2.INTER_AREA), np.uint8
+            )
+        if not self.has_hole:
+            return small
+        rows, columns = box_around(~self.known, margin=4)
+        small = np.array(small)
+        part = complete(small[rows, columns].astype(np.float32), ~self.known[rows, columns])
+        small[rows, columns] = np.rint(part)
+        return small
+
+    @cached_property
+    def gray(self) -> NDArray[np.uint8]:
+        """Return (h, w): the brightness of `small`."""
+        return np.asarray(cv2.cvtColor(self.small, cv2.COLOR_RGB2GRAY), np.uint8)
+
+    @cached_property
+    def unusable(self) -> NDArray[np.uint8]:
+        """Return (H, W), 255 where nothing may be copied: the hole and its soft edge."""
+        kernel = np.ones((2 * _SOFT_EDGE + 1,) * 2, np.uint8)
+        return np.asarray(cv2.dilate(self.hole.astype(np.uint8) * 255, kernel), np.uint8)
+
+    def to_full(self, places: Flow) -> Flow:
+        """Return working-size `places` (..., 2) in pixels of the full frame."""
+        return (places + np.float32(0.5)) * self._ratio - np.float32(0.5)
+
+    def to_working(self, places: Flow) -> Flow:
+        """Return full-size `places` (..., 2) in pixels of the working size."""
+        return (places + np.float32(0.5)) / self._ratio - np.float32(0.5)
+
+    @cached_property
+    def _ratio(self) -> NDArray[np.float32]:
+        full, small = self.hole.shape, self.size
+        return np.array([full[1] / small[1], full[0] / small[0]], np.float32)
+
+
+def box_around(mask: Mask, margin: int) -> tuple[slice, slice]:
+    """Return the rows and columns that hold `mask` (not empty) and a margin."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    height, width = mask.shape
+    return (
+        slice(max(0, int(rows[0]) - margin), min(height, int(rows[-1]) + 1 + margin)),
+        slice(max(0, int(columns[0]) - margin), min(width, int(columns[-1]) + 1 + margin)),
+    )
+
+
+def worth_keeping(indices: Collection[int], current: int) -> set[int]:
+    """Return which past frames to remember: dense just now, ever sparser further back.
+
+    The two newest of each age between powers of two (1, 2-3, 4-7, ... frames) up to
+    `_OLDEST_OCTAVE`: a fixed number of frames, however long the video.
+    """
+    octaves: dict[int, list[int]] = {}
+    for index in sorted(indices):
+        age = current - index
+        if age > 0:
+            octaves.setdefault(age.bit_length(), []).append(index)
+    kept: set[int] = set()
+    for octave, members in octaves.items():
+        if octave <= _OLDEST_OCTAVE:
+            kept.update((members[0], members[-1]))  # the oldest, so that some reach the next octave
+    return kept
+
+
+_OLDEST_OCTAVE = 10  # 2**10 frames: 40 seconds at 25 frames per second
