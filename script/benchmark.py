@@ -12,7 +12,6 @@ before and after each, and the last column gives the figure in units of it.
 """
 
 import argparse
-import importlib
 import json
 import os
 import statistics
@@ -193,8 +192,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(json.dumps(click_once(*arguments[1:])))
         return
     if arguments and arguments[0] in DELEGATED:
-        importlib.import_module(f"script.bench_{arguments[0]}").main(arguments[1:])
-        return
+        command = [sys.executable, "-m", f"script.bench_{arguments[0]}", *arguments[1:]]
+        raise SystemExit(subprocess.call(command, cwd=ROOT))  # noqa: S603 - ours
     options = _parser().parse_args(arguments)
     chosen = list(MEASUREMENTS) if options.what == "all" else [options.what]
     now = units()
