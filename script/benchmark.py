@@ -1,10 +1,10 @@
 """Measure how fast Cleanplate is on this machine, and how much memory it takes.
 
-    python -m script.benchmark                    # everything that needs no weights
-    python -m script.benchmark remove --sizes 432x240 --modes streaming
-    python -m script.benchmark click | start      # one table
-    python -m script.benchmark propagate ...      # see script/bench_propagate.py
-    python -m script.benchmark fill ...           # see script/bench_fill.py
+    python script/benchmark.py                    # everything that needs no weights
+    python script/benchmark.py remove --sizes 432x240 --modes streaming
+    python script/benchmark.py click | start      # one table
+    python script/benchmark.py propagate ...      # see script/bench_propagate.py
+    python script/benchmark.py fill ...           # see script/bench_fill.py
 
 Every measurement is a process of its own, so its peak memory is its own.  Machines differ,
 and a busy one differs from itself: so a fixed piece of work (the calibration) is timed just
@@ -25,6 +25,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+
+# Run as a script, Python looks for modules in script/, not in the root the packages lie in.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from script.bench_tools import (
     ROOT,

@@ -22,7 +22,7 @@ for file in "${files[@]}"; do
   stamp=.venv/installed-${file//\//-}
   if ! cmp -s "$file" "$stamp"; then
     echo "installing $file ..." >&2
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$file"
+    .venv/bin/python -m pip install -qq --disable-pip-version-check -r "$file"
     cp "$file" "$stamp"
   fi
 done

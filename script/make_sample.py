@@ -1,17 +1,21 @@
 """Render assets/sample.mp4: a balloon drifting across a small square, filmed by hand.
 
-Run it from the project's root: `python -m script.make_sample [--truth DIR]`.  The clip is
+`python script/make_sample.py [--truth DIR]`.  The clip is
 ours and deterministic.  With `--truth` it also writes what no camera could give: every
 frame without the balloon (same camera, same noise; DIR/clean/00000.png ...) and where the
 balloon is (DIR/masks/00000.png ..., 0 and 1, 1 where at least half of a pixel is covered).
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+# Run as a script, Python looks for modules in script/, not in the root the packages lie in.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import cv2
 import numpy as np

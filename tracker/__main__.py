@@ -9,14 +9,16 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from fractions import Fraction
 from pathlib import Path
 
 from tracker import engines, prompts
+from tracker.arguments import Command, make_parser
+from tracker.downloads import download
 from tracker.jobs import Job, Progress, Report
 from tracker.masks import read_label_image
+from tracker.published import DEFAULT
 from tracker.removal import run_job
 from tracker.types import UserError
 from tracker.video import VideoReader
@@ -24,11 +26,10 @@ from tracker.video import VideoReader
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
-    options = _parser().parse_args(arguments)
+    options = make_parser(COMMANDS).parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    command: Callable[[argparse.Namespace], None] = options.command
     try:
-        command(options)
+        options.command(options)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -176,6 +177,21 @@ def _engines(options: argparse.Namespace) -> None:
             print(f"    {name:<16} {state}")
 
 
+def _download(options: argparse.Namespace) -> None:
+    names = options.names or DEFAULT
+    shown = ""
+
+    def report(name: str, done: int, total: int | None) -> None:
+        nonlocal shown
+        text = f"{name}: {done >> 20} MB" + (f" of {total >> 20} MB" if total else "")
+        if text != shown and not options.quiet:
+            print(f"\r{text:<60}", end="", flush=True, file=sys.stderr)
+        shown = text
+
+    for sentence in download(names, report):
+        print(f"\r{sentence:<60}")
+
+
 def _page(options: argparse.Namespace) -> None:
     from tracker.ui import build_demo, launch_options
 
@@ -183,113 +199,14 @@ def _page(options: argparse.Namespace) -> None:
     build_demo().launch(**wanted)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="cleanplate", description="Remove objects from videos: point at them once."
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    remove = commands.add_parser("remove", help="write the video without the objects")
-    remove.add_argument("input", type=Path, help="a video file or a folder of images")
-    remove.add_argument("output", type=Path, help=".mp4 (H.264), .mkv (lossless) or a folder (PNG)")
-    _add_prompts(remove)
-    remove.add_argument("--masks-out", type=Path, metavar="FILE.zip", help="also write the masks")
-    _add_filling(remove)
-    _add_running(remove)
-    remove.set_defaults(command=_remove)
-
-    track = commands.add_parser("track", help="write the masks of the objects only")
-    track.add_argument("input", type=Path, help="a video file or a folder of images")
-    track.add_argument("masks", type=Path, metavar="MASKS.zip", help="palette PNGs, one per frame")
-    _add_prompts(track)
-    _add_running(track)
-    track.set_defaults(command=_track)
-
-    fill = commands.add_parser("fill", help="fill holes given as masks")
-    fill.add_argument("input", type=Path, help="a video file or a folder of images")
-    fill.add_argument(
-        "masks", type=Path, help="zip or folder of label PNGs, or one PNG for a hole that stays"
-    )
-    fill.add_argument("output", type=Path, help=".mp4 (H.264), .mkv (lossless) or a folder (PNG)")
-    _add_filling(fill)
-    _add_running(fill)
-    fill.set_defaults(command=_fill)
-
-    listing = commands.add_parser("engines", help="say which engine does each job here, and why")
-    listing.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
-    listing.set_defaults(command=_engines)
-
-    page = commands.add_parser("page", help="open the page in a browser")
-    page.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    page.add_argument("--port", type=int, help="default: the first free one from 7860 on")
-    page.add_argument("--share", action="store_true", help="make a public link (off by default)")
-    page.add_argument("--auth", metavar="USER:PASSWORD", help="ask for a name and a password")
-    page.set_defaults(command=_page)
-    return parser
-
-
-def _add_prompts(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group(
-        "what to point at", "K is an object id (default 1), FRAME counts from 0 (default 0)"
-    )
-    for flag, form, meaning in (
-        ("--point", "[K:]X,Y[@FRAME]", "inside object K"),
-        ("--negative", "[K:]X,Y[@FRAME]", "outside object K"),
-        ("--box", "[K:]X0,Y0,X1,Y1[@FRAME]", "around object K"),
-        ("--mask", "FILE[@FRAME]", "label image, 0 = no object"),
-    ):
-        group.add_argument(flag, metavar=form, action="append", default=[], help=meaning)
-    group.add_argument("--segmenter", default="auto", metavar="NAME")
-    group.add_argument("--propagator", default="auto", metavar="NAME")
-
-
-def _add_filling(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("how to fill")
-    group.add_argument("--objects", type=_ids, metavar="1,3", help="remove only these")
-    group.add_argument("--inpainter", default="auto", metavar="NAME")
-    group.add_argument(
-        "--dilate",
-        type=_pixels,
-        metavar="PIXELS",
-        help="how far the hole reaches beyond the mask (default: 4 at 432x240, scaled)",
-    )
-
-
-def _add_running(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("how to run")
-    group.add_argument("--mode", choices=("offline", "streaming"), default="offline")
-    group.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
-    group.add_argument(
-        "--overlay-out", type=Path, metavar="FILE.mp4", help="also write the objects marked"
-    )
-    group.add_argument("--fps", type=_rate, default=Fraction(24), help="of a folder of images")
-    group.add_argument("--overwrite", action="store_true", help="replace existing files")
-    group.add_argument("--json", type=Path, metavar="FILE", help="write a report")
-    group.add_argument("--quiet", action="store_true", help="no progress, no summary")
-
-
-def _ids(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of ids such as 1,3") from None
-
-
-def _pixels(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a number of pixels, 0 or more")
-    return value
-
-
-def _rate(text: str) -> Fraction:
-    try:
-        rate = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        rate = Fraction(0)
-    if rate <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a rate such as 24, 29.97 or 30000/1001")
-    return rate
+COMMANDS: Mapping[str, Command] = {
+    "remove": _remove,
+    "track": _track,
+    "fill": _fill,
+    "engines": _engines,
+    "download": _download,
+    "page": _page,
+}
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """What a run costs: seconds by stage, time left, peak memory."""
 
+import re
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 ItemT = TypeVar("ItemT")
@@ -94,6 +96,11 @@ def peak_rss_mb() -> float:
     """Return the largest resident memory this process has had, in megabytes."""
     if sys.platform == "win32":
         return _peak_working_set_mb()
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux: getrusage would count what the parent had before the fork
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+        if found is not None:
+            return int(found[1]) / 2**10
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,0 +1,131 @@
+"""What the command line accepts: verbs, options and their help."""
+
+import argparse
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeAlias
+
+from tracker.published import DEFAULT, RECORDS
+
+Command: TypeAlias = Callable[[argparse.Namespace], None]
+
+
+def make_parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
+    """Return the parser; it sets `command` to the one of `commands` that is named."""
+    parser = argparse.ArgumentParser(
+        prog="cleanplate", description="Remove objects from videos: point at them once."
+    )
+    verbs = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    remove = verbs.add_parser("remove", help="write the video without the objects")
+    remove.add_argument("input", type=Path, help="a video file or a folder of images")
+    remove.add_argument("output", type=Path, help=".mp4 (H.264), .mkv (lossless) or a folder (PNG)")
+    _add_prompts(remove)
+    remove.add_argument("--masks-out", type=Path, metavar="FILE.zip", help="also write the masks")
+    _add_filling(remove)
+    _add_running(remove)
+    remove.set_defaults(command=commands["remove"])
+
+    track = verbs.add_parser("track", help="write the masks of the objects only")
+    track.add_argument("input", type=Path, help="a video file or a folder of images")
+    track.add_argument("masks", type=Path, metavar="MASKS.zip", help="palette PNGs, one per frame")
+    _add_prompts(track)
+    _add_running(track)
+    track.set_defaults(command=commands["track"])
+
+    fill = verbs.add_parser("fill", help="fill holes given as masks")
+    fill.add_argument("input", type=Path, help="a video file or a folder of images")
+    fill.add_argument(
+        "masks", type=Path, help="zip or folder of label PNGs, or one PNG for a hole that stays"
+    )
+    fill.add_argument("output", type=Path, help=".mp4 (H.264), .mkv (lossless) or a folder (PNG)")
+    _add_filling(fill)
+    _add_running(fill)
+    fill.set_defaults(command=commands["fill"])
+
+    listing = verbs.add_parser("engines", help="say which engine does each job here, and why")
+    listing.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    listing.set_defaults(command=commands["engines"])
+
+    fetch = verbs.add_parser("download", help="get official weights into ckpt/")
+    fetch.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"default: {' '.join(DEFAULT)}; known: " + ", ".join(RECORDS),
+    )
+    fetch.add_argument("--quiet", action="store_true", help="no progress")
+    fetch.set_defaults(command=commands["download"])
+
+    page = verbs.add_parser("page", help="open the page in a browser")
+    page.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    page.add_argument("--port", type=int, help="default: the first free one from 7860 on")
+    page.add_argument("--share", action="store_true", help="make a public link (off by default)")
+    page.add_argument("--auth", metavar="USER:PASSWORD", help="ask for a name and a password")
+    page.set_defaults(command=commands["page"])
+    return parser
+
+
+def _add_prompts(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "what to point at", "K is an object id (default 1), FRAME counts from 0 (default 0)"
+    )
+    for flag, form, meaning in (
+        ("--point", "[K:]X,Y[@FRAME]", "inside object K"),
+        ("--negative", "[K:]X,Y[@FRAME]", "outside object K"),
+        ("--box", "[K:]X0,Y0,X1,Y1[@FRAME]", "around object K"),
+        ("--mask", "FILE[@FRAME]", "label image, 0 = no object"),
+    ):
+        group.add_argument(flag, metavar=form, action="append", default=[], help=meaning)
+    group.add_argument("--segmenter", default="auto", metavar="NAME")
+    group.add_argument("--propagator", default="auto", metavar="NAME")
+
+
+def _add_filling(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how to fill")
+    group.add_argument("--objects", type=_ids, metavar="1,3", help="remove only these")
+    group.add_argument("--inpainter", default="auto", metavar="NAME")
+    group.add_argument(
+        "--dilate",
+        type=_pixels,
+        metavar="PIXELS",
+        help="how far the hole reaches beyond the mask (default: 4 at 432x240, scaled)",
+    )
+
+
+def _add_running(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how to run")
+    group.add_argument("--mode", choices=("offline", "streaming"), default="offline")
+    group.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    group.add_argument(
+        "--overlay-out", type=Path, metavar="FILE.mp4", help="also write the objects marked"
+    )
+    group.add_argument("--fps", type=_rate, default=Fraction(24), help="of a folder of images")
+    group.add_argument("--overwrite", action="store_true", help="replace existing files")
+    group.add_argument("--json", type=Path, metavar="FILE", help="write a report")
+    group.add_argument("--quiet", action="store_true", help="no progress, no summary")
+
+
+def _ids(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of ids such as 1,3") from None
+
+
+def _pixels(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number of pixels, 0 or more")
+    return value
+
+
+def _rate(text: str) -> Fraction:
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if rate <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a rate such as 24, 29.97 or 30000/1001")
+    return rate
