@@ -20,10 +20,15 @@ from urllib.request import urlopen
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 LAPTOP = {"width": 1366, "height": 768}
 NARROW = {"width": 420, "height": 900}
 
@@ -37,7 +42,7 @@ def server(port: int) -> Iterator[str]:
     try:
         for _ in range(300):
             try:
-                with urlopen(url):  # noqa: S310 - our own address
+                with urlopen(url):
                     break
             except (URLError, ConnectionError):
                 time.sleep(0.1)
@@ -130,7 +135,7 @@ def take_all(browser: Browser, url: str, folder: Path, portrait: Path | None) ->
         shot(page, f"{name}_empty")
         bring_sample(page)
         click_at(page, 300 / 854, 260 / 480)
-        page.screenshot(path=folder / f"{name}_clicked.png", full_page=True)
+        shot(page, f"{name}_clicked")
         page.close()
     if portrait is not None:
         page = open_page(browser, url, LAPTOP)

@@ -27,7 +27,7 @@ from typing import Any
 
 from tracker.types import UserError
 
-GRACE_SECONDS = 1.5  # between asking for the end and killing: with the rest, under 2 s
+GRACE_SECONDS = 1.8  # between asking for the end and killing: with the rest, under 2 s
 POLL_SECONDS = 0.05
 ITEMS_KEPT = 256  # yielded and not yet taken; older ones are forgotten
 

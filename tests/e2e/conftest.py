@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -37,6 +38,7 @@ class Server:
     url: str
     temporary: Path  # where all its files go
     log: Path
+    pid: int
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +67,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             except (URLError, ConnectionError):
                 assert time.monotonic() < began + 60, log.read_text()
                 time.sleep(0.05)
-        yield Server(url, temporary, log)
+        yield Server(url, temporary, log, process.pid)
     finally:
         process.terminate()
         process.wait(10)
@@ -102,7 +104,13 @@ def open_page(server: Server, browser) -> Iterator[Callable[[], object]]:
         context.close()
 
 
-def _film(path: Path, *, portrait: bool = False) -> Path:
+def _film(
+    path: Path,
+    *,
+    portrait: bool = False,
+    pixel_aspect: Fraction | None = None,
+    num_frames: int = NUM_FRAMES,
+) -> Path:
     """Write a film of a red square crossing a textured wall."""
     height, width = (WIDTH, HEIGHT) if portrait else (HEIGHT, WIDTH)
     rng = np.random.default_rng(3)
@@ -111,9 +119,11 @@ def _film(path: Path, *, portrait: bool = False) -> Path:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=12)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for index in range(NUM_FRAMES):
+        if pixel_aspect is not None:
+            stream.codec_context.sample_aspect_ratio = pixel_aspect
+        for index in range(num_frames):
             picture = wall.copy()
-            x = 10 + index * (width - SIDE - 20) // NUM_FRAMES
+            x = 10 + index * (width - SIDE - 20) // num_frames
             picture[40 : 40 + SIDE, x : x + SIDE] = (200, 30, 40)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
         container.mux(stream.encode(None))
@@ -129,3 +139,16 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def portrait_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _film(tmp_path_factory.mktemp("film") / "portrait.mp4", portrait=True)
+
+
+@pytest.fixture(scope="session")
+def wide_pixel_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the film with pixels twice as wide as high."""
+    path = tmp_path_factory.mktemp("film") / "wide pixels.mp4"
+    return _film(path, pixel_aspect=Fraction(2))
+
+
+@pytest.fixture(scope="session")
+def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the film slowed down: 500 frames, each done quickly."""
+    return _film(tmp_path_factory.mktemp("film") / "long.mp4", num_frames=500)

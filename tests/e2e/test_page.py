@@ -1,9 +1,13 @@
 """The page as people use it, in a real browser."""
 
+import os
 import re
+import signal
+import sys
 import time
 import zipfile
 from http.client import HTTPConnection
+from pathlib import Path
 
 import av
 import numpy as np
@@ -87,6 +91,15 @@ def download(page, name, folder):
     path = folder / waiting.value.suggested_filename
     waiting.value.save_as(path)
     return path
+
+
+def workers_of(pid) -> list[int]:
+    """Return the worker processes of the server."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    children = [int(child) for task in threads for child in (task / "children").read_text().split()]
+    return [
+        child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
 
 
 def read(path) -> list[np.ndarray]:
@@ -180,6 +193,59 @@ def test_cancel_stops_within_two_seconds(open_page):
     assert page.get_by_role("button", name=re.compile("^Remove")).is_enabled()
 
 
+def test_what_was_finished_before_a_cancel_can_be_saved(open_page, long_film, tmp_path):
+    page = open_page()
+    bring(page, long_film)
+    click_at(page, *RED_AT)
+    page.get_by_text("Advanced").click()
+    page.get_by_label("Streaming", exact=True).check()
+    press(page, "Remove")
+    page.get_by_text(re.compile(r"Filling.*: \d\d of")).wait_for()
+
+    press(page, "Cancel")
+    wait_until_done(page)
+
+    assert "can be downloaded" in page.locator("#progress").inner_text()
+    path = download(page, "clean", tmp_path)
+    assert path.name == "long_clean.partial.mp4"
+    assert 5 < len(read(path)) < 500
+
+
+def test_a_closed_tab_keeps_nobody_waiting(open_page, film):
+    first, second = open_page(), open_page()
+    bring_sample(first)
+    click_at(first, 300 / 854, 260 / 480)
+    bring(second, film)
+    click_at(second, *RED_AT)
+    press(first, "Remove")
+    first.locator('.stage[data-mode="run"]').wait_for()
+    press(second, "Remove")
+    second.get_by_text("Waiting: 1 removal is before yours").wait_for()
+
+    first.close()
+
+    wait_until_done(second)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc for processes to kill")
+def test_a_killed_process_is_one_failed_removal(server, open_page):
+    page = open_page()
+    bring_sample(page)
+    click_at(page, 300 / 854, 260 / 480)
+    press(page, "Remove")
+    page.get_by_text(re.compile(r"(Following|Filling).*: \d+ of")).wait_for()
+
+    for child in workers_of(server.pid):
+        os.kill(child, signal.SIGKILL)
+
+    assert "ran out" in notice(page)
+    click_at(page, 330 / 854, 280 / 480)
+    press(page, "Remove")
+    page.get_by_text(re.compile(r"(Following|Filling).*: \d+ of")).wait_for()
+    press(page, "Cancel")
+    page.get_by_text("Cancelled").wait_for()
+
+
 def test_two_people_wait_for_each_other_and_see_only_their_own(open_page, film, tmp_path):
     first, second = open_page(), open_page()
     bring_sample(first)
@@ -237,6 +303,20 @@ def test_the_first_click_cannot_say_what_is_not_the_object(open_page, film):
     page.locator(".stage .picture").click(button="right")
 
     assert notice(page).startswith("Click on the object first")
+
+
+def test_clicks_land_where_they_are_seen_if_pixels_are_not_square(open_page, wide_pixel_film):
+    page = open_page()
+    bring(page, wide_pixel_film)
+    picture = page.locator(".stage .picture").bounding_box()
+    assert picture["width"] / picture["height"] == pytest.approx(2 * 200 / 120, rel=0.02)
+    inside, outside = (0.15, 0.62), (0.5, 0.5)
+    before = colour_at(page, *inside), colour_at(page, *outside)
+
+    click_at(page, *RED_AT)
+
+    assert colour_at(page, *inside) != pytest.approx(before[0], abs=20)
+    assert colour_at(page, *outside) == pytest.approx(before[1], abs=12)
 
 
 def test_a_portrait_film_is_shown_whole(open_page, portrait_film):

@@ -12,6 +12,8 @@ from tracker.ui.show import Parts
 from tracker.ui.stage import scripted
 
 SESSION_HOURS = 24  # files that Gradio keeps are deleted by this age
+# Gradio goes by what the system takes for a video, which is not all that can be read.
+VIDEO_FILES = ["video", ".mkv", ".ts", ".mts", ".m2ts", ".mxf", ".y4m"]
 MAX_EVENTS = 200  # waiting to be handled, of all users; more are refused
 ONE_AT_A_TIME = "edits"  # so that a click never works on a session another click is changing
 
@@ -40,7 +42,7 @@ def _lay_out() -> Parts:
         with gr.Column(scale=7, min_width=420, elem_id="work"):
             drop = gr.File(
                 label="Drop a video here, or click to choose one",
-                file_types=["video"],
+                file_types=VIDEO_FILES,
                 elem_id="drop",
             )
             stage = scripted("stage", {"mode": "idle"}, visible=False)
@@ -93,13 +95,17 @@ def _lay_out() -> Parts:
                 progress = gr.HTML(texts.NOTHING_DONE, elem_id="progress")
                 with gr.Row(elem_classes="row"):
                     clean = gr.DownloadButton(
-                        "Video", size="sm", interactive=False, min_width=60, elem_id="clean"
+                        "Save video", size="sm", interactive=False, min_width=60, elem_id="clean"
                     )
                     masks = gr.DownloadButton(
-                        "Masks", size="sm", interactive=False, min_width=60, elem_id="masks"
+                        "Save masks", size="sm", interactive=False, min_width=60, elem_id="masks"
                     )
                     overlay = gr.DownloadButton(
-                        "Overlay", size="sm", interactive=False, min_width=60, elem_id="overlay"
+                        "Save overlay",
+                        size="sm",
+                        interactive=False,
+                        min_width=60,
+                        elem_id="overlay",
                     )
                 with gr.Accordion("Advanced", open=False, elem_id="advanced"):
                     mode = gr.Radio(
