@@ -71,7 +71,7 @@ class PictureEncoder:
                 self.layout, self.colour = Layout("rgb", 8), _rgb_tags(info)
             self._format = _lossless_format(self.layout)
             height, width = info.height, info.width
-            options = {"level": "3", "slicecrc": "1", "slices": _slices(height * width)}
+            options = _ffv1_options(height, width, self._format)
         else:
             self.layout, self.colour = PLAYABLE, playable_colour(info, from_rgb=from_rgb)
             self._format = "yuv420p"
@@ -206,8 +206,25 @@ def _lossless_format(layout: Layout) -> str:
     return layout.name
 
 
-def _slices(num_pixels: int) -> str:
-    return "4" if num_pixels < 1_000_000 else "16"
+@cache
+def _ffv1_options(height: int, width: int, name: str) -> dict[str, str]:
+    """Return the most parallel way in which FFV1 can encode pictures of this size.
+
+    Slices must meet chroma on whole samples, so small or odd pictures allow few or none.
+    """
+    ways = [{"level": "3", "slicecrc": "1", "slices": slices} for slices in ("16", "4")]
+    if height * width < 1_000_000:
+        del ways[0]
+    for options in (*ways, {"level": "3", "slicecrc": "1"}):
+        context: Any = av.CodecContext.create("ffv1", "w")
+        context.width, context.height, context.pix_fmt = width, height, name
+        context.time_base, context.options = Fraction(1, 25), options
+        try:
+            context.open()
+        except av.FFmpegError:
+            continue
+        return options
+    return {"level": "1"}
 
 
 def _pack_lossless(layout: Layout, planes: Sequence[Samples], name: str) -> av.VideoFrame:

@@ -104,4 +104,5 @@ def _describe(
         layout=layout,
         colour=colour_of(picture),
         start_seconds=(picture.pts or 0) * time_base,
+        sound_rates=tuple(s.rate for s in container.streams.audio if s.codec_context),
     )

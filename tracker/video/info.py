@@ -32,6 +32,7 @@ class VideoInfo:
     layout: Layout  # of the planes of its frames
     colour: Colour
     start_seconds: Fraction = Fraction(0)  # time of the first frame
+    sound_rates: tuple[int, ...] = ()  # samples per second of each sound track
 
 
 def past_the_end(index: int, num_frames: int) -> str:

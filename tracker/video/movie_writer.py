@@ -5,6 +5,7 @@ lost with its index, so pictures go to a fragmented file first, and that is rewr
 the sound, and the index in front, when all are there.
 """
 
+import math
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,7 @@ from tracker.types import Frame
 from tracker.video.encoding import PictureEncoder
 from tracker.video.frames import SourceFrame
 from tracker.video.info import VideoInfo
+from tracker.video.matroska import set_pixel_aspect
 from tracker.video.notices import Notices
 from tracker.video.soundtrack import Soundtrack
 
@@ -66,7 +68,7 @@ class MovieWriter:
         options = dict(MATROSKA_OPTIONS)
         if not self._lossless:
             options = {"movflags": "frag_keyframe+delay_moov+default_base_moof"}
-            options |= _timescale(self._info.time_base)
+            options |= _timescale([self._info.time_base])
         container = _open_for_writing(self._path, options)
         self._container = container
         self._encoder = PictureEncoder(
@@ -88,11 +90,19 @@ class MovieWriter:
             self._soundtrack.finish()
         self.close()
         if self._lossless:
+            self._shape_pixels()
             return self._path
         final = self._path.with_suffix(".whole.mp4")
         rewrite_mp4(self._path, final, self._info, self._shift, self._notices, whole_sound=whole)
         self._path.unlink()
         return final
+
+    def _shape_pixels(self) -> None:
+        info = self._info
+        if info.pixel_aspect == 1:
+            return
+        if not set_pixel_aspect(self._path, info.width, info.height, info.pixel_aspect):
+            self._notices.say("aspect", f"the shape of pixels, {info.pixel_aspect}, is not kept")
 
     def close(self) -> None:
         """Let go of all files."""
@@ -115,12 +125,16 @@ class MovieWriter:
 MATROSKA_OPTIONS = {"avoid_negative_ts": "disabled"}
 
 
-def _timescale(time_base: Fraction) -> dict[str, str]:
+def _timescale(time_bases: list[Fraction]) -> dict[str, str]:
     """Count delays of tracks in units fine enough for exact starts (by default, 1 ms)."""
-    scale = time_base.denominator
-    while scale < 10_000:
-        scale *= 2
-    return {"movie_timescale": str(min(scale, 2**31 - 1))}
+    scale = 1
+    for time_base in time_bases:
+        denominator = time_base.denominator
+        while denominator < 10_000:  # as the muxer does with the track's own
+            denominator *= 2
+        if math.lcm(scale, denominator) < 2**31:
+            scale = math.lcm(scale, denominator)
+    return {"movie_timescale": str(max(scale, 10_000))}
 
 
 def _open_for_writing(path: Path, options: dict[str, str]) -> OutputContainer:
@@ -144,7 +158,10 @@ def rewrite_mp4(
     num_pictures = 0
     with av.open(str(fragments.absolute())) as source:
         stream = source.streams.video[0]
-        options = {"movflags": "faststart", **_timescale(Fraction(stream.time_base or 1))}
+        time_bases = [Fraction(stream.time_base or 1)]
+        if info is not None:
+            time_bases += [Fraction(1, rate) for rate in info.sound_rates]
+        options = {"movflags": "faststart", **_timescale(time_bases)}
         target = _open_for_writing(final, options)
         soundtrack = None
         try:

@@ -14,6 +14,7 @@ from tracker.video.opening import open_container
 
 # What players expect in .mp4; its specification allows more than they read.
 MP4_CODECS = frozenset({"aac", "mp3", "mp3float", "ac3", "eac3", "opus", "flac", "alac"})
+AAC_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 
 
@@ -72,8 +73,8 @@ class Soundtrack:
                 return
         rate = min(AAC_RATES, key=lambda r: (r < stream.rate, abs(r - stream.rate)))
         encoder = self._target.add_stream("aac", rate=rate)
-        encoder.layout = stream.layout.name if 0 < stream.layout.nb_channels <= 8 else "stereo"
-        encoder.bit_rate = 96_000 * max(1, min(8, stream.layout.nb_channels))
+        encoder.layout = AAC_LAYOUTS.get(stream.layout.nb_channels, "stereo")
+        encoder.bit_rate = 96_000 * encoder.layout.nb_channels
         encoder.metadata.update(_language(stream))
         self._encoders[stream.index] = encoder
         self._notices.say(
