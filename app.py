@@ -13,4 +13,7 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, help="default: the first free one from 7860 on")
     parser.add_argument("--share", action="store_true", help="ask Gradio for a public address")
     parser.add_argument("--auth", metavar="USER:PASSWORD", help="what visitors must give")
-    demo.launch(**launch_options(**vars(parser.parse_args())))
+    try:
+        demo.launch(**launch_options(**vars(parser.parse_args())))
+    except (OSError, OverflowError) as error:  # the port is taken, or no such port or address
+        parser.exit(2, f"{error}\n")

@@ -43,7 +43,7 @@ def find(index: int, prompt: Prompt) -> Segmentation:
 def session(tmp_path: Path) -> Session:
     info = SimpleNamespace(width=WIDTH, height=HEIGHT, num_frames=9, pixel_aspect=Fraction(1))
     folder = new_folder(tmp_path)
-    return Session(folder, folder / "video.mp4", "My film.mp4", info, look(0))
+    return Session(folder, folder / "video.mp4", "My film.mp4", None, info, look(0))
 
 
 def test_a_click_marks_the_object_and_leaves_the_old_session_as_it_was(session):
@@ -215,11 +215,15 @@ def test_a_video_is_brought_under_our_name(tmp_path):
 
 def test_folders_cannot_be_guessed_and_go_when_told(tmp_path):
     first, second = new_folder(tmp_path), new_folder(tmp_path)
-    (first / "file").write_bytes(b"x")
+    upload = tmp_path / "upload.mp4"
+    for path in (first / "file", upload):
+        path.write_bytes(b"x")
 
-    discard(first)
+    discard(first, upload)
+    discard(first, upload)  # twice is no fault
 
     assert not first.exists()
+    assert not upload.exists()
     assert len(second.name) > 50
     if os.name == "posix":
         assert second.stat().st_mode & 0o077 == 0

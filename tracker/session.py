@@ -78,6 +78,7 @@ class Session:
     folder: Path
     source: Path  # in the folder
     name: str  # of the file as the user knows it
+    upload: Path | None  # where the file came from, if it is to go with the session
     info: VideoInfo
     view: View  # the frame being looked at
     edit: Edit = Edit()
@@ -272,9 +273,11 @@ def results_of(job: Job, report: Report | None) -> Result:
     return Result(*found, report=report, complete=report is not None)
 
 
-def discard(folder: Path) -> None:
-    """Delete all files of a session."""
+def discard(folder: Path, upload: Path | None = None) -> None:
+    """Delete all files of a session, and what was uploaded for it."""
     shutil.rmtree(folder, ignore_errors=True)
+    if upload is not None:
+        upload.unlink(missing_ok=True)
 
 
 def sweep(root: Path, max_age_seconds: float = MAX_AGE_SECONDS) -> None:

@@ -70,14 +70,14 @@ class Handlers:
         """Open the video that was dropped."""
         if upload is None:
             return {}
-        return self._bring(Path(upload), request)
+        return self._bring(Path(upload), request, is_upload=True)
 
     @refusable
     def bring_sample(self, _: Session | None, request: gr.Request) -> Updates:
         """Open the bundled video."""
         if not SAMPLE.exists():
             raise UserError("the sample is not part of this installation; bring a video instead")
-        return self._bring(SAMPLE, request)
+        return self._bring(SAMPLE, request, is_upload=False)
 
     @refusable
     def start_over(self, session: Session | None, request: gr.Request) -> Updates:
@@ -218,22 +218,29 @@ class Handlers:
         """Clear away what a closed tab had."""
         self._clear(request)
 
+    def close(self) -> None:
+        """Clear away everything, at the end of the program."""
+        self.lanes.close()
+        for session in self._visits.values():
+            discard(session.folder, session.upload)
+
     def expire(self, session: Session | None) -> None:
         """Clear away a session that Gradio forgets."""
         if session is not None:
             self.lanes.leave(session.owner)
-            discard(session.folder)
+            discard(session.folder, session.upload)
 
-    def _bring(self, upload: Path, request: gr.Request) -> Updates:
+    def _bring(self, video: Path, request: gr.Request, *, is_upload: bool) -> Updates:
         self._clear(request)
         folder = new_folder(folder_root())
-        source = bring(upload, folder)
+        source = bring(video, folder)
+        upload = video if is_upload else None
         try:
             info, view = self.lanes.open(folder.name, source)
         except UserError as error:
-            discard(folder)
-            raise UserError(str(error).replace(source.name, upload.name)) from error
-        session = Session(folder, source, upload.name, info, view)
+            discard(folder, upload)
+            raise UserError(str(error).replace(source.name, video.name)) from error
+        session = Session(folder, source, video.name, upload, info, view)
         self._visits[request.session_hash or ""] = session
         return show_new_video(self.parts, session)
 

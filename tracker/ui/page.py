@@ -1,5 +1,6 @@
 """The page: where everything is, and which handler answers what."""
 
+import atexit
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,7 @@ def build_demo(lanes: Lanes | None = None) -> gr.Blocks:
         # A plain function: Gradio copies what a bound method holds with every page it sends.
         parts.session.delete_callback = lambda session: handlers.expire(session)
         _wire(demo, parts, handlers)
+    atexit.register(handlers.close)
     demo.queue(max_size=MAX_EVENTS)
     return demo
 

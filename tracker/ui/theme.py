@@ -22,6 +22,8 @@ def make_theme() -> Base:
         button_primary_text_color="white",
         button_primary_background_fill_dark="*primary_600",
         button_primary_background_fill_hover_dark="*primary_700",
+        body_text_color_subdued="*neutral_600",  # readable at small sizes, unlike the default
+        body_text_color_subdued_dark="*neutral_400",
         body_background_fill="*neutral_50",
         body_background_fill_dark="*neutral_950",
     )
