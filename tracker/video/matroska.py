@@ -21,13 +21,14 @@ ASPECT_RATIO = 3  # of `DISPLAY_UNIT`: width and height are only a ratio
 
 
 @dataclass(frozen=True)
-class _Element:
+class Element:
     """One EBML element: its number, where it begins, where its content begins and ends."""
 
     number: int
     start: int
     content: int
     end: int
+    has_size: bool  # live recordings leave it open
 
 
 def set_pixel_aspect(path: Path, width: int, height: int, aspect: Fraction) -> bool:
@@ -41,8 +42,8 @@ def set_pixel_aspect(path: Path, width: int, height: int, aspect: Fraction) -> b
     """
     with path.open("rb+") as file:
         head = bytearray(file.read(HEAD_BYTES))
-        tracks = _find(head, 0, len(head), (SEGMENT, TRACKS))
-        track = tracks and _find(head, tracks.content, tracks.end, (TRACK,))
+        tracks = find(head, 0, len(head), (SEGMENT, TRACKS))
+        track = tracks and find(head, tracks.content, tracks.end, (TRACK,))
         if tracks is None or track is None or tracks.end > len(head):
             return False
         ratio = _small(aspect * width / height)
@@ -50,7 +51,7 @@ def set_pixel_aspect(path: Path, width: int, height: int, aspect: Fraction) -> b
         if entry is None:
             return False
         head[track.content : track.end] = entry
-        first = next(_children(head, tracks.content, tracks.end))
+        first = next(children(head, tracks.content, tracks.end))
         if first.number == CHECKSUM:
             checksum = zlib.crc32(head[first.end : tracks.end])
             head[first.content : first.end] = checksum.to_bytes(4, "little")
@@ -59,39 +60,39 @@ def set_pixel_aspect(path: Path, width: int, height: int, aspect: Fraction) -> b
     return True
 
 
-def _children(data: bytes | bytearray, start: int, end: int) -> Iterator[_Element]:
-    while start < min(end, len(data)):
-        length = 9 - data[start].bit_length()
+def children(data: bytes | bytearray, start: int, end: int) -> Iterator[Element]:
+    """Yield the elements between two places, as far as `data` reaches."""
+    while start < min(end, len(data)) and data[start]:
+        length = 9 - data[start].bit_length()  # ones after as many zeros as bytes follow
         number = int.from_bytes(data[start : start + length], "big")
         at = start + length
-        if at >= len(data):
+        if at >= len(data) or not data[at]:
             return
         length = 9 - data[at].bit_length()
         size = int.from_bytes(data[at : at + length], "big") & ((1 << 7 * length) - 1)
-        yield _Element(number, start, at + length, at + length + size)
+        has_size = size != (1 << 7 * length) - 1
+        yield Element(number, start, at + length, at + length + size, has_size)
         start = at + length + size
 
 
-def _find(
-    data: bytes | bytearray, start: int, end: int, numbers: tuple[int, ...]
-) -> _Element | None:
+def find(data: bytes | bytearray, start: int, end: int, numbers: tuple[int, ...]) -> Element | None:
     """Return the first element reached by descending through `numbers`."""
-    for element in _children(data, start, end):
+    for element in children(data, start, end):
         if element.number == numbers[0]:
             if len(numbers) == 1:
                 return element
-            return _find(data, element.content, element.end, numbers[1:])
+            return find(data, element.content, element.end, numbers[1:])
     return None
 
 
-def _with_display(data: bytes, track: _Element, ratio: Fraction) -> bytes | None:
+def _with_display(data: bytes, track: Element, ratio: Fraction) -> bytes | None:
     """Return the content of `track`, as long as before, with a display ratio; or None."""
     parts: list[bytes] = []
     video, video_at = b"", None
-    for element in _children(data, track.content, track.end):
+    for element in children(data, track.content, track.end):
         if element.number == VIDEO:
             video_at = len(parts)
-            for child in _children(data, element.content, element.end):
+            for child in children(data, element.content, element.end):
                 if child.number not in (DISPLAY_WIDTH, DISPLAY_HEIGHT, DISPLAY_UNIT):
                     video += data[child.start : child.end]
             parts.append(b"")

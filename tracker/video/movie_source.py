@@ -21,6 +21,7 @@ from tracker.video.frames import SourceFrame
 from tracker.video.notices import Notices
 from tracker.video.opening import decoder_of, open_container, video_stream
 from tracker.video.orientation import turn
+from tracker.video.wholeness import is_cut_off
 
 
 @dataclass
@@ -82,6 +83,7 @@ class MovieSource:
                     if picture.key_frame:
                         keys.append(picture.pts)
                 yield self._upright(picture, clock.num_frames - 1, time)
+        damage.is_cut_off |= is_cut_off(self._path)
         self._report(damage, clock.num_frames)
         self.info = replace(self.info, num_frames=clock.num_frames, frames_are_exact=True)
         if self._has_sound_times and not damage.num_repaired_times:
@@ -164,11 +166,12 @@ class MovieSource:
 
     def _report(self, damage: Damage, num_frames: int) -> None:
         if damage.num_lost or damage.is_cut_off:
-            lost = f"{damage.num_lost} damaged picture{'s' * (damage.num_lost != 1)} left out"
             what = "is cut off" if damage.is_cut_off else "is damaged"
-            self._notices.say(
-                "damage", f"{self._path.name} {what}: {num_frames} frames were read, {lost}"
-            )
+            sentence = f"{self._path.name} {what}: {num_frames} frames were read"
+            if damage.num_lost:
+                plural = "s" * (damage.num_lost != 1)
+                sentence += f", {damage.num_lost} damaged picture{plural} left out"
+            self._notices.say("damage", sentence)
         if damage.num_repaired_times:
             unusable = f"{damage.num_repaired_times} frames without a usable time stamp"
             self._notices.say("times", f"{unusable} were spaced evenly")

@@ -67,7 +67,7 @@ class MovieWriter:
             self._notices.say("start", f"time stamps began at {float(time):.3f} s; moved to 0")
         options = dict(MATROSKA_OPTIONS)
         if not self._lossless:
-            options = {"movflags": "frag_keyframe+delay_moov+default_base_moof"}
+            options = dict(FRAGMENT_OPTIONS)
             options |= _timescale([self._info.time_base])
         container = _open_for_writing(self._path, options)
         self._container = container
@@ -122,7 +122,12 @@ class MovieWriter:
 
 
 # Matroska would move everything so that nothing begins before zero, as AAC does by 21 ms.
-MATROSKA_OPTIONS = {"avoid_negative_ts": "disabled"}
+MATROSKA_OPTIONS = {"avoid_negative_ts": "disabled", "flush_packets": "1"}
+FRAGMENT_OPTIONS = {
+    "movflags": "delay_moov+default_base_moof",
+    "frag_duration": "500000",  # microseconds: what a crash can cost
+    "flush_packets": "1",
+}
 
 
 def _timescale(time_bases: list[Fraction]) -> dict[str, str]:

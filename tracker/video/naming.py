@@ -1,12 +1,12 @@
 """Names of outputs: what may be written where, and under which name until it is whole."""
 
 import hashlib
-import os
 import secrets
 from pathlib import Path
 
 from tracker.types import UserError
 from tracker.video.folder_source import TIMES_FILE
+from tracker.video.paths import is_file, is_folder, status
 
 MOVIE_ENDINGS = (".mp4", ".mkv")
 _ENDINGS = ".mp4, .mkv, or a name without an ending for a folder of PNG pictures"
@@ -18,9 +18,11 @@ def is_folder_name(path: Path) -> bool:
     Raises:
         UserError: It is neither that nor a kind of video that can be written.
     """
-    if path.suffix.lower() in MOVIE_ENDINGS and not path.is_dir():
+    if is_folder(path):
+        return True
+    if path.suffix.lower() in MOVIE_ENDINGS:
         return False
-    if not path.suffix or path.is_dir():
+    if not path.suffix:
         return True
     raise UserError(f"{path.name}: unknown ending {path.suffix}; use {_ENDINGS}")
 
@@ -31,36 +33,22 @@ def check_output(path: Path, sources: tuple[Path, ...], *, overwrite: bool) -> N
     Raises:
         UserError: It is an input (under whatever name), exists, or its folder does not.
     """
-    try:
-        exists = os.path.lexists(path) and path.stat() is not None
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}") from None
-    if not path.parent.is_dir():
+    if not is_folder(path.parent):
         raise UserError(f"the folder {path.parent} does not exist; make it first")
-    if not exists:
-        _check_length(path)
+    if status(path) is None:
         return
     for source in sources:
-        if source.exists() and path.samefile(source):
+        if status(source) is not None and path.samefile(source):
             raise UserError(f"{path} is the input itself; choose another name for the output")
-        if path.is_dir() and path.resolve() in source.resolve().parents:
+        if is_folder(path) and path.resolve() in source.resolve().parents:
             raise UserError(f"{path} holds the input; choose another name for the output")
-    is_empty_folder = path.is_dir() and not any(path.iterdir())
+    is_empty_folder = is_folder(path) and not any(path.iterdir())
     if is_empty_folder:
         return
     if not overwrite:
         raise UserError(f"{path} exists; choose another name or pass --overwrite")
-    if path.is_dir() and not (path / TIMES_FILE).is_file():
+    if is_folder(path) and not is_file(path / TIMES_FILE):
         raise UserError(f"{path} is a folder that was not written here; choose another name")
-
-
-def _check_length(path: Path) -> None:
-    """Find out now, not at the end, whether the system allows this name."""
-    try:
-        path.touch()
-        path.unlink()
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def partial_name(path: Path) -> Path:

@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 
 from tracker.types import UserError
 from tracker.video.notices import Notices
+from tracker.video.paths import is_file, status
 
 MAX_PIXELS = 1 << 26  # a picture larger than 67 megapixels is taken for a broken header
 MAX_DECODER_THREADS = 8
@@ -40,9 +41,9 @@ def _allowed_formats() -> str:
 
 def check_is_file(path: Path) -> None:
     """Refuse what cannot be a video file before FFmpeg sees it."""
-    if not path.exists():
+    if status(path) is None:
         raise UserError(f"{path} does not exist; check the name and the folder")
-    if not path.is_file():
+    if not is_file(path):
         raise UserError(f"{path} is not a file; {_ADVICE}")
     try:
         with path.open("rb") as file:

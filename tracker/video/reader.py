@@ -12,6 +12,7 @@ from tracker.video.frames import SourceFrame
 from tracker.video.info import VideoInfo, past_the_end
 from tracker.video.movie_source import MovieSource
 from tracker.video.notices import Notices
+from tracker.video.paths import is_folder
 
 BACKWARDS_BYTES = 192 << 20  # decoded pictures held while reading backwards
 MAX_SKIP = 32  # frames decoded for nothing before seeking is thought better
@@ -39,7 +40,7 @@ class VideoReader:
             raise UserError(f"{fps} frames per second is not a rate; give a positive number")
         self._notices = Notices()
         self._source: MovieSource | FolderSource
-        if path.is_dir():
+        if is_folder(path):
             self._source = FolderSource(path, Fraction(fps), self._notices)
         else:
             self._source = MovieSource(path, self._notices)
