@@ -1,9 +1,12 @@
 """Every engine passes the same tests, per interface; and the best one is chosen."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tracker import engines
+from tracker.published import RECORDS
 from tracker.types import Clip, Point, Prompt, UserError
 
 HEIGHT, WIDTH = 96, 128
@@ -42,14 +45,43 @@ def segmenter(request):
     return engines.segmenter(request.param)
 
 
-@pytest.fixture(params=["classical"])
-def propagator(request):
+@pytest.fixture(scope="module")
+def random_weights(tmp_path_factory):
+    """Put checkpoints of random weights where the published ones would lie."""
+    torch = pytest.importorskip("torch")
+    from aot import build_network as build_tracker
+    from e2fgvi import build_network as build_inpainter
+
+    folder = tmp_path_factory.mktemp("ckpt")
+    networks = {"deaott": build_tracker("deaott"), "e2fgvi_hq": build_inpainter(hq=True)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLEANPLATE_CKPT", str(folder))
+        for name, network in networks.items():
+            record = replace(RECORDS[name], sha256=None, bytes=None, least_bytes=1)
+            patch.setitem(RECORDS, name, record)
+            torch.manual_seed(0)
+            torch.save(network.state_dict(), folder / record.file)
+        yield folder
+
+
+@pytest.fixture(params=["classical", "deaott"])
+def any_propagator(request, random_weights):
     return engines.make_propagator(engines.choose("propagator", request.param))
 
 
-@pytest.fixture(params=["classical"])
-def inpainter(request):
+@pytest.fixture(params=["classical", "e2fgvi_hq"])
+def any_inpainter(request, random_weights):
     return engines.make_inpainter(engines.choose("inpainter", request.param))
+
+
+@pytest.fixture
+def propagator():
+    return engines.make_propagator(engines.choose("propagator", "classical"))
+
+
+@pytest.fixture
+def inpainter():
+    return engines.make_inpainter(engines.choose("inpainter", "classical"))
 
 
 def test_a_segmenter_finds_the_object_that_is_clicked(segmenter):
@@ -101,19 +133,19 @@ def test_a_segmenter_says_the_same_twice(segmenter):
     np.testing.assert_array_equal(first.masks[0], second.masks[0])
 
 
-def test_a_propagator_returns_given_labels_as_they_are(propagator):
+def test_a_propagator_returns_given_labels_as_they_are(any_propagator):
     frames, masks = scene(2)
     labels = masks[0].astype(np.uint8) * 7
 
-    tracked = propagator.step(frames[0], labels)
+    tracked = any_propagator.step(frames[0], labels)
 
     np.testing.assert_array_equal(tracked.labels, labels)
 
 
-def test_a_propagator_has_no_labels_before_the_first_are_given(propagator):
+def test_a_propagator_has_no_labels_before_the_first_are_given(any_propagator):
     frames, _ = scene(1)
 
-    assert not propagator.step(frames[0]).labels.any()
+    assert not any_propagator.step(frames[0]).labels.any()
 
 
 def test_a_propagator_follows_a_moving_object_under_its_id(propagator):
@@ -129,10 +161,12 @@ def test_a_propagator_follows_a_moving_object_under_its_id(propagator):
     assert 0 <= tracked.confidence[9] <= 1
 
 
-def test_two_videos_do_not_see_each_other(propagator):
+@pytest.mark.parametrize("name", ["classical", "deaott"])
+def test_two_videos_do_not_see_each_other(random_weights, name):
     frames, masks = scene(6)
-    other = engines.make_propagator(engines.choose("propagator", "classical"))
-    alone = engines.make_propagator(engines.choose("propagator", "classical"))
+    propagator = engines.make_propagator(engines.choose("propagator", name))
+    other = engines.make_propagator(engines.choose("propagator", name))
+    alone = engines.make_propagator(engines.choose("propagator", name))
     labels = masks[0].astype(np.uint8)
 
     for index, frame in enumerate(frames):
@@ -156,11 +190,11 @@ def clip(frames, masks, num_local, blank=None):
 
 
 @pytest.mark.parametrize("num_frames", [1, 2, 9])
-def test_an_inpainter_returns_the_local_frames_whole(inpainter, num_frames):
+def test_an_inpainter_returns_the_local_frames_whole(any_inpainter, num_frames):
     frames, masks = scene(num_frames, step=6)
     num_local = max(1, num_frames - 2)
 
-    filled = inpainter.fill(clip(frames, masks, num_local))
+    filled = any_inpainter.fill(clip(frames, masks, num_local))
 
     assert len(filled) == num_local
     assert {(frame.shape, frame.dtype) for frame in filled} == {
@@ -168,11 +202,12 @@ def test_an_inpainter_returns_the_local_frames_whole(inpainter, num_frames):
     }
 
 
-def test_an_inpainter_never_sees_what_is_to_be_removed():
+@pytest.mark.parametrize("name", ["classical", "e2fgvi_hq"])
+def test_an_inpainter_never_sees_what_is_to_be_removed(random_weights, name):
     frames, masks = scene(9, step=6)
     results = []
     for blank in (0, 255):
-        inpainter = engines.make_inpainter(engines.choose("inpainter", "classical"))
+        inpainter = engines.make_inpainter(engines.choose("inpainter", name))
         results.append(inpainter.fill(clip(frames, masks, 9, blank)))
 
     for dark, bright, mask in zip(*results, masks, strict=True):
@@ -191,12 +226,12 @@ def test_an_inpainter_shows_the_background_seen_at_other_times(inpainter):
     assert error < 8
 
 
-def test_an_inpainter_copes_with_nothing_to_fill_and_everything(inpainter):
+def test_an_inpainter_copes_with_nothing_to_fill_and_everything(any_inpainter):
     frames, _ = scene(3)
     nothing, everything = np.zeros((HEIGHT, WIDTH), bool), np.ones((HEIGHT, WIDTH), bool)
 
-    assert len(inpainter.fill(clip(frames, [nothing] * 3, 3))) == 3
-    assert len(inpainter.fill(clip(frames, [everything] * 3, 3))) == 3
+    assert len(any_inpainter.fill(clip(frames, [nothing] * 3, 3))) == 3
+    assert len(any_inpainter.fill(clip(frames, [everything] * 3, 3))) == 3
 
 
 def test_a_fresh_machine_gets_engines_that_need_no_weights():
@@ -215,3 +250,52 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch):
 
     with pytest.raises(UserError, match="no cuda device here"):
         engines.resolve_device("cuda")
+
+
+def test_auto_leaves_slow_engines_to_those_who_ask_where_there_is_no_accelerator(
+    random_weights, monkeypatch
+):
+    monkeypatch.setattr(engines, "accelerator", lambda: None)
+
+    choice = engines.choose("inpainter")
+
+    assert choice.name == "classical"
+    assert (
+        choice.reason == "e2fgvi_hq is on disk but slow without an accelerator; ask for it by name"
+    )
+
+
+def test_auto_takes_a_learned_engine_where_there_is_an_accelerator(random_weights, monkeypatch):
+    monkeypatch.setattr(engines, "accelerator", lambda: "cuda")
+
+    assert engines.choose("inpainter").name == "e2fgvi_hq"
+    assert engines.choose("propagator").name == "deaott"
+    assert engines.choose("inpainter").device == "cuda"
+
+
+def test_an_engine_without_its_checkpoint_names_the_download(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLEANPLATE_CKPT", str(tmp_path))
+
+    with pytest.raises(UserError, match=r"run: python -m tracker download r50_deaotl$"):
+        engines.choose("propagator", "r50_deaotl")
+
+
+def test_a_checkpoint_of_another_network_is_refused(random_weights, monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setitem(RECORDS, "deaots", replace(RECORDS["deaots"], least_bytes=1))
+    torch.save({"some.weight": torch.zeros(3)}, random_weights / RECORDS["deaots"].file)
+
+    choice = engines.choose("propagator", "deaots", "cpu")
+    with pytest.raises(UserError, match="does not hold deaots"):
+        engines.make_propagator(choice)
+    (random_weights / RECORDS["deaots"].file).unlink()
+
+
+def test_a_learned_engine_says_how_long_a_cpu_will_take_and_what_its_licence_forbids(
+    random_weights,
+):
+    choice = engines.choose("inpainter", "e2fgvi_hq", "cpu")
+
+    assert "s per frame without an accelerator" in engines.waiting_time(choice, 300)
+    assert "non-commercial" in engines.licence_note(choice)
+    assert engines.waiting_time(engines.choose("inpainter", "classical"), 300) is None

@@ -191,6 +191,19 @@ def test_a_clip_names_the_frames_it_holds_and_those_that_count():
     assert [clip.indices[p] for clip in inpainter.clips for p in clip.wanted] == list(range(30))
 
 
+@pytest.mark.parametrize("num_frames", [1, 2, 3, 9])
+def test_looking_ahead_waits_for_that_many_frames_and_loses_none(num_frames):
+    read, inpainter = [], WatchingInpainter()
+    results = inpaint(numbered_pairs(num_frames, read), causal_windows(lookahead=2), inpainter)
+
+    reads = [len(read) for _ in results]
+
+    assert reads == [min(index + 3, num_frames) for index in range(num_frames)]
+    assert [clip.indices[p] for clip in inpainter.clips for p in clip.wanted] == list(
+        range(num_frames)
+    )
+
+
 def test_references_are_fetched_once():
     fetched = []
 

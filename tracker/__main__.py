@@ -16,10 +16,10 @@ from pathlib import Path
 from tracker import engines, prompts
 from tracker.arguments import Command, make_parser
 from tracker.downloads import download
-from tracker.jobs import Job, Progress, Report
+from tracker.jobs import Job, Progress, Report, Settings
 from tracker.masks import read_label_image
 from tracker.published import DEFAULT
-from tracker.removal import run_job
+from tracker.removal import expectations, run_job
 from tracker.types import UserError
 from tracker.video import VideoReader
 
@@ -58,6 +58,7 @@ def _fill(options: argparse.Namespace) -> None:
         device=options.device,
         dilate=options.dilate,
         overlay_out=options.overlay_out,
+        settings=_settings(options),
         fps=options.fps,
         overwrite=options.overwrite,
     )
@@ -93,9 +94,16 @@ def _prompted_job(options: argparse.Namespace, output: Path | None, masks_out: P
         dilate=getattr(options, "dilate", None),
         masks_out=masks_out,
         overlay_out=options.overlay_out,
+        settings=_settings(options),
         fps=options.fps,
         overwrite=options.overwrite,
     )
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    """Return what was said of how engines work; a verb has only the options that matter."""
+    fields = [field.name for field in dataclasses.fields(Settings)]
+    return Settings(**{name: getattr(options, name) for name in fields if hasattr(options, name)})
 
 
 def _check_outputs(overwrite: bool, *paths: Path | None) -> None:
@@ -106,6 +114,9 @@ def _check_outputs(overwrite: bool, *paths: Path | None) -> None:
 
 
 def _run(options: argparse.Namespace, job: Job) -> None:
+    if not options.quiet:
+        for notice in expectations(job):
+            print(f"note: {notice}", file=sys.stderr)
     show = _ignore if options.quiet else _Line()
     report = None
     with closing(run_job(job)) as steps:

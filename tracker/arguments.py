@@ -6,7 +6,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TypeAlias
 
+from tracker.jobs import Settings
 from tracker.published import DEFAULT, RECORDS
+
+DEFAULTS = Settings()
 
 Command: TypeAlias = Callable[[argparse.Namespace], None]
 
@@ -78,19 +81,59 @@ def _add_prompts(parser: argparse.ArgumentParser) -> None:
         ("--mask", "FILE[@FRAME]", "label image, 0 = no object"),
     ):
         group.add_argument(flag, metavar=form, action="append", default=[], help=meaning)
-    group.add_argument("--segmenter", default="auto", metavar="NAME")
-    group.add_argument("--propagator", default="auto", metavar="NAME")
+    group.add_argument("--segmenter", default="auto", metavar="NAME", help="see: engines")
+    group.add_argument("--propagator", default="auto", metavar="NAME", help="see: engines")
+    group.add_argument(
+        "--memory-gap",
+        type=_positive,
+        metavar="N",
+        help="DeAOT: frames between two long-term memories (default: as published)",
+    )
+    group.add_argument(
+        "--memory-frames",
+        type=_positive_or_none,
+        default=DEFAULTS.memory_frames,
+        metavar="N|none",
+        help="DeAOT: long-term memories kept besides the prompted frames (default %(default)s)",
+    )
 
 
 def _add_filling(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how to fill")
     group.add_argument("--objects", type=_ids, metavar="1,3", help="remove only these")
-    group.add_argument("--inpainter", default="auto", metavar="NAME")
+    group.add_argument("--inpainter", default="auto", metavar="NAME", help="see: engines")
     group.add_argument(
         "--dilate",
         type=_pixels,
         metavar="PIXELS",
         help="how far the hole reaches beyond the mask (default: 4 at 432x240, scaled)",
+    )
+
+    group.add_argument(
+        "--schedule",
+        choices=("published", "fast"),
+        help="offline: windows overlap and are averaged, or fill each frame once",
+    )
+    group.add_argument(
+        "--max-references",
+        type=_positive_or_none,
+        default=DEFAULTS.max_references,
+        metavar="N|none",
+        help="offline: distant frames a window looks at; none is as published, and grows with "
+        "the clip (default %(default)s)",
+    )
+    group.add_argument(
+        "--lookahead",
+        type=_whole,
+        default=DEFAULTS.lookahead,
+        metavar="N",
+        help="streaming: wait for N more frames, for better quality (default %(default)s)",
+    )
+    group.add_argument(
+        "--recall",
+        choices=("recompute", "memory"),
+        default=DEFAULTS.recall,
+        help="streaming with E2FGVI: recompute the window (exact) or remember it (faster)",
     )
 
 
@@ -119,6 +162,23 @@ def _pixels(text: str) -> float:
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a number of pixels, 0 or more")
     return value
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 0 or more")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    value = _whole(text)
+    if value == 0:
+        raise argparse.ArgumentTypeError("0 is too few; give 1 or more")
+    return value
+
+
+def _positive_or_none(text: str) -> int | None:
+    return None if text == "none" else _positive(text)
 
 
 def _rate(text: str) -> Fraction:

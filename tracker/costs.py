@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from tracker.interfaces import Inpainter, MaskPropagator
+from tracker.types import Clip, Frame, LabelMap, Tracked
+
 ItemT = TypeVar("ItemT")
 
 
@@ -48,6 +51,30 @@ class Stopwatch:
     def busy(self) -> dict[str, float]:
         """Return seconds by name, in the order of first use."""
         return {name: round(seconds, 4) for name, seconds in self._busy.items()}
+
+
+class TimedPropagator:
+    """A propagator whose seconds are counted."""
+
+    def __init__(self, propagator: MaskPropagator, watch: Stopwatch) -> None:
+        self._propagator, self._watch = propagator, watch
+
+    def step(self, frame: Frame, labels: LabelMap | None = None) -> Tracked:
+        """Label the next frame; see `MaskPropagator`."""
+        with self._watch.measure("propagate"):
+            return self._propagator.step(frame, labels)
+
+
+class TimedInpainter:
+    """An inpainter whose seconds are counted."""
+
+    def __init__(self, inpainter: Inpainter, watch: Stopwatch) -> None:
+        self._inpainter, self._watch = inpainter, watch
+
+    def fill(self, clip: Clip) -> list[Frame]:
+        """Fill the holes of a clip; see `Inpainter`."""
+        with self._watch.measure("inpaint"):
+            return self._inpainter.fill(clip)
 
 
 class Countdown:

@@ -1,38 +1,23 @@
-"""Which engine does each job: the best one that can run on this machine.
-
-Only this module imports the model folders, inside the loader that needs them, so starting
-the program needs neither weights nor torch.
-"""
+"""Which engine does each job: the best one that can run on this machine."""
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Generic, TypeVar
 
 from tracker import checkpoints
+from tracker.engine_table import INPAINTERS, PROPAGATORS, SEGMENTERS, EngineSpec
 from tracker.interfaces import Inpainter, MaskPropagator, Segmenter
+from tracker.jobs import Settings
+from tracker.published import RECORDS
 from tracker.types import UserError
-from tracker.windows import PUBLISHED, Schedule
 
-EngineT = TypeVar("EngineT", covariant=True)
-
-
-@dataclass(frozen=True)
-class EngineSpec(Generic[EngineT]):
-    """How to make an engine, what it needs, and when it may be chosen by itself."""
-
-    load: Callable[[str], Callable[[], EngineT]]  # device -> maker; cached, loads weights once
-    checkpoint: str | None = None
-    auto_on_cpu: bool = True  # may "auto" take it where there is no accelerator?
-
-
-@dataclass(frozen=True)
-class InpainterSpec(EngineSpec[Inpainter]):
-    """An inpainter also says at which size and in which windows it works best."""
-
-    max_pixels: int | None = None  # of a working frame; None: the source's size
-    schedule: Schedule = PUBLISHED
+JOBS: Mapping[str, Mapping[str, EngineSpec[object]]] = {
+    "segmenter": SEGMENTERS,
+    "propagator": PROPAGATORS,
+    "inpainter": INPAINTERS,
+}
+DEFAULTS = Settings()
 
 
 @dataclass(frozen=True)
@@ -45,48 +30,15 @@ class Choice:
     reason: str
 
 
-def _classical_segmenter(device: str) -> Callable[[], Segmenter]:
-    from tracker.classical.segmenter import ClassicalSegmenter
-
-    return ClassicalSegmenter
-
-
-def _classical_propagator(device: str) -> Callable[[], MaskPropagator]:
-    from tracker.classical.propagator import ClassicalPropagator
-
-    return ClassicalPropagator
-
-
-def _classical_inpainter(device: str) -> Callable[[], Inpainter]:
-    from tracker.classical.inpainter import ClassicalInpainter
-
-    return ClassicalInpainter
-
-
-SEGMENTERS: Mapping[str, EngineSpec[Segmenter]] = {
-    "classical": EngineSpec(_classical_segmenter),
-}
-PROPAGATORS: Mapping[str, EngineSpec[MaskPropagator]] = {
-    "classical": EngineSpec(_classical_propagator),
-}
-INPAINTERS: Mapping[str, InpainterSpec] = {
-    "classical": InpainterSpec(
-        _classical_inpainter,
-        max_pixels=960 * 540,
-        schedule=Schedule(stride=10, reach=10, overlap=False),
-    ),
-}
-JOBS: Mapping[str, Mapping[str, EngineSpec[object]]] = {
-    "segmenter": SEGMENTERS,
-    "propagator": PROPAGATORS,
-    "inpainter": INPAINTERS,
-}
+def has_torch() -> bool:
+    """Return whether the learned engines' library is installed."""
+    return importlib.util.find_spec("torch") is not None
 
 
 @cache
 def accelerator() -> str | None:
     """Return "cuda" or "mps" if torch is installed and has one, else None."""
-    if importlib.util.find_spec("torch") is None:
+    if not has_torch():
         return None
     import torch
 
@@ -123,8 +75,10 @@ def choose(job: str, name: str = "auto", device: str = "auto") -> Choice:
     if checkpoint is None:
         return Choice(job, name, "cpu", "asked for; needs no checkpoint")
     if checkpoints.path(checkpoint) is None:
-        file = checkpoints.RECORDS[checkpoint].file
+        file = RECORDS[checkpoint].file
         raise UserError(f"{name} needs ckpt/{file}; run: python -m tracker download {checkpoint}")
+    if not has_torch():
+        raise UserError(f"{name} needs torch; run: bash script/install.sh full")
     return Choice(job, name, resolve_device(device), "asked for")
 
 
@@ -137,6 +91,9 @@ def _choose_best(job: str, specs: Mapping[str, EngineSpec[object]], device: str)
         if checkpoints.path(spec.checkpoint) is None:
             passed_over = passed_over or "no checkpoint of a learned engine in ckpt/"
             continue
+        if not has_torch():
+            passed_over = f"{name} is on disk but needs torch; run: bash script/install.sh full"
+            continue
         where = resolve_device(device)
         if where != "cpu" or spec.auto_on_cpu:
             return Choice(job, name, where, "its checkpoint is on disk")
@@ -144,19 +101,19 @@ def _choose_best(job: str, specs: Mapping[str, EngineSpec[object]], device: str)
     raise ValueError(f"no engine for {job} works without a checkpoint")
 
 
-def make_segmenter(choice: Choice) -> Segmenter:
+def make_segmenter(choice: Choice, settings: Settings = DEFAULTS) -> Segmenter:
     """Return a new segmenter, for one video."""
-    return SEGMENTERS[choice.name].load(choice.device)()
+    return SEGMENTERS[choice.name].load(choice.device)(settings)
 
 
-def make_propagator(choice: Choice) -> MaskPropagator:
+def make_propagator(choice: Choice, settings: Settings = DEFAULTS) -> MaskPropagator:
     """Return a new propagator, for one video."""
-    return PROPAGATORS[choice.name].load(choice.device)()
+    return PROPAGATORS[choice.name].load(choice.device)(settings)
 
 
-def make_inpainter(choice: Choice) -> Inpainter:
+def make_inpainter(choice: Choice, settings: Settings = DEFAULTS) -> Inpainter:
     """Return a new inpainter, for one video."""
-    return INPAINTERS[choice.name].load(choice.device)()
+    return INPAINTERS[choice.name].load(choice.device)(settings)
 
 
 def segmenter(name: str = "auto", device: str = "auto") -> Segmenter:
@@ -178,6 +135,27 @@ def table(job: str) -> list[tuple[str, str]]:
         elif checkpoints.path(spec.checkpoint) is not None:
             state = "ready" if spec.auto_on_cpu else "ready; slow without an accelerator"
         else:
-            state = f"needs ckpt/{checkpoints.RECORDS[spec.checkpoint].file}"
+            state = f"needs ckpt/{RECORDS[spec.checkpoint].file}"
         rows.append((name, state))
     return rows
+
+
+def waiting_time(choice: Choice, num_frames: int | None) -> str | None:
+    """Return a sentence on how long a learned engine will take on a CPU, if that is long."""
+    seconds = JOBS[choice.job][choice.name].cpu_seconds
+    if choice.device != "cpu" or not seconds:
+        return None
+    sentence = f"{choice.name} needs about {seconds:g} s per frame without an accelerator"
+    if num_frames is None:
+        return sentence
+    return f"{sentence}, {max(1, round(seconds * num_frames / 60))} min for this clip"
+
+
+def licence_note(choice: Choice) -> str | None:
+    """Return a sentence on weights that may not be used commercially."""
+    checkpoint = JOBS[choice.job][choice.name].checkpoint
+    if checkpoint is None or RECORDS[checkpoint].commercial:
+        return None
+    return (
+        f"the weights of {choice.name} are for non-commercial use ({RECORDS[checkpoint].licence})"
+    )

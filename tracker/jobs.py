@@ -12,6 +12,18 @@ Mode: TypeAlias = Literal["offline", "streaming"]
 Stage: TypeAlias = Literal["track", "fill", "done"]
 
 
+@dataclass(frozen=True)
+class Settings:
+    """How the engines of a job work, where that can be chosen."""
+
+    memory_gap: int | None = None  # frames between two long-term memories; None: as published
+    memory_frames: int | None = 8  # bound on the tracker's long-term memory; None: unbounded
+    schedule: Literal["published", "fast"] | None = None  # offline windows; None: the engine's
+    max_references: int | None = 20  # frames of the whole clip a window looks at; None: all 10ths
+    recall: Literal["recompute", "memory"] = "recompute"  # what streaming knows of earlier frames
+    lookahead: int = 0  # frames streaming waits for, for better quality
+
+
 @dataclass(frozen=True, eq=False)
 class Job:
     """One video to be tracked, filled, or both.
@@ -33,6 +45,7 @@ class Job:
     dilate: float | None = None  # source pixels; None: 4 at 432x240, scaled with the frame
     masks_out: Path | None = None  # zip of palette PNGs
     overlay_out: Path | None = None  # video with the objects marked
+    settings: Settings = Settings()
     fps: Fraction = Fraction(24)  # of a folder of images
     overwrite: bool = False
 

@@ -8,7 +8,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -84,15 +84,15 @@ class FrameBuffer:
     def __len__(self) -> int:
         return len(self._pairs)
 
-    def read_until(self, stop: int) -> bool:
-        """Read up to frame `stop`; return False if the source ends before it."""
+    def read_until(self, stop: int) -> int:
+        """Read up to frame `stop`, or to the end; return how many frames have been read."""
         while self._num_read < stop:
             pair = next(self._source, None)
             if pair is None:
-                return False
+                break
             self._pairs[self._num_read] = pair
             self._num_read += 1
-        return True
+        return self._num_read
 
     def clip(self, window: Window) -> Clip:
         """Gather the pictures of `window`."""
@@ -141,8 +141,11 @@ def inpaint(
     buffer = FrameBuffer(pairs, fetch)
     predictions: dict[int, NDArray[np.uint8] | NDArray[np.float32]] = {}
     for window in windows:
-        if not buffer.read_until(window.local.stop):
+        num_read = buffer.read_until(window.local.stop)
+        if num_read < window.final.stop:
             return
+        if num_read < window.local.stop:  # the clip ends inside a window that looks ahead
+            window = replace(window, local=range(window.local.start, num_read))
         filled = inpainter.fill(buffer.clip(window))
         for index, frame in zip(window.local, filled, strict=True):
             if index in window.update:

@@ -10,21 +10,23 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 
 import numpy as np
 
 from tracker import engines, images
-from tracker.costs import Countdown, Stopwatch, peak_rss_mb
+from tracker.costs import Countdown, Stopwatch, TimedInpainter, TimedPropagator, peak_rss_mb
+from tracker.engine_table import INPAINTERS, InpainterSpec
 from tracker.engines import Choice
-from tracker.interfaces import Inpainter, MaskPropagator
-from tracker.jobs import Job, Progress, Report, Stage
+from tracker.interfaces import MaskPropagator
+from tracker.jobs import Job, Progress, Report, Settings, Stage
 from tracker.masks import MaskReader
 from tracker.outputs import Outputs
 from tracker.pipeline import HolePlan, Pair, add_labels, ahead, propagate, remove
 from tracker.spool import LabelSpool
-from tracker.types import Clip, Frame, LabelMap, Tracked, UserError
-from tracker.video import SourceFrame, VideoReader
-from tracker.windows import causal_windows, offline_windows
+from tracker.types import Frame, LabelMap, UserError
+from tracker.video import SourceFrame, VideoReader, probe
+from tracker.windows import PUBLISHED, Schedule, causal_windows, offline_windows
 
 PREVIEW_SECONDS = 0.25  # between two previews
 PREVIEW_PIXELS = 640 * 360
@@ -47,6 +49,17 @@ def run_job(job: Job) -> Generator[Progress]:
         yield Progress("done", run.num_frames, run.num_frames, 0.0, report=run.report())
 
 
+def expectations(job: Job) -> list[str]:
+    """Return what to know before starting: engines that will take long on this machine.
+
+    Raises:
+        UserError: the video or an engine cannot be used.
+    """
+    length = probe(job.source, job.fps).num_frames
+    waits = [engines.waiting_time(choice, length) for choice in _choose_engines(job).values()]
+    return [wait for wait in waits if wait is not None]
+
+
 class _Run:
     """What one job holds while it runs: files, engines, clocks."""
 
@@ -65,7 +78,9 @@ class _Run:
             raise UserError("nothing to remove: no object has been pointed at")
         self.outputs = stack.enter_context(Outputs(job, self.reader))
         self.spool = stack.enter_context(LabelSpool(self.info.height, self.info.width))
-        self.notices: list[str] = []
+        self.notices = [
+            note for choice in self.choices.values() if (note := engines.licence_note(choice))
+        ]
         self._last_preview = 0.0
         self._countdown = Countdown(dict.fromkeys(_passes(job), self.info.num_frames))
 
@@ -192,7 +207,7 @@ class _Run:
         self, labelled: Iterator[Labelled], length: int, stack: ExitStack
     ) -> Generator[SourceFrame]:
         choice = self.choices["inpainter"]
-        spec = engines.INPAINTERS[choice.name]
+        spec = INPAINTERS[choice.name]
         height, width = self.info.height, self.info.width
         dilation = self.job.dilate
         plan = HolePlan(
@@ -200,19 +215,27 @@ class _Run:
             images.default_dilation(height, width) if dilation is None else dilation,
             images.fit_within(height, width, spec.max_pixels),
         )
-        inpainter = _TimedInpainter(engines.make_inpainter(choice), self.watch)
+        settings = self.job.settings
+        inpainter = TimedInpainter(engines.make_inpainter(choice, settings), self.watch)
         if self.job.mode == "streaming":
-            return remove(labelled, causal_windows(), inpainter, plan)
+            windows = causal_windows(
+                history=spec.history,
+                num_references=spec.num_references,
+                lookahead=settings.lookahead,
+            )
+            return remove(labelled, windows, inpainter, plan)
         reader = stack.enter_context(VideoReader(self.job.source, self.job.fps))
 
         def fetch(index: int) -> Pair:
             labels = (self.spool if self.masks is None else self.masks)[index]
             return plan.shrink(reader.read(index).rgb, plan.hole(labels))
 
-        return remove(labelled, offline_windows(length, spec.schedule), inpainter, plan, fetch)
+        schedule = replace(_schedule(spec, settings), max_references=settings.max_references)
+        return remove(labelled, offline_windows(length, schedule), inpainter, plan, fetch)
 
     def _propagator(self) -> MaskPropagator:
-        return _TimedPropagator(engines.make_propagator(self.choices["propagator"]), self.watch)
+        propagator = engines.make_propagator(self.choices["propagator"], self.job.settings)
+        return TimedPropagator(propagator, self.watch)
 
     def _count(self) -> int:
         """Return the number of frames; a header may be wrong, so count if it is not sure."""
@@ -251,6 +274,12 @@ def _passes(job: Job) -> list[Stage]:
     return ["fill"] if job.mode == "streaming" or job.masks is not None else ["track", "fill"]
 
 
+def _schedule(spec: InpainterSpec, settings: Settings) -> Schedule:
+    if settings.schedule is None:
+        return spec.schedule
+    return PUBLISHED if settings.schedule == "published" else replace(PUBLISHED, overlap=False)
+
+
 def _choose_engines(job: Job) -> dict[str, Choice]:
     choices = {}
     if job.masks is None:
@@ -258,25 +287,3 @@ def _choose_engines(job: Job) -> dict[str, Choice]:
     if job.output is not None:
         choices["inpainter"] = engines.choose("inpainter", job.inpainter, job.device)
     return choices
-
-
-class _TimedPropagator:
-    """A propagator whose seconds are counted."""
-
-    def __init__(self, propagator: MaskPropagator, watch: Stopwatch) -> None:
-        self._propagator, self._watch = propagator, watch
-
-    def step(self, frame: Frame, labels: LabelMap | None = None) -> Tracked:
-        with self._watch.measure("propagate"):
-            return self._propagator.step(frame, labels)
-
-
-class _TimedInpainter:
-    """An inpainter whose seconds are counted."""
-
-    def __init__(self, inpainter: Inpainter, watch: Stopwatch) -> None:
-        self._inpainter, self._watch = inpainter, watch
-
-    def fill(self, clip: Clip) -> list[Frame]:
-        with self._watch.measure("inpaint"):
-            return self._inpainter.fill(clip)

@@ -65,11 +65,14 @@ def offline_windows(num_frames: int, schedule: Schedule = PUBLISHED) -> Iterator
 
 
 def causal_windows(
-    *, history: int = 3, reference_stride: int = 10, num_references: int = 3
+    *, history: int = 3, reference_stride: int = 10, num_references: int = 3, lookahead: int = 0
 ) -> Iterator[Window]:
-    """Give each frame, forever, a window that ends with it: no look-ahead, bounded memory."""
+    """Give each frame, forever, a window that ends with it: no look-ahead, bounded memory.
+
+    With `lookahead` it ends that many frames later, and so does the wait for the result.
+    """
     for current in count():
-        local = range(max(0, current - history), current + 1)
+        local = range(max(0, current - history), current + lookahead + 1)
         references = tuple(range(0, local.start, reference_stride)[-num_references:])
         newest = range(current, current + 1)
         oldest = min((local.start, *references))

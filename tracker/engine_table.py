@@ -1,0 +1,150 @@
+"""How every engine is made: one loader each, and the tables that name them.
+
+Only this module imports the model folders, inside the loader that needs them, so starting
+the program needs neither weights nor torch.  A loader reads weights once per device and
+returns a maker; the maker makes an engine object for one video.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Generic, TypeVar
+
+from tracker import checkpoints
+from tracker.interfaces import Inpainter, MaskPropagator, Segmenter
+from tracker.jobs import Settings
+from tracker.published import RECORDS
+from tracker.types import UserError
+from tracker.windows import PUBLISHED, Schedule
+
+EngineT = TypeVar("EngineT", covariant=True)
+
+
+@dataclass(frozen=True)
+class EngineSpec(Generic[EngineT]):
+    """How to make an engine, what it needs, and when it may be chosen by itself."""
+
+    load: Callable[[str], Callable[[Settings], EngineT]]  # device -> maker
+    checkpoint: str | None = None
+    auto_on_cpu: bool = True  # may "auto" take it where there is no accelerator?
+    cpu_seconds: float = 0.0  # per frame on two cores, at its working size; 0: no wait worth a word
+
+
+@dataclass(frozen=True)
+class InpainterSpec(EngineSpec[Inpainter]):
+    """An inpainter also says at which size and in which windows it works best."""
+
+    max_pixels: int | None = None  # of a working frame; None: the source's size
+    schedule: Schedule = PUBLISHED
+    history: int = 3  # frames before the newest one in a streaming window
+    num_references: int = 3  # earlier frames a streaming window looks at besides
+
+
+def _classical_segmenter(device: str) -> Callable[[Settings], Segmenter]:
+    from tracker.classical.segmenter import ClassicalSegmenter
+
+    return lambda settings: ClassicalSegmenter()
+
+
+def _classical_propagator(device: str) -> Callable[[Settings], MaskPropagator]:
+    from tracker.classical.propagator import ClassicalPropagator
+
+    return lambda settings: ClassicalPropagator()
+
+
+def _classical_inpainter(device: str) -> Callable[[Settings], Inpainter]:
+    from tracker.classical.inpainter import ClassicalInpainter
+
+    return lambda settings: ClassicalInpainter()
+
+
+@cache
+def _aot(variant: str, device: str) -> Callable[[Settings], MaskPropagator]:
+    import torch
+
+    from aot import DeAOTPropagator, load_network
+
+    dtype = torch.float16 if device == "cuda" else torch.float32
+    try:
+        network = load_network(variant, checkpoints.load(variant), device, dtype)
+    except ValueError as error:
+        raise _foreign(variant, error) from error
+    return lambda settings: DeAOTPropagator(
+        network,
+        device=device,
+        memory_gap=settings.memory_gap,
+        max_memory_frames=settings.memory_frames,
+    )
+
+
+@cache
+def _e2fgvi(name: str, device: str) -> Callable[[Settings], Inpainter]:
+    import torch
+
+    from e2fgvi import build_network
+    from e2fgvi.inpainter import E2FGVIInpainter
+
+    network = build_network(hq=name == "e2fgvi_hq")
+    try:
+        network.load_state_dict(checkpoints.load(name), strict=True)
+    except RuntimeError as error:
+        raise _foreign(name, error) from error
+    network = network.to(device)
+    dtype = torch.float16 if device == "cuda" else torch.float32
+    return lambda settings: E2FGVIInpainter(
+        network, device=device, dtype=dtype, recall=settings.recall
+    )
+
+
+def _foreign(name: str, error: Exception) -> UserError:
+    """Explain a checkpoint that does not fit its network."""
+    reason = str(error).strip().splitlines()[-1].strip()
+    return UserError(
+        f"{RECORDS[name].file} does not hold {name} ({reason}); delete it and run: "
+        f"python -m tracker download {name}"
+    )
+
+
+def _tracker(variant: str, cpu_seconds: float) -> EngineSpec[MaskPropagator]:
+    return EngineSpec(partial(_aot, variant), variant, auto_on_cpu=False, cpu_seconds=cpu_seconds)
+
+
+def _inpainter(name: str, cpu_seconds: float) -> InpainterSpec:
+    return InpainterSpec(
+        partial(_e2fgvi, name),
+        name,
+        auto_on_cpu=False,
+        cpu_seconds=cpu_seconds,
+        max_pixels=432 * 240,
+    )
+
+
+SEGMENTERS: Mapping[str, EngineSpec[Segmenter]] = {
+    "classical": EngineSpec(_classical_segmenter),
+}
+PROPAGATORS: Mapping[str, EngineSpec[MaskPropagator]] = {
+    "r50_deaotl": _tracker("r50_deaotl", 1.2),
+    "swinb_deaotl": _tracker("swinb_deaotl", 2.5),
+    "deaotl": _tracker("deaotl", 1.0),
+    "deaotb": _tracker("deaotb", 0.9),
+    "deaots": _tracker("deaots", 0.7),
+    "deaott": _tracker("deaott", 0.5),
+    "r50_aotl": _tracker("r50_aotl", 1.2),
+    "swinb_aotl": _tracker("swinb_aotl", 2.5),
+    "aotl": _tracker("aotl", 1.0),
+    "aotb": _tracker("aotb", 0.9),
+    "aots": _tracker("aots", 0.7),
+    "aott": _tracker("aott", 0.5),
+    "classical": EngineSpec(_classical_propagator),
+}
+INPAINTERS: Mapping[str, InpainterSpec] = {
+    "e2fgvi_hq": _inpainter("e2fgvi_hq", 2.5),
+    "e2fgvi": _inpainter("e2fgvi", 2.5),
+    "classical": InpainterSpec(
+        _classical_inpainter,
+        max_pixels=960 * 540,
+        schedule=Schedule(stride=10, reach=10, overlap=False),
+        history=1,
+        num_references=1,
+    ),
+}
