@@ -35,7 +35,7 @@ def elect(ballots: Sequence[Ballot]) -> list[NDArray[np.float32]]:
     trust = [
         ballot.visible
         * (np.float32(ballot.prior / (1 + abs(ballot.when) / _FADING)))
-        * (ballot.error + np.float32(_NOISE)) ** np.float32(-1.5)
+        * belief(ballot.error)
         for ballot in ballots
     ]
     num_offers = len(ballots)
@@ -77,31 +77,41 @@ def _likeness(one: Ballot, two: Ballot) -> NDArray[np.float32]:
 
 def mean_square(difference: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return (h, w): the mean over the three colours of the square of (h, w, 3)."""
-    total: NDArray[np.float32] = np.square(difference[..., 0])
+    total = np.square(difference[..., 0])
     total += np.square(difference[..., 1])
     total += np.square(difference[..., 2])
     total *= np.float32(1 / 3)
-    return np.asarray(total, np.float32)
+    return total
 
 
-def merge(colours: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the mean of the colours that agree with the weightiest.
+def belief(error: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the weight of a colour whose squared error is expected to be `error`."""
+    return np.asarray((error + np.float32(_NOISE)) ** np.float32(-1.5), np.float32)
 
-    Sources that agree are averaged, which takes away noise but not detail, as a misplaced
-    detail does not agree.
 
-    Args:
-        colours: (K, N, 3) from K sources.
-        weights: (K, N), 0 where a source does not count.
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What one source says about N pixels."""
 
-    Returns:
-        (N, 3); meaningless where all weights are 0.
+    colours: NDArray[np.float32]  # (N, 3)
+    error: NDArray[np.float32]  # (N,), expected squared error
+    weight: NDArray[np.float32]  # (N,), 0 where the source does not count
+
+
+def merge(readings: Sequence[Reading]) -> NDArray[np.float32]:
+    """Return (N, 3): the mean of the colours that agree with the weightiest.
+
+    Sources that agree as well as can be expected are averaged, which takes away noise;
+    what disagrees shows something else and is left out.  Meaningless where no weight is.
     """
-    if len(colours) == 1:
-        return colours[0]
-    first = weights.argmax(axis=0)
-    leader = np.take_along_axis(colours, first[None, :, None], axis=0)
-    gap = np.square(colours - leader).mean(axis=2)
-    share = weights * np.exp(gap * np.float32(-0.5 / _AGREEMENT**2))
-    share /= np.maximum(share.sum(axis=0), 1e-12)
+    colours = np.stack([reading.colours for reading in readings])
+    weights = np.stack([reading.weight for reading in readings])
+    errors = np.stack([reading.error for reading in readings])
+    first = weights.argmax(axis=0)[None]
+    leader = np.take_along_axis(colours, first[..., None], axis=0)
+    expected = (errors + np.take_along_axis(errors, first, axis=0)) / 2 + np.float32(_AGREEMENT**2)
+    gap = colours - leader
+    distance = np.einsum("knc,knc->kn", gap, gap) / 3
+    share = weights * np.exp(distance / expected * np.float32(-0.5))
+    share /= np.maximum(share.sum(axis=0), 1e-20)
     return np.asarray(np.einsum("kn,knc->nc", share, colours), np.float32)

@@ -22,15 +22,15 @@ from tracker.classical.camera import (
     likeness,
 )
 from tracker.classical.features import Features, describe, match
-from tracker.classical.flow import Flow, FlowEstimator, complete, pixel_grid, sample
+from tracker.classical.flow import Flow, FlowEstimator, complete_motion, pixel_grid, sample
 from tracker.classical.views import View
 from tracker.types import Mask
 
 _LEAST_LIKENESS = 0.5  # correlation below which two neighbours are of different scenes
 SPACING = 4  # pixels between two lattice points
 _LARGEST_RESIDUAL = 0.25  # of the longer side: more is a mistake
-_NOISE = 0.3  # pixels, of flow from one frame to the next
-_EDGE = 5  # pixels: flow closer than this to the unknown is not trusted
+_NOISE = 0.1  # pixels, of flow from one frame to the next
+_EDGE = 9  # pixels: side of the square of flow that must be known for its middle to be trusted
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +168,7 @@ class Links:
         mean = cv2.blur(flow, (SPACING, SPACING))[rows, columns]
         known = first.known if not first.has_hole else _shrink(first.known)
         reliable = known[rows, columns] & _is_clear(second, nodes + mean)
-        rest = complete(mean + nodes - apply(homography, nodes), ~reliable)
+        rest = complete_motion(mean + nodes - apply(homography, nodes), ~reliable)
         power = np.square(rest).sum(axis=2, keepdims=True)
         rest *= power / (power + np.float32(_NOISE**2))  # what may be noise counts for little
         limit = _LARGEST_RESIDUAL * max(height, width)

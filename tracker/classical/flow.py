@@ -21,6 +21,7 @@ FAST: int = cv2.DISOPTICAL_FLOW_PRESET_FAST
 MEDIUM: int = cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
 
 _SMALLEST_SIDE = 32  # DIS refuses images with fewer than a few of its 8 pixel patches
+_MEDIAN_SWEEPS = 10
 _LARGEST_REMAP_SIDE = 32_766  # cv2.remap addresses pixels with 16 bits
 _NO_MAP: Any = None  # cv2.remap: x and y lie in one map (its stubs do not know)
 
@@ -187,6 +188,28 @@ def complete(flow: NDArray[np.float32], hole: Mask) -> NDArray[np.float32]:
         spread = _resize(values, (known.shape[1], known.shape[0]), cv2.INTER_LINEAR)
         values = np.where((known if finer.ndim == 2 else known[..., None]) > 0, finer, spread)
     return values[:height, :width]
+
+
+def complete_motion(flow: Flow, hole: Mask) -> Flow:
+    """Return `flow` with its hole filled by pieces that move alike.
+
+    Two things behind a hole do not shade into each other as `complete` would have it.  Median
+    filtering until little changes makes the change between them sudden, along a short line
+    (it moves level lines by their curvature; Guichard and Morel, 1997).
+    """
+    filled = complete(flow, hole)
+    coarse, coarse_hole = filled[::2, ::2], hole[::2, ::2]
+    coarse = _sharpen(coarse, coarse_hole)
+    height, width = hole.shape
+    twice = np.repeat(np.repeat(coarse, 2, axis=0), 2, axis=1)[:height, :width]
+    return _sharpen(np.where(hole[..., None], twice, filled), hole)
+
+
+def _sharpen(flow: Flow, hole: Mask) -> Flow:
+    for _ in range(_MEDIAN_SWEEPS):
+        medians = [cv2.medianBlur(np.ascontiguousarray(flow[..., axis]), 5) for axis in (0, 1)]
+        flow = np.where(hole[..., None], np.stack(medians, axis=-1), flow)
+    return flow
 
 
 def _pad(values: NDArray[np.float32], bottom: int, right: int) -> NDArray[np.float32]:

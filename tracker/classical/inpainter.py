@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.classical.blend import Ballot, elect, merge
+from tracker.classical.blend import Ballot, Reading, belief, elect, merge
 from tracker.classical.chain import Links
 from tracker.classical.flow import FAST, Flow, FlowEstimator, sample
 from tracker.classical.registration import Offer, register
+from tracker.classical.spatial import doubt, spread
 from tracker.classical.views import View, box_around, worth_keeping
 from tracker.types import Clip, Frame
 from tracker.windows import Schedule
@@ -23,9 +24,9 @@ CAUSAL = {"history": 1, "reference_stride": 10, "num_references": 1}
 
 _MOST_SOURCES_AHEAD = 6  # frames merged when the future is known, where time is ample
 _MOST_SOURCES_CAUSAL = 4
-_NEED = (1.0, 0.4, 0.2, 0.1, 0.05)  # worth of the first, second, ... source of a pixel
+_NEED = (1.0, 0.25, 0.12, 0.06, 0.03)  # worth of the first, second, ... source of a pixel
 _LIFE_OF_A_SOURCE = 10.0  # frames after which a source is worth half
-_LEAST_WORTH = 0.02  # of a source, as a share of the hole
+_LEAST_WORTH = 0.005  # of a source, as a share of the hole
 _PROBES = 300  # hole pixels that stand for the hole when sources are chosen
 
 
@@ -86,13 +87,13 @@ class ClassicalInpainter:
                     for source, offer in offers
                 ]
             )
-            read_all = [
+            readings = [
                 read(source, offer, inside, weight)
                 for (source, offer), weight in zip(offers, weights, strict=True)
             ]
-            counts = np.stack([count for _, count in read_all])
-            merged = merge(np.stack([colour for colour, _ in read_all]), counts)
-            found = counts.max(axis=0) > 0
+            found = np.max([reading.weight for reading in readings], axis=0) > 0
+            readings.append(from_around(target, part, inside))
+            merged = merge(readings)
             result[target.hole] = np.clip(np.rint(merged), 0, 255)
         if not found.all():
             self._invent(target, result, found, part, inside)
@@ -109,7 +110,9 @@ class ClassicalInpainter:
         need = np.full(len(probes), _NEED[0])
         count = np.zeros(len(probes), int)
         tried, used = {target.index}, 0
-        while used < most and len(tried) < 2 * most:
+        while used < 2 * most and len(tried) < 3 * most:
+            if used >= most:
+                need[count > 0] = 0  # from here on only for what nothing has shown yet
             best = self._best_source(target, probes, need, tried)
             if best is None:
                 break
@@ -162,11 +165,11 @@ class ClassicalInpainter:
                 continue
             self._links.correct(carrier.index, link)
             everywhere = np.ones(found_there[0].error.shape, np.float32)
-            colour, weight = read(carrier, found_there[0], inside, everywhere, filled=True)
+            reading = read(carrier, found_there[0], inside, everywhere, filled=True)
             usable = np.zeros_like(missing)
-            usable[target.hole] = weight > 0
+            usable[target.hole] = reading.weight > 0
             values = np.zeros_like(result)
-            values[target.hole] = np.clip(np.rint(colour), 0, 255)
+            values[target.hole] = np.clip(np.rint(reading.colours), 0, 255)
             result[missing & usable] = values[missing & usable]
             missing &= ~usable
         if missing.any():
@@ -194,8 +197,8 @@ def read(
     weight: NDArray[np.float32],
     *,
     filled: bool = False,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return colours (N, 3) and weights (N,) of places given in the registered part.
+) -> Reading:
+    """Return what the source shows at places given in the registered part.
 
     Args:
         source: where colours come from.
@@ -218,17 +221,29 @@ def read(
     if not filled:
         usable &= sample(source.unusable, places) == 0
     count = np.where(usable, np.maximum(sample(weight, half), np.float32(1e-12)), np.float32(0))
-    return colour.reshape(-1, 3)[:num_places], count.reshape(-1)[:num_places]
+    error = sample(offer.error, half)
+    return Reading(
+        colour.reshape(-1, 3)[:num_places],
+        error.reshape(-1)[:num_places],
+        count.reshape(-1)[:num_places],
+    )
+
+
+def from_around(target: View, part: tuple[slice, slice], inside: Flow) -> Reading:
+    """Return what the surroundings of the hole suggest, by distance."""
+    num_places = len(inside)
+    table = _as_table(inside)
+    colours = target.small[part].astype(np.float32)
+    error = sample(doubt(colours, ~target.known[part]), table).reshape(-1)[:num_places]
+    shown = sample(colours, table).reshape(-1, 3)[:num_places]
+    return Reading(shown, error, belief(error))
 
 
 def spread_inside(result: NDArray[np.uint8], missing: NDArray[np.bool_]) -> None:
-    """Fill `missing` pixels of `result` in place from what surrounds them (Telea)."""
+    """Fill `missing` pixels of `result` in place from what surrounds them."""
     part = box_around(missing, margin=8)
-    mask = missing[part].astype(np.uint8)
-    if mask.all():
-        result[part] = 128
-        return
-    result[part] = cv2.inpaint(np.ascontiguousarray(result[part]), mask, 3, cv2.INPAINT_TELEA)
+    filled = spread(result[part].astype(np.float32), missing[part])
+    result[part] = np.clip(np.rint(filled), 0, 255)
 
 
 def _as_table(places: Flow) -> Flow:

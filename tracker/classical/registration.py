@@ -16,17 +16,24 @@ from numpy.typing import NDArray
 from tracker.classical.blend import mean_square
 from tracker.classical.camera import Homography, apply, at, corners, fit
 from tracker.classical.chain import Link
-from tracker.classical.flow import Flow, FlowEstimator, complete, pixel_grid, sample
+from tracker.classical.flow import (
+    Flow,
+    FlowEstimator,
+    complete,
+    complete_motion,
+    pixel_grid,
+    sample,
+)
 from tracker.classical.views import View
 from tracker.types import Mask
 
-_PATCH = 5  # pixels: flow closer than this to the unknown is not trusted
+_PATCH = 9  # pixels: flow closer than this to the unknown is not trusted
 _PRIOR_CAMERA = 4.0  # of a motion that moves all alike
 _PRIOR_FLOW = 1.0  # of flow carried into the hole
 _PRIOR_OTHER = 0.5  # of the motion of a part of the surroundings
 _DRIFT = 3.0  # pixels: chained homographies are corrected by as much
 _SAME = 0.35  # pixels: motions that differ less inside the hole are one
-_PATCH = 5  # pixels: flow closer than this to the unknown is not trusted
+_PATCH = 9  # pixels: flow closer than this to the unknown is not trusted
 _LARGEST_OFFSET = 48.0  # grey levels: a larger change of exposure is a mistake
 _EXPOSURE_REACH = 7  # pixels of half the working size: half the side of a box
 _ERROR_REACH = 3
@@ -109,7 +116,7 @@ def _carry(flow: Flow, reliable: Mask) -> Flow:
         cv2.resize(flow * weight[..., None], half, interpolation=cv2.INTER_AREA), np.float32
     )
     mean /= np.maximum(share, np.float32(1e-6))[..., None]
-    smooth = cv2.blur(complete(mean, share <= 0), (3, 3))
+    smooth = cv2.blur(complete_motion(mean, share <= 0), (3, 3))
     return np.asarray(cv2.resize(smooth, (width, height)), np.float32)
 
 

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.classical.flow import Flow, complete
+from tracker.classical.flow import Flow
+from tracker.classical.spatial import spread
 from tracker.types import Frame, Mask
 
 WORKING_SIDE = 432  # pixels: motion is estimated at this size of the longer side
@@ -58,7 +59,7 @@ class View:
             return small
         rows, columns = box_around(~self.known, margin=4)
         small = np.array(small)
-        part = complete(small[rows, columns].astype(np.float32), ~self.known[rows, columns])
+        part = spread(small[rows, columns].astype(np.float32), ~self.known[rows, columns])
         small[rows, columns] = np.rint(part)
         return small
 
