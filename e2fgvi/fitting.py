@@ -11,9 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
+from e2fgvi.decoder import Interval, Region
 from e2fgvi.network import BASE_SIZE, SIZE_MULTIPLES
+
+MARGIN = 8  # pixels of the network's output decoded around a hole
+ROUNDING = 16
 
 
 @dataclass(frozen=True)
@@ -58,16 +63,58 @@ class Fit:
             :, :, :, _mirrored(self.inner[1], self.network[1])
         ].contiguous(memory_format=torch.channels_last)
 
-    def restore(self, filled: Tensor) -> Tensor:
-        """Return the network's output as a frame: (3, H', W') in [-1, 1] -> (H, W, 3) uint8.
+    def region(self, hole: NDArray[np.bool_]) -> Region:
+        """Return the pixels of the network's output that a hole (H, W) needs, and some more.
 
-        Truncated, not rounded, as published.
+        Rounded, so that holes that move a little need regions of the same size.
         """
-        picture = filled[None, :, : self.inner[0], : self.inner[1]].float()
+        intervals = []
+        for axis in (0, 1):
+            places = np.flatnonzero(hole.any(axis=1 - axis))
+            scale = self.inner[axis] / self.frame[axis]
+            first = int(places[0] * scale) - MARGIN
+            last = int(np.ceil((places[-1] + 1) * scale)) + MARGIN
+            first, last = first // ROUNDING * ROUNDING, -(-last // ROUNDING) * ROUNDING
+            intervals.append((max(0, first), min(self.network[axis], last)))
+        return Region(intervals[0], intervals[1])
+
+    def restore(
+        self, filled: Tensor, region: Region, frame: NDArray[np.uint8]
+    ) -> NDArray[np.uint8]:
+        """Return the frame with the network's output laid over it.
+
+        Args:
+            filled: (3, rows, columns) in [-1, 1]: the output in `region`.
+            region: as `region` gave it, or larger.
+            frame: (H, W, 3); shows outside the region.
+
+        Returns:
+            (H, W, 3).  Truncated, not rounded, as published.
+        """
+        (top, bottom), (left, right) = region
         if self.inner != self.frame:
-            picture = _resize(picture, self.frame)
-        levels = ((picture[0] + 1) / 2 * 255).clamp(0, 255)
-        return levels.permute(1, 2, 0).to(torch.uint8)
+            canvas = filled.new_zeros(3, *self.network, dtype=torch.float32)
+            canvas[:, top:bottom, left:right] = filled
+            filled = _resize(canvas[None, :, : self.inner[0], : self.inner[1]], self.frame)[0]
+            top, bottom = self._back(region.rows, 0)
+            left, right = self._back(region.columns, 1)
+            filled = filled[:, top:bottom, left:right]
+        levels = ((filled.float() + 1) / 2 * 255).clamp(0, 255)
+        pixels = levels.permute(1, 2, 0).to(torch.uint8).cpu().numpy()
+        result = frame.copy()
+        place = result[top:bottom, left:right]
+        place[:] = pixels[: place.shape[0], : place.shape[1]]
+        return result
+
+    def _back(self, interval: Interval, axis: int) -> Interval:
+        """Turn rows or columns of the network's output into some of the frame.
+
+        Half the margin stays behind: at its rim the resized output is mixed with nothing.
+        """
+        scale = self.frame[axis] / self.inner[axis]
+        first = 0 if interval[0] == 0 else interval[0] + MARGIN // 2
+        last = interval[1] if interval[1] >= self.inner[axis] else interval[1] - MARGIN // 2
+        return int(first * scale), min(self.frame[axis], int(np.ceil(last * scale)))
 
 
 def _resize(picture: Tensor, size: tuple[int, int]) -> Tensor:

@@ -6,19 +6,21 @@ many windows it serves, and the results are those of the plain network but for r
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from e2fgvi.decoder import Region
 from e2fgvi.fitting import Fit
 from e2fgvi.memory import FrameCache, FrameRecord
 from e2fgvi.network import E2FGVI, map_size
 from e2fgvi.stream import Stream
-from tracker.types import Clip, Frame
+from tracker.types import Clip, Frame, Mask
 
 logger = logging.getLogger(__name__)
 
@@ -119,10 +121,10 @@ class E2FGVIInpainter:
             elif positions:
                 features, tokens = self._see_window(clip, fit, positions)
             if positions:
-                for position, picture in zip(
-                    positions, self._decode(features, tokens), strict=True
-                ):
-                    results[position] = fit.restore(picture).cpu().numpy()
+                holes = [clip.holes[p] for p in positions]
+                decoded = self._decode(features, tokens, fit, holes)
+                for position, (picture, region) in zip(positions, decoded, strict=True):
+                    results[position] = fit.restore(picture, region, clip.frames[position])
         return results
 
     def _forget_all_but(self, clip: Clip) -> Fit:
@@ -211,11 +213,17 @@ class E2FGVIInpainter:
             torch.cat([flows[pair][1] for pair in pairs]),
         )
 
-    def _decode(self, features: Tensor, tokens: Tensor) -> Tensor:
-        """Return the filled frames: (P, 3, H', W') in [-1, 1]."""
-        batch = 1 if self._is_frugal else len(features)
-        parts = zip(torch.split(features, batch), torch.split(tokens, batch), strict=True)
-        return torch.cat([self._network.decode(*part) for part in parts])
+    def _decode(
+        self, features: Tensor, tokens: Tensor, fit: Fit, holes: Sequence[Mask]
+    ) -> Iterator[tuple[Tensor, Region]]:
+        """Yield what fills each hole: (3, rows, columns) in [-1, 1], and its region."""
+        # An accelerator likes many frames at a time, even if some need a smaller region.
+        batch = 1 if self._is_frugal or self._device.type == "cpu" else len(holes)
+        for start in range(0, len(holes), batch):
+            some = slice(start, start + batch)
+            region = fit.region(np.logical_or.reduce(holes[some]))
+            for picture in self._network.decode(features[some], tokens[some], region):
+                yield picture, region
 
 
 def _check(clip: Clip) -> None:

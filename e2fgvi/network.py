@@ -13,12 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from e2fgvi.decoder import SLOPE, Decoder, Region
 from e2fgvi.flow import SPyNet
 from e2fgvi.propagation import BidirectionalPropagation
 from e2fgvi.transformer import SoftComposite, SoftSplit, TransformerBlock
 
 REDUCTION = 4  # feature maps are this much smaller than frames
-SLOPE = 0.2
 BASE_SIZE = (240, 432)
 SIZE_MULTIPLES = (60, 108)  # HQ: so that tokens make whole windows
 
@@ -80,20 +80,6 @@ def _interleave(first: Tensor, second: Tensor, groups: int) -> Tensor:
     return torch.cat(parts, dim=-1).flatten(-2).permute(0, 3, 1, 2)
 
 
-class UpsamplingConvolution(nn.Module):
-    """A 3x3 convolution at twice the size."""
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=1)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(T, C, H, W) -> (T, C', 2 * H, 2 * W)."""
-        larger = F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=True)
-        result: Tensor = self.conv(larger)
-        return result
-
-
 class E2FGVI(nn.Module):
     """The inpainting network."""
 
@@ -103,15 +89,7 @@ class E2FGVI(nn.Module):
         base_map = (BASE_SIZE[0] // REDUCTION, BASE_SIZE[1] // REDUCTION)
         width = widths.features
         self.encoder = Encoder(width)
-        self.decoder = nn.Sequential(
-            UpsamplingConvolution(width, width),
-            nn.LeakyReLU(SLOPE, inplace=True),
-            nn.Conv2d(width, width // 2, 3, padding=1),
-            nn.LeakyReLU(SLOPE, inplace=True),
-            UpsamplingConvolution(width // 2, width // 2),
-            nn.LeakyReLU(SLOPE, inplace=True),
-            nn.Conv2d(width // 2, 3, 3, padding=1),
-        )
+        self.decoder = Decoder(width)
         self.ss = SoftSplit(width, widths.tokens)
         self.sc = SoftComposite(width, widths.tokens, None if hq else base_map)
         self.feat_prop_module = BidirectionalPropagation(width)
@@ -219,10 +197,22 @@ class E2FGVI(nn.Module):
         result: Tensor = last(tokens, size, wanted)
         return result
 
-    def decode(self, features: Tensor, tokens: Tensor) -> Tensor:
-        """(T, C, h, w) and (T, rows, columns, D) -> frames (T, 3, H, W) in [-1, 1]."""
+    def decode(self, features: Tensor, tokens: Tensor, region: Region | None = None) -> Tensor:
+        """Turn features and tokens into frames.
+
+        Args:
+            features: (T, C, h, w).
+            tokens: (T, rows, columns, D).
+            region: the pixels to return; None: all.
+
+        Returns:
+            (T, 3, H, W) in [-1, 1], as large as the region.
+        """
         features = features + self.sc(tokens, map_size(features))
-        return torch.tanh(self.decoder(features))
+        if region is None:
+            frames: Tensor = self.decoder(features)
+            return frames
+        return self.decoder.decode_region(features, region)
 
 
 def map_size(features: Tensor) -> tuple[int, int]:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from e2fgvi import build_network
+from e2fgvi.decoder import Region
 from e2fgvi.fitting import Fit
 from e2fgvi.inpainter import E2FGVIInpainter
 from e2fgvi.network import Widths
@@ -271,7 +272,8 @@ def test_a_frame_fitted_to_base_and_back_keeps_its_content():
     fit = Fit.choose(300, 200, hq=False)
 
     network_input = fit.prepare(torch.from_numpy(frame), torch.zeros(300, 200, dtype=torch.bool))
-    back = fit.restore(network_input[0]).numpy()
+    everything = Region((0, 240), (0, 432))
+    back = fit.restore(network_input[0], everything, np.zeros_like(frame))
 
     assert network_input.shape == (1, 3, 240, 432)
     assert np.abs(back.astype(int) - frame)[4:-4, 4:-4].max() <= 2  # scaled down and up again
@@ -365,15 +367,15 @@ def test_a_frame_shown_with_another_hole_is_looked_at_again(network, recall):
 
 def test_running_out_of_memory_is_survived_once_with_a_line(monkeypatch, caplog):
     network = tiny_network()
-    decode, calls = network.decode, []
+    encode, calls = network.encode, []
 
-    def short_of_memory(features, tokens):
-        calls.append(len(features))
-        if len(features) > 1:
+    def short_of_memory(frames):
+        calls.append(len(frames))
+        if len(frames) > 1:
             raise torch.OutOfMemoryError("too much")
-        return decode(features, tokens)
+        return encode(frames)
 
-    monkeypatch.setattr(network, "decode", short_of_memory)
+    monkeypatch.setattr(network, "encode", short_of_memory)
     frames, holes = video(9)
     indices = tuple(range(9))
     clip = Clip(indices, tuple(frames), tuple(holes), 3)
@@ -383,7 +385,7 @@ def test_running_out_of_memory_is_survived_once_with_a_line(monkeypatch, caplog)
         filled = inpainter.fill(clip)
         inpainter.fill(clip)
 
-    assert calls == [3, 1, 1, 1, 1, 1, 1]
+    assert calls == [4, *[1] * 7]  # four at once; then three local frames and four references
     assert (filled[0] != frames[0]).any()
     assert [record.getMessage() for record in caplog.records] == [
         "out of memory on cpu at 9 frames of 108 x 60; going on with at most 4 reference frames, "
@@ -394,10 +396,10 @@ def test_running_out_of_memory_is_survived_once_with_a_line(monkeypatch, caplog)
 def test_running_out_of_memory_twice_is_an_error(monkeypatch):
     network = tiny_network()
 
-    def hopeless(features, tokens):
+    def hopeless(frames):
         raise torch.OutOfMemoryError("too much")
 
-    monkeypatch.setattr(network, "decode", hopeless)
+    monkeypatch.setattr(network, "encode", hopeless)
     frames, holes = video(1)
 
     with pytest.raises(torch.OutOfMemoryError, match="too much"):

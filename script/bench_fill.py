@@ -1,0 +1,232 @@
+"""Say how fast E2FGVI fills: python script/bench_fill.py CASE... (all, if none is named).
+
+Every case runs in a process of its own, between two runs of a calibration loop (a 3x3
+convolution of (8, 128, 60, 108) with 128 filters), so figures of different machines, and of
+a machine that does other work, can be compared in its units.  CPU time is counted, not the
+clock: it moves less when others compute too.
+"""
+
+import argparse
+import multiprocessing
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+# Run as a script, Python looks for modules in script/, not in the root the packages lie in.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from e2fgvi import E2FGVI, build_network
+from e2fgvi.inpainter import E2FGVIInpainter, Recall
+from script.fill_rule import clip_frames, fill_state_dict, hole_masks
+from tracker.types import Clip
+
+STAGES = {  # what a module is called by itself, and as a part of the network
+    "encoder": ("Encoder", "encoder"),
+    "flow": ("SPyNet", "update_spynet"),
+    "propagation": ("BidirectionalPropagation", "feat_prop_module"),
+    "split": ("SoftSplit", "ss"),
+    "transformer": ("TransformerBlock", "transformer"),
+    "composite": ("SoftComposite", "sc"),
+    "decoder": ("Decoder", "decoder"),
+}
+MEGABYTE = 1e6
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way of filling: windows of so many frames, each so much later than the last."""
+
+    hq: bool = True
+    height: int = 240
+    width: int = 432
+    num_local: int = 11
+    num_references: int = 3
+    step: int = 5  # frames from one window to the next
+    wanted: range | None = None
+    recall: Recall = "recompute"
+    is_fresh: bool = False  # nothing is remembered: every window starts from pixels
+    is_plain: bool = False  # the plain forward pass, which decodes every frame
+
+
+PUBLISHED = Case()
+FAST = Case(num_local=14, step=10, wanted=range(2, 12))
+STREAM = Case(num_local=4, step=1, wanted=range(3, 4))
+CASES = {
+    "published": PUBLISHED,
+    "published_plain": replace(PUBLISHED, is_plain=True),
+    "published_base": replace(PUBLISHED, hq=False),
+    "fast": FAST,
+    "stream": STREAM,
+    "stream_memory": replace(STREAM, recall="memory"),
+    "stream_fresh": replace(STREAM, is_fresh=True),
+    "stream_plain": replace(STREAM, is_plain=True),
+    "stream_base": replace(STREAM, hq=False),
+    "published_480p": replace(PUBLISHED, height=480, width=854),
+    "stream_480p": replace(STREAM, height=480, width=854),
+    "stream_memory_480p": replace(STREAM, height=480, width=854, recall="memory"),
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one case cost per video frame."""
+
+    cpu_seconds: float
+    wall_seconds: float
+    unit_cpu_seconds: float  # of the calibration loop
+    gigaflops: float
+    stages: dict[str, float]  # billions of operations per video frame
+    peak_megabytes: float
+
+
+def measure(
+    case: Case, device: str, dtype: torch.dtype, num_windows: int, num_threads: int | None
+) -> Result:
+    """Run a few windows of a long video and take the cheapest."""
+    if num_threads is not None:
+        torch.set_num_threads(num_threads)
+    network = build_network(case.hq)
+    fill_state_dict(network.state_dict())
+    network.to(device)
+    fill = _filler(network, case, device, dtype)
+    frames = clip_frames(16, case.height, case.width)
+    holes = hole_masks(16, case.height, case.width) > 0
+    clips = _clips(case, frames, holes)
+    before = _calibrate(device)
+    # A stream's memory is full only once each slot has been a frame.
+    for _ in range(1 if case.recall == "recompute" else case.num_local + 1):
+        fill(next(clips))
+    costs = []
+    for _ in range(num_windows):
+        clip = next(clips)
+        _wait(device)
+        cpu, wall = time.process_time(), time.perf_counter()
+        fill(clip)
+        _wait(device)
+        costs.append((time.process_time() - cpu, time.perf_counter() - wall))
+    unit = min(before, _calibrate(device))
+    stages = _count_operations(lambda: fill(next(clips)))
+    peak = float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * 1024
+    if device == "cuda":
+        peak = float(torch.cuda.max_memory_allocated())
+    cpu_seconds, wall_seconds = (min(column) / case.step for column in zip(*costs, strict=True))
+    per_frame = {name: count / case.step / 1e9 for name, count in stages.items()}
+    return Result(cpu_seconds, wall_seconds, unit, per_frame.pop("all"), per_frame, peak / MEGABYTE)
+
+
+def _filler(
+    network: E2FGVI, case: Case, device: str, dtype: torch.dtype
+) -> Callable[[Clip], object]:
+    inpainter = E2FGVIInpainter(network, device=device, dtype=dtype, recall=case.recall)
+    if case.is_fresh:
+        return lambda clip: E2FGVIInpainter(network, device=device, dtype=dtype).fill(clip)
+    if not case.is_plain:
+        return inpainter.fill
+
+    @torch.inference_mode()
+    def plain(clip: Clip) -> Tensor:
+        pixels = torch.from_numpy(np.stack(clip.frames)).to(device).permute(0, 3, 1, 2)
+        seen = torch.from_numpy(~np.stack(clip.holes)).to(device)[:, None]
+        masked = (pixels / 127.5 - 1) * seen
+        output: Tensor = network(masked[None], clip.num_local)[0].cpu()
+        return output
+
+    return plain
+
+
+def _clips(case: Case, frames: NDArray[np.uint8], holes: NDArray[np.bool_]) -> Iterator[Clip]:
+    """Slide the window for ever; references stay the same, somewhere far away."""
+    references = tuple(-10 * (k + 1) for k in range(case.num_references))
+    start = 0
+    while True:
+        indices = (*range(start, start + case.num_local), *references)
+        yield Clip(
+            indices,
+            tuple(frames[i % len(frames)] for i in indices),
+            tuple(holes[i % len(frames)] for i in indices),
+            case.num_local,
+            case.wanted,
+        )
+        start += case.step
+
+
+def _calibrate(device: str) -> float:
+    """Return the CPU seconds of the calibration loop, the least of twelve."""
+    features = torch.randn(8, 128, 60, 108, device=device)
+    weight = torch.randn(128, 128, 3, 3, device=device)
+    costs = []
+    with torch.inference_mode():
+        for _ in range(14):
+            _wait(device)
+            start = time.process_time()
+            F.conv2d(features, weight, padding=1)
+            _wait(device)
+            costs.append(time.process_time() - start)
+    return min(costs[2:])
+
+
+def _wait(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def _count_operations(work: Callable[[], object]) -> dict[str, int]:
+    """Count multiplications and additions per stage; "all" includes what no stage does."""
+    with FlopCounterMode(display=False) as counter:
+        work()
+    counts = {"all": counter.get_total_flops()}
+    modules = {name: sum(counts.values()) for name, counts in counter.get_flop_counts().items()}
+    for stage, (kind, attribute) in STAGES.items():
+        whole = modules.get(kind, 0) + modules.get(f"E2FGVI.{attribute}", 0)
+        counts[stage] = whole or sum(
+            count
+            for name, count in modules.items()
+            if name.startswith(f"E2FGVI.{attribute}.") and name.count(".") == 2
+        )
+    return counts
+
+
+def _report(name: str, case: Case, result: Result) -> str:
+    units = result.cpu_seconds / result.unit_cpu_seconds
+    stages = ", ".join(f"{stage} {count:.0f}" for stage, count in result.stages.items() if count)
+    return (
+        f"{name:20} {'HQ' if case.hq else 'base'} {case.width}x{case.height} "
+        f"{case.num_local}+{case.num_references} frames: {units:6.1f} units per frame, "
+        f"{1 / result.wall_seconds:6.2f} frames/s, {result.peak_megabytes:5.0f} MB at most\n"
+        f"{'':20} {result.gigaflops:.0f} GFLOP per frame: {stages}"
+    )
+
+
+def main() -> None:
+    """Run the cases named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(CASES))
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", default="float32", choices=("float32", "float16", "bfloat16"))
+    parser.add_argument("--windows", type=int, default=2, help="timed windows per case")
+    parser.add_argument("--threads", type=int, help="as many as there are cores, if not given")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.cases) - CASES.keys():
+        parser.error(f"no such case: {', '.join(sorted(unknown))}")
+    for name in arguments.cases or CASES:
+        case, dtype = CASES[name], getattr(torch, arguments.dtype)
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            job = pool.submit(
+                measure, case, arguments.device, dtype, arguments.windows, arguments.threads
+            )
+            print(_report(name, case, job.result()), flush=True)
+
+
+if __name__ == "__main__":
+    main()
