@@ -8,11 +8,12 @@ from tracker.classical.segmenter import ClassicalSegmenter
 from tracker.types import Point, Prompt
 
 HEIGHT, WIDTH = 180, 240
+RED, BLUE, GREEN = (190, 70, 60), (70, 80, 200), (60, 110, 60)
 
 
 def textured(colour, seed, height=HEIGHT, width=WIDTH):
-    noise = np.random.default_rng(seed).normal(0, 25, (height, width, 1))
-    return np.clip(cv2.GaussianBlur(noise, (0, 0), 1.5)[..., None] * 2 + colour, 0, 255)
+    noise = np.random.default_rng(seed).normal(0, 50, (height, width))
+    return np.clip(cv2.GaussianBlur(noise, (0, 0), 1.5)[..., None] + colour, 0, 255)
 
 
 def disc(x, y, radius, height=HEIGHT, width=WIDTH):
@@ -22,7 +23,7 @@ def disc(x, y, radius, height=HEIGHT, width=WIDTH):
 
 def painted(*layers):
     """Paint (mask, colour) layers over a textured green ground."""
-    frame = textured((60, 110, 60), seed=0)
+    frame = textured(GREEN, seed=0)
     for number, (mask, colour) in enumerate(layers, start=1):
         frame = np.where(mask[..., None], textured(colour, seed=number), frame)
     return frame.astype(np.uint8)
@@ -32,42 +33,159 @@ def iou(mask, truth):
     return (mask & truth).sum() / (mask | truth).sum()
 
 
-def best(frame, *points, **prompt):
-    return ClassicalSegmenter().segment(frame, Prompt(tuple(points), **prompt)).masks[0]
+def best(frame, *points, neighbours=(), **prompt):
+    return ClassicalSegmenter().segment(frame, Prompt(tuple(points), **prompt), neighbours).masks[0]
 
 
-def test_one_click_finds_a_disc_on_a_textured_ground():
-    truth = disc(130, 80, 40)
-    frame = painted((truth, (190, 70, 60)))
+def random_points(height, width, count, seed):
+    pixels = np.random.default_rng(seed).permutation(height * width)[:count]
+    return tuple(
+        Point(float(p % width), float(p // width), positive=k % 2 == 0)
+        for k, p in enumerate(pixels)
+    )
 
-    assert iou(best(frame, Point(130, 80)), truth) >= 0.95
+
+@pytest.mark.parametrize("radius", [15, 40, 65])
+def test_one_click_finds_a_disc_of_any_size(radius):
+    truth = disc(130, 85, radius)
+    frame = painted((truth, RED))
+
+    assert iou(best(frame, Point(130, 85)), truth) >= 0.95
 
 
 def test_a_box_finds_the_disc_in_it():
     truth = disc(130, 80, 40)
-    frame = painted((truth, (190, 70, 60)))
+    frame = painted((truth, RED))
 
-    assert iou(best(frame, box=(85, 35, 175, 125)), truth) >= 0.95
+    assert iou(best(frame, box=(90, 40, 171, 121)), truth) >= 0.95
+
+
+def test_a_negative_click_takes_its_region_away():
+    wanted, unwanted = disc(70, 90, 35), disc(135, 90, 32)
+    frame = painted((wanted, RED), (unwanted, BLUE))
+    believed = wanted | unwanted
+
+    mask = best(frame, Point(140, 90, positive=False), mask=believed)
+
+    assert iou(mask, wanted & ~unwanted) >= 0.9
+
+
+def test_a_positive_click_adds_its_region_to_a_given_mask():
+    first, second = disc(60, 90, 30), disc(160, 90, 30)
+    frame = painted((first, RED), (second, BLUE))
+
+    mask = best(frame, Point(160, 90), mask=first)
+
+    assert iou(mask, first | second) >= 0.95
+
+
+def test_a_mask_alone_is_returned_as_it_is():
+    believed = disc(60, 90, 30)
+
+    np.testing.assert_array_equal(best(painted(), mask=believed), believed)
+
+
+def test_what_moves_together_is_found_where_colours_do_not_tell():
+    """A square of the ground's own texture moves by itself: only motion shows it."""
+    ground = np.random.default_rng(1).normal(110, 60, (HEIGHT, WIDTH))
+    ground = cv2.GaussianBlur(ground, (0, 0), 1.0)
+    patch = cv2.GaussianBlur(np.random.default_rng(2).normal(110, 60, (60, 60)), (0, 0), 1.0)
+
+    def frame_with_patch_at(x):
+        image = ground.copy()
+        image[60:120, x : x + 60] = patch
+        return np.repeat(np.clip(image, 0, 255)[..., None], 3, axis=2).astype(np.uint8)
+
+    truth = np.zeros((HEIGHT, WIDTH), bool)
+    truth[60:120, 90:150] = True
+    frame, others = frame_with_patch_at(90), [frame_with_patch_at(x) for x in (84, 96)]
+
+    assert iou(best(frame, Point(120, 90), neighbours=others), truth) >= 0.8
+    assert iou(best(frame, Point(120, 90)), truth) < 0.7
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_every_positive_click_is_inside_and_no_negative_one(seed):
+def test_every_mask_holds_the_positive_clicks_and_no_negative_one(seed):
     generator = np.random.default_rng(seed)
-    frame = generator.integers(0, 256, (60, 80, 3), dtype=np.uint8)
-    pixels = generator.permutation(60 * 80)[:8]
-    points = [Point(float(p % 80), float(p // 80), bool(k % 2)) for k, p in enumerate(pixels)]
+    frame = cv2.blur(generator.integers(0, 256, (60, 80, 3), dtype=np.uint8), (5, 5))
+    points = random_points(60, 80, 6, seed)
 
-    result = ClassicalSegmenter().segment(frame, Prompt(tuple(points)))
+    result = ClassicalSegmenter().segment(frame, Prompt(points))
 
+    assert 1 <= len(result.masks) == len(result.scores) <= 3
+    assert all(0 <= score <= 1 for score in result.scores)
     for mask in result.masks:
         assert [bool(mask[int(p.y), int(p.x)]) for p in points] == [p.positive for p in points]
 
 
-def test_a_point_outside_the_frame_is_refused():
-    with pytest.raises(ValueError, match=r"point \(240, 5\) is outside the frame of 240x180"):
-        best(painted(), Point(240, 5))
+def test_the_answer_does_not_depend_on_what_was_asked_before():
+    frame = painted((disc(130, 80, 40), RED), (disc(130, 80, 15), BLUE))
+    points = random_points(HEIGHT, WIDTH, 4, seed=5)
+    used = ClassicalSegmenter()
+    used.segment(painted(), Prompt((Point(3, 3),)))
+    used.segment(frame, Prompt(points[:2]))
+    used.segment(frame, Prompt(box=(10, 10, 90, 90)))
+    cv2.setRNGSeed(12345)
+
+    np.testing.assert_array_equal(
+        used.segment(frame, Prompt(points)).masks, best_of_fresh(frame, points)
+    )
 
 
-def test_an_empty_prompt_is_refused():
-    with pytest.raises(ValueError, match="empty prompt"):
-        best(painted())
+def best_of_fresh(frame, points):
+    return ClassicalSegmenter().segment(frame, Prompt(points)).masks
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 50), (50, 1), (2, 3), (17, 16)])
+@pytest.mark.parametrize("positive", [True, False])
+def test_tiny_flat_frames_are_answered(shape, positive):
+    frame = np.full((*shape, 3), 90, np.uint8)
+    x, y = shape[1] - 1, shape[0] - 1
+    prompts = [
+        Prompt((Point(x, y, positive),)),
+        Prompt(box=(0, 0, shape[1], shape[0])),
+        Prompt((Point(x, y, positive),), box=(0, 0, 0.6, 0.6)),
+    ]
+
+    for prompt in prompts:
+        mask = ClassicalSegmenter().segment(frame, prompt, (frame,)).masks[0]
+
+        assert mask.shape == shape
+        assert mask.any() or (shape == (1, 1) and not positive)
+        if prompt.points:
+            assert mask[y, x] == positive
+
+
+def test_a_large_frame_gets_a_mask_of_its_own_size():
+    truth = disc(1300, 800, 400, height=2160, width=4096)
+    frame = np.where(truth[..., None], np.uint8(RED), np.uint8(GREEN))
+
+    mask = best(frame, Point(1300, 800))
+
+    assert mask.shape == truth.shape
+    assert iou(mask, truth) >= 0.95
+
+
+def test_the_frame_and_the_mask_are_left_as_they_were():
+    frame, believed = painted((disc(130, 80, 40), RED)), disc(60, 90, 30)
+    frame.flags.writeable = believed.flags.writeable = False
+
+    mask = best(frame, Point(130, 80), mask=believed)
+
+    assert mask is not believed
+
+
+@pytest.mark.parametrize(
+    ("prompt", "message"),
+    [
+        (Prompt(), "empty prompt"),
+        (Prompt((Point(240, 5),)), r"point \(240, 5\) is outside the frame of 240x180"),
+        (Prompt((Point(5, -1),)), r"point \(5, -1\) is outside the frame of 240x180"),
+        (Prompt(box=(300, 0, 310, 9)), "does not overlap the frame of 240x180"),
+        (Prompt(box=(20, 0, 10, 9)), "does not overlap the frame of 240x180"),
+        (Prompt(mask=np.ones((3, 4), bool)), r"mask is \(3, 4\) but frame is \(180, 240\)"),
+    ],
+)
+def test_a_prompt_that_does_not_fit_is_refused(prompt, message):
+    with pytest.raises(ValueError, match=message):
+        ClassicalSegmenter().segment(painted(), prompt)

@@ -1,10 +1,10 @@
-"""Three tools that turn evidence per pixel into regions: distance, cut, connection."""
+"""Tools that turn evidence per pixel into regions: distance, depth, cut, connection."""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.classical.click_cues import Plane
+from tracker.classical.click_window import Plane
 from tracker.types import Mask
 
 CERTAIN = 8.0  # log-odds at which a pixel's side is fixed
@@ -47,6 +47,8 @@ def minimum_cut(log_odds: Plane, lab: NDArray[np.uint8], smoothness: float) -> M
         lab: (H, W, 3).
         smoothness: 0 leaves the sign of the log-odds; 2 is usual.
     """
+    if min(log_odds.shape) < 3:  # too thin for borders to matter
+        return np.asarray(log_odds > 0)
     colours = lab.reshape(-1, 3).astype(np.float32)
     colours -= colours.mean(axis=0)
     _, axes = np.linalg.eigh(colours.T @ colours)
@@ -75,3 +77,9 @@ def component_at(mask: Mask, x: int, y: int) -> Mask:
     """Return the 8-connected part of `mask` that holds (x, y); empty if `mask` does not."""
     _, components = cv2.connectedComponents(mask.astype(np.uint8))
     return np.asarray(mask & (components == components[y, x]))
+
+
+def depth_inside(mask: Mask) -> Plane:
+    """Return each pixel's distance to the nearest pixel outside `mask`, the frame included."""
+    padded = np.pad(mask.astype(np.uint8), 1)
+    return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1], np.float32)

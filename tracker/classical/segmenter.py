@@ -1,30 +1,119 @@
-"""Clicks and boxes to a mask without weights: colour, edges and, if offered, motion.
+"""Clicks, boxes and masks to a mask without weights: colour, edges and, if offered, motion.
 
-Clicks are answered in order.  Each proposes regions of several sizes around itself (a
-geodesic ball, or what moves there; then colour models and a minimum cut, as GrabCut of
-Rother et al., SIGGRAPH 2004, but with our own evidence), and the region that stands out
-best is added to what the clicks before it meant, or taken from it.
+Clicks are answered in order, so that a prompt always means the same.  Each proposes regions
+of several sizes around itself, and the one that stands out best is added to what the clicks
+before it meant, or taken from it; then the border of the whole is settled anew.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
-from tracker.classical.click_cues import Cues, Plane
-from tracker.classical.click_regions import (
-    CERTAIN,
-    component_at,
-    geodesic_distance,
-    minimum_cut,
+from tracker.classical.click_motion import MotionCues
+from tracker.classical.click_proposals import (
+    Proposal,
+    around_click,
+    in_box,
 )
-from tracker.types import Frame, Mask, Point, Prompt, Segmentation
+from tracker.classical.click_regions import CERTAIN, depth_inside, minimum_cut
+from tracker.classical.click_window import Window, shrink
+from tracker.types import Box, Frame, Mask, Point, Prompt, Segmentation
 
-WORKING_PIXELS = 32_000
-SIZES = (0.005, 0.015, 0.04, 0.1, 0.2)  # of the area a click may still choose from
-SMOOTHNESS = 2.0
-SPATIAL_WEIGHT = 2.0
-MOTION_WEIGHT = 2.0
+_CANVAS_PIXELS = 410_000  # 854x480; larger frames are worked on reduced
+_BORDER_PIXELS = 20_000
+_MOST_STEPS = 64  # remembered masks
+_MOTION_IN_CORRECTIONS = 0.3  # the first click has used it already
+_DIFFERENT = 0.8  # IoU over which an alternative is no news
+
+
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """What the clicks so far mean: masks of the canvas, best first."""
+
+    masks: tuple[Mask, ...]
+    scores: tuple[float, ...]
+
+
+@dataclass(eq=False)
+class _Canvas:
+    """One frame as worked on, and what its prompts have meant so far."""
+
+    source: Frame
+    neighbours: tuple[Frame, ...]
+    frame: Frame
+    motion: MotionCues
+    steps: dict[tuple[Box | None, tuple[Point, ...]], _Step] = field(default_factory=dict)
+    mask: Mask | None = None  # the prompt's, which the steps start from
+
+
+class ClassicalSegmenter:
+    """Segments the frames of one video; remembers the last frame and its clicks."""
+
+    def __init__(self) -> None:
+        self._canvas: _Canvas | None = None
+
+    def segment(
+        self, frame: Frame, prompt: Prompt, neighbours: Sequence[Frame] = ()
+    ) -> Segmentation:
+        """Return up to three masks of what `prompt` means, best first.
+
+        Every mask holds all positive points and no negative one, and is never empty unless
+        negative points cover the frame.  A given mask is the start that points correct; a
+        box is the start if there is no mask, and limits what is added inside it.
+
+        Raises:
+            ValueError: nothing is prompted, a point or the box lies outside the frame, or
+                the mask has another size.
+        """
+        check_prompt(frame, prompt)
+        canvas = self._open(frame, neighbours, prompt.mask)
+        step = self._answer(canvas, prompt)
+        height, width = frame.shape[:2]
+        masks = []
+        for mask in step.masks:
+            full = mask
+            if mask.shape != (height, width):
+                size = (width, height)
+                soft = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+                full = np.asarray(soft) > 0.5
+            masks.append(keep_promises(full, prompt.points))
+        return Segmentation(tuple(masks), step.scores)
+
+    def _open(self, frame: Frame, neighbours: Sequence[Frame], mask: Mask | None) -> _Canvas:
+        canvas = self._canvas
+        images = (frame, *neighbours)
+        if canvas is None or not _equal(images, (canvas.source, *canvas.neighbours)):
+            small = shrink(frame, _CANVAS_PIXELS)
+            canvas = _Canvas(frame, tuple(neighbours), small, MotionCues(small, neighbours))
+            self._canvas = canvas
+        masks = () if mask is None else (mask,)
+        known = () if canvas.mask is None else (canvas.mask,)
+        if not _equal(masks, known) or len(canvas.steps) > _MOST_STEPS:
+            canvas.mask = mask
+            canvas.steps.clear()
+        return canvas
+
+    def _answer(self, canvas: _Canvas, prompt: Prompt) -> _Step:
+        points = tuple(_on_canvas(canvas, point) for point in prompt.points)
+        box = None if prompt.box is None else _box_on_canvas(canvas, prompt.box)
+        step: _Step | None = None
+        for count in range(len(points) + 1):
+            key = (box, points[:count])
+            known = canvas.steps.get(key)
+            if known is not None:
+                step = known
+                continue
+            if count == 0:
+                step = _start(canvas, prompt.mask, box)
+            else:
+                step = _click(canvas, step, points[: count - 1], points[count - 1], box)
+            if step is not None:
+                canvas.steps[key] = step
+        if step is None:
+            raise ValueError("empty prompt: expected a point, a box or a mask")
+        return step
 
 
 def check_prompt(frame: Frame, prompt: Prompt) -> None:
@@ -45,148 +134,138 @@ def check_prompt(frame: Frame, prompt: Prompt) -> None:
             raise ValueError(f"box {prompt.box} does not overlap the frame of {width}x{height}")
 
 
-class ClassicalSegmenter:
-    """Segments one video's frames; remembers the cues of the last frame it saw."""
-
-    def __init__(self) -> None:
-        self._frame: Frame | None = None
-        self._cues: Cues | None = None
-
-    def segment(
-        self, frame: Frame, prompt: Prompt, neighbours: Sequence[Frame] = ()
-    ) -> Segmentation:
-        """Return up to three masks of what `prompt` means, best first.
-
-        Every mask holds all positive points and no negative one, and is never empty.
-
-        Raises:
-            ValueError: nothing is prompted, a point or the box lies outside the frame, or
-                the mask has another size.
-        """
-        check_prompt(frame, prompt)
-        if self._cues is None or self._frame is not frame:
-            self._cues = Cues(frame, neighbours, WORKING_PIXELS)
-            self._frame = frame
-        cues = self._cues
-        mask = np.zeros((cues.height, cues.width), bool)
-        if prompt.mask is not None:
-            size = (cues.width, cues.height)
-            share = cv2.resize(prompt.mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-            mask = np.asarray(share) > 0.5
-        elif prompt.box is not None:
-            mask = _boxed(cues, prompt.box)
-        elif not prompt.points[0].positive:
-            mask[:] = True
-        for point in prompt.points:
-            x = min(cues.width - 1, int((point.x + 0.5) * cues.scale_x))
-            y = min(cues.height - 1, int((point.y + 0.5) * cues.scale_y))
-            mask = _clicked(cues, mask, x, y, positive=point.positive)
-        height, width = frame.shape[:2]
-        soft = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-        return Segmentation((keep_promises(np.asarray(soft > 0.5), prompt.points),), (1.0,))
-
-
 def keep_promises(mask: Mask, points: Sequence[Point]) -> Mask:
-    """Return `mask` with a small disc at each positive point, without one at each negative.
+    """Return `mask` with every positive pixel, without any negative one, and not empty.
 
-    Discs shrink to stay clear of points of the other sign; an empty mask becomes the pixel
-    least surely outside.
+    Of two opposite clicks on one pixel the later counts.
     """
-    height, width = mask.shape
     result = mask.copy()
-    pixels = [(round(point.x), round(point.y), point.positive) for point in points]
-    for x, y, positive in pixels:
-        if result[y, x] == positive:
-            continue
-        others = [np.hypot(x - u, y - v) for u, v, sign in pixels if sign != positive]
-        radius = max(0, int(min([max(height, width) / 100, *[other / 2 for other in others]])))
-        window = (
-            slice(max(0, y - radius), y + radius + 1),
-            slice(max(0, x - radius), x + radius + 1),
-        )
-        result[window] = positive
-    for x, y, positive in pixels:
-        result[y, x] = positive
-    if not result.any():
-        far = np.ones_like(result, dtype=np.uint8)
-        for x, y, _ in pixels:
-            far[y, x] = 0
-        distance = cv2.distanceTransform(far, cv2.DIST_L2, 3)
-        result[np.unravel_index(int(np.argmax(distance)), distance.shape)] = True
+    free = np.ones_like(result)
+    for point in points:
+        x, y = round(point.x), round(point.y)
+        result[y, x] = point.positive
+        free[y, x] = False
+    if not result.any() and free.any():
+        depth = depth_inside(free)
+        result[np.unravel_index(int(np.argmax(depth)), depth.shape)] = True
     return result
 
 
-def _boxed(cues: Cues, box: tuple[float, float, float, float]) -> Mask:
+def _equal(ones: Sequence[Frame | Mask], others: Sequence[Frame | Mask]) -> bool:
+    # Arrays that came through a pipe are others with the same content.
+    return len(ones) == len(others) and all(
+        one is other or np.array_equal(one, other) for one, other in zip(ones, others, strict=True)
+    )
+
+
+def _on_canvas(canvas: _Canvas, point: Point) -> Point:
+    height, width = canvas.frame.shape[:2]
+    x = (point.x + 0.5) * width / canvas.source.shape[1] - 0.5
+    y = (point.y + 0.5) * height / canvas.source.shape[0] - 0.5
+    return Point(min(max(x, 0.0), width - 1.0), min(max(y, 0.0), height - 1.0), point.positive)
+
+
+def _box_on_canvas(canvas: _Canvas, box: Box) -> Box:
+    height, width = canvas.frame.shape[:2]
+    scale_x, scale_y = width / canvas.source.shape[1], height / canvas.source.shape[0]
     x0, y0, x1, y1 = box
-    inside = np.zeros((cues.height, cues.width), bool)
-    inside[
-        max(0, int(y0 * cues.scale_y)) : max(1, int(np.ceil(y1 * cues.scale_y))),
-        max(0, int(x0 * cues.scale_x)) : max(1, int(np.ceil(x1 * cues.scale_x))),
-    ] = True
-    mask = inside
-    for _ in range(3):
-        odds = np.clip(cues.colour_odds(mask, ~mask), -6, 6)
-        if cues.moving is not None:
-            odds += MOTION_WEIGHT * cues.moving
-        odds[~inside] = -CERTAIN
-        mask = minimum_cut(odds, cues.lab, SMOOTHNESS)
-        if not mask.any():
-            return inside
+    left, right = max(0.0, x0 * scale_x), min(float(width), x1 * scale_x)
+    top, bottom = max(0.0, y0 * scale_y), min(float(height), y1 * scale_y)
+    return left, top, right, bottom
+
+
+def _start(canvas: _Canvas, mask: Mask | None, box: Box | None) -> _Step | None:
+    """Return what a prompt means before its points, or None where they come first."""
+    if mask is not None:
+        height, width = canvas.frame.shape[:2]
+        if mask.shape == (height, width):
+            return _Step((mask,), (1.0,))
+        size = (width, height)
+        small = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        return _Step((np.asarray(small) > 0.5,), (1.0,))
+    if box is None:
+        return None
+    proposal = in_box(canvas.frame, box, canvas.motion.moving_odds())
+    return _Step((proposal.place(),), (proposal.score,))
+
+
+def _click(
+    canvas: _Canvas, step: _Step | None, before: tuple[Point, ...], click: Point, box: Box | None
+) -> _Step:
+    """Return what the prompt means once `click` is added."""
+    height, width = canvas.frame.shape[:2]
+    believed = None if step is None else step.masks[0]
+    if believed is None and not click.positive:
+        believed = np.ones((height, width), bool)
+    motion = canvas.motion.odds_at(click.x, click.y)
+    allowed: Mask | None = None
+    if believed is not None:
+        allowed = ~believed if click.positive else believed
+        if motion is not None:
+            motion = motion * np.float32(_MOTION_IN_CORRECTIONS)
+    opposed = [point for point in before if point.positive != click.positive]
+    proposals = list(around_click(canvas.frame, click, opposed, allowed, motion))
+    if not proposals:
+        kept = np.zeros((height, width), bool) if believed is None else believed.copy()
+        kept[round(click.y), round(click.x)] = click.positive
+        return _Step((kept,), (0.0,))
+
+    def worth(proposal: Proposal) -> float:
+        # A click that takes nearly everything away is hardly what was meant.
+        if believed is None or click.positive:
+            return proposal.score
+        return proposal.score * max(0.05, 1 - proposal.area() / max(1.0, float(believed.sum())))
+
+    masks: list[Mask] = []
+    scores: list[float] = []
+    for proposal in sorted(proposals, key=worth, reverse=True):
+        region = proposal.place()
+        if box is not None and click.positive:
+            region &= _inside(box, region.shape)
+        if believed is None:
+            mask = region
+        else:
+            mask = believed | region if click.positive else believed & ~region
+        if any(_iou(mask, other) > _DIFFERENT for other in masks):
+            continue
+        masks.append(_settle_border(canvas.frame, mask, (*before, click)))
+        scores.append(proposal.score)
+        if len(masks) == 3:
+            break
+    return _Step(tuple(masks), tuple(scores))
+
+
+def _inside(box: Box, shape: tuple[int, ...]) -> Mask:
+    mask = np.zeros(shape, bool)
+    mask[int(box[1]) : int(np.ceil(box[3])), int(box[0]) : int(np.ceil(box[2]))] = True
     return mask
 
 
-def _clicked(cues: Cues, mask: Mask, x: int, y: int, *, positive: bool) -> Mask:
-    """Return `mask` with the region meant by a click at (x, y) added or taken away."""
-    allowed = ~mask if positive else mask
-    if not allowed[y, x]:
+def _iou(one: Mask, other: Mask) -> float:
+    return float((one & other).sum() / max(1, int((one | other).sum())))
+
+
+def _settle_border(frame: Frame, mask: Mask, points: Sequence[Point]) -> Mask:
+    """Return `mask` with its border moved to where colours change, nearby."""
+    if not mask.any():
         return mask
-    regions = _regions(cues, allowed, x, y)
-    best = max(regions, key=lambda region: _standing_out(cues, region, allowed, x, y), default=None)
-    if best is None:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    around = 4 + max(np.ptp(rows), np.ptp(columns)) / 4
+    left, top = columns[0] - around, rows[0] - around
+    box = (left, top, columns[-1] + around + 1, rows[-1] + around + 1)
+    window = Window(frame, box, _BORDER_PIXELS)
+    inside = window.view(mask) > 0.5
+    if not inside.any() or inside.all():
         return mask
-    return mask | best if positive else mask & ~best
-
-
-def _regions(cues: Cues, allowed: Mask, x: int, y: int) -> list[Mask]:
-    """Return regions around (x, y) of several sizes, all within `allowed`."""
-    seed = np.zeros_like(allowed)
-    seed[y, x] = True
-    distance = geodesic_distance(cues.cost, seed)
-    reach = np.sort(distance[allowed])
-    regions = []
-    for size in SIZES:
-        radius = max(float(reach[int(size * (len(reach) - 1))]), 1e-3)
-        closeness = np.log(radius / np.maximum(distance, np.float32(1e-3))).astype(np.float32)
-        prior = SPATIAL_WEIGHT * np.clip(np.float32(1.5) * closeness, -2, 1)
-        region = _settle(cues, (distance <= radius) & allowed, prior, allowed, x, y)
-        if region.any():
-            regions.append(region)
-    return regions
-
-
-def _settle(cues: Cues, region: Mask, prior: Plane, allowed: Mask, x: int, y: int) -> Mask:
-    """Alternate colour models and minimum cuts, starting from `region`."""
-    for _ in range(2):
-        odds = np.clip(cues.colour_odds(region, ~region), -6, 6) + prior
-        if cues.moving is not None:
-            odds += MOTION_WEIGHT * np.sign(cues.moving[y, x]) * cues.moving
-        odds[~allowed] = -CERTAIN
-        odds[y, x] = CERTAIN
-        region = component_at(minimum_cut(odds, cues.lab, SMOOTHNESS), x, y)
-    return region
-
-
-def _standing_out(cues: Cues, region: Mask, allowed: Mask, x: int, y: int) -> float:
-    """Score how much `region` looks like a thing clicked in its middle."""
-    bytes_ = region.astype(np.uint8)
-    rim = region & ~cv2.erode(bytes_, np.ones((3, 3), np.uint8), borderValue=1).astype(bool)
-    edges = cv2.dilate(cues.edges, np.ones((3, 3), np.uint8))
-    along = float(edges[rim].mean()) if rim.any() else 0.0
-    contrast = along / (along + float(edges.mean()) + 1e-3)
-    width = 2 * max(2, int(np.sqrt(region.sum()) / 4)) + 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
-    ring = cv2.dilate(bytes_, kernel).astype(bool) & ~region & allowed
-    overlap = np.sqrt(cues.histogram(region * 1.0) * cues.histogram(ring * 1.0)).sum()
-    depth = cv2.distanceTransform(np.pad(bytes_, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
-    centred = float(depth[y, x] / depth.max())
-    return float(contrast * (1.2 - overlap) * (0.3 + centred))
+    depth = depth_inside(inside)
+    beyond = np.asarray(cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 3))
+    band = 0.15 * float(np.sqrt(inside.sum()))
+    odds = 3 * np.clip((depth - beyond) / band, -2, 2)
+    colours = window.colour_odds(inside * np.clip(depth / band, 0, 1), ~inside)
+    odds = np.clip(odds + 0.5 * np.clip(colours, -4, 4), 0.1 - CERTAIN, CERTAIN - 0.1)
+    for point in points:
+        place = window.locate(point.x, point.y)
+        if place is not None:
+            odds[place[1], place[0]] = CERTAIN if point.positive else -CERTAIN
+    settled = window.place(minimum_cut(odds.astype(np.float32), window.lab, smoothness=4.0))
+    return settled if settled.any() else mask

@@ -1,0 +1,124 @@
+"""What moves against the camera: evidence that pixels of one frame belong together.
+
+Dense flow to each neighbouring frame (OpenCV's DIS; Kroeger et al., ECCV 2016) minus the
+homography most of the frame follows.  Flow bleeds over an object's border, so a second cue
+speaks there: a pixel that looks the same where the camera's motion alone would put it is
+background, whatever its flow says.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.classical.click_window import Plane, shrink
+from tracker.types import Frame
+
+_WORKING_PIXELS = 60_000
+_SMALLEST_SIDE = 16  # pixels; below, flow says nothing
+_BLEEDING = 6.0  # pixels that flow reaches over a border, at the working size
+_LEAST_TRUST = 0.1  # what is left of the evidence at its own border
+
+
+class MotionCues:
+    """Motion of one frame against its neighbours; says nothing where there are none.
+
+    Motion is in units of the frame's own noise: 1 is a third of a pixel more than three
+    times what the median pixel moves.
+    """
+
+    def __init__(self, frame: Frame, neighbours: Sequence[Frame]) -> None:
+        small = shrink(frame, _WORKING_PIXELS)
+        self._height, self._width = small.shape[:2]
+        self._scale = (self._width / frame.shape[1], self._height / frame.shape[0])
+        self._motions: list[Plane] = []  # (H, W, 2) each
+        changes: list[Plane] = []
+        if min(self._height, self._width) < _SMALLEST_SIDE:
+            neighbours = ()
+        for neighbour in neighbours:
+            size = (self._width, self._height)
+            other = cv2.resize(neighbour, size, interpolation=cv2.INTER_AREA)
+            motion, change = _against_camera(small, np.asarray(other, dtype=np.uint8))
+            self._motions.append(motion)
+            changes.append(change)
+        self._change = np.min(changes, axis=0) if changes else None
+
+    def moving_odds(self) -> Plane | None:
+        """Return log-odds (h, w) that a pixel moves against the camera, or None."""
+        odds = self._moving()
+        return None if odds is None else _trust_inside(odds)
+
+    def odds_at(self, x: float, y: float) -> Plane | None:
+        """Return log-odds (h, w) that a pixel moves as frame pixel (x, y) does, or None.
+
+        Where that pixel rests, only what moves is told apart: much else rests too.
+        """
+        moving = self._moving()
+        if moving is None or self._change is None:
+            return None
+        column = min(self._width - 1, int((x + 0.5) * self._scale[0]))
+        row = min(self._height - 1, int((y + 0.5) * self._scale[1]))
+        around = (slice(max(0, row - 2), row + 3), slice(max(0, column - 2), column + 3))
+        alike = np.zeros_like(moving)
+        speed = 0.0
+        for motion in self._motions:
+            own = np.median(motion[around].reshape(-1, 2), axis=0)
+            nearer = (np.linalg.norm(motion, axis=2) + 1) / (
+                np.linalg.norm(motion - own, axis=2) + 1
+            )
+            alike += np.clip(np.log(nearer), -3, 3).astype(np.float32) / len(self._motions)
+            speed += float(np.linalg.norm(own)) / len(self._motions)
+        sure = np.float32(np.clip(speed - 0.5, 0, 1))
+        together = alike + np.float32(1.25) * self._change - np.float32(0.75)
+        return _trust_inside(sure * together + (1 - sure) * np.minimum(-moving, 0))
+
+    def _moving(self) -> Plane | None:
+        if self._change is None:
+            return None
+        lengths = [np.linalg.norm(motion, axis=2) for motion in self._motions]
+        fast = np.mean([np.clip(np.log(length + 1e-3), -1.5, 1.5) for length in lengths], axis=0)
+        return np.asarray(fast + 1.25 * self._change - 0.75, dtype=np.float32)
+
+
+def _against_camera(frame: Frame, other: Frame) -> tuple[Plane, Plane]:
+    """Return motion (H, W, 2) against the camera and change (H, W), 0 to 2, under its motion."""
+    height, width = frame.shape[:2]
+    engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    grey = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (frame, other)]
+    flow = engine.calc(grey[0], grey[1], np.zeros((height, width, 2), np.float32))
+    y, x = np.mgrid[4:height:8, 4:width:8].reshape(2, -1)
+    start = np.stack((x, y), axis=1).astype(np.float32)
+    cv2.setRNGSeed(0)  # RANSAC draws from OpenCV's global generator
+    camera, _ = cv2.findHomography(start, start + flow[y, x], cv2.RANSAC, 1.0)
+    grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float32)
+    if camera is None:
+        carried = grid
+    else:
+        moved = cv2.perspectiveTransform(grid.reshape(1, -1, 2), camera)
+        carried = np.asarray(moved, dtype=np.float32).reshape(height, width, 2)
+    motion = grid + flow - carried
+    noise = 3 * float(np.median(np.linalg.norm(motion, axis=2))) + 0.3
+
+    columns, lines = np.ascontiguousarray(carried[..., 0]), np.ascontiguousarray(carried[..., 1])
+    still = cv2.remap(
+        other, columns, lines, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    ).astype(np.float32)
+    difference = np.abs(frame.astype(np.float32) - still).max(axis=2)
+    inside = (carried >= 0).all(axis=2) & (carried <= (width - 1, height - 1)).all(axis=2)
+    difference[~inside] = 0
+    usual = 3 * float(np.median(difference)) + 6
+    change = np.clip(np.asarray(cv2.GaussianBlur(difference, (0, 0), 1.0)) / usual, 0, 2)
+    return (motion / noise).astype(np.float32), change.astype(np.float32)
+
+
+def _trust_inside(odds: NDArray[np.floating]) -> Plane:
+    """Weaken evidence towards the border between its signs, where flow is least exact."""
+    smooth = np.asarray(cv2.GaussianBlur(odds.astype(np.float32), (0, 0), 1.5))
+    positive = (smooth > 0).astype(np.uint8)
+    depth = np.where(
+        positive > 0,
+        cv2.distanceTransform(positive, cv2.DIST_L2, 3),
+        cv2.distanceTransform(1 - positive, cv2.DIST_L2, 3),
+    )
+    return np.asarray(smooth * np.clip(depth / _BLEEDING, _LEAST_TRUST, 1), dtype=np.float32)

@@ -1,0 +1,190 @@
+"""Proposals: what a click or a box may mean, each with a score for standing out as a thing.
+
+A proposal starts from where the object should be (around the click, at one of several
+sizes; or filling the box) and what moves there, then alternates colour models and a minimum
+cut, as GrabCut does (Rother et al., SIGGRAPH 2004).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.classical.click_regions import (
+    CERTAIN,
+    component_at,
+    depth_inside,
+    geodesic_distance,
+    minimum_cut,
+)
+from tracker.classical.click_window import Plane, Window
+from tracker.types import Box, Frame, Mask, Point
+
+SIZES = (0.07, 0.12, 0.2, 0.33, 0.55, 0.9)  # half a window's side, of the frame's shorter side
+_CLICK_PIXELS = 10_000
+_BOX_PIXELS = 30_000
+_ROUNDS = 3  # of colour models and cuts
+_COLOUR_WEIGHT = 1.5
+_SAME_SIDE = 0.5  # weight of what is on the click's side already, against the region itself
+_MOST_ODDS = CERTAIN - 0.1  # evidence never fixes a pixel; only points and limits do
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """A region as seen in a window, with how much it looks like a thing: 0 to 1."""
+
+    window: Window
+    region: Mask
+    score: float
+
+    def place(self) -> Mask:
+        """Return the region as a mask of the whole frame."""
+        return self.window.place(self.region)
+
+    def area(self) -> float:
+        """Return the region's area in frame pixels."""
+        return float(self.region.sum() * self.window.pixel_area)
+
+
+def around_click(
+    frame: Frame,
+    click: Point,
+    opposed: Sequence[Point],
+    allowed: Mask | None,
+    motion: Plane | None,
+) -> Iterator[Proposal]:
+    """Yield regions around `click` of several sizes.
+
+    Args:
+        frame: (H, W, 3).
+        click: the point, of either sign: the regions are what shares its side.
+        opposed: points of the other sign, which no region holds or reaches half-way to.
+        allowed: (H, W) where regions may lie; the rest is on the click's side already.
+        motion: log-odds of any size that a pixel moves with the click.
+    """
+    shorter = min(frame.shape[:2])
+    nearest = min((np.hypot(p.x - click.x, p.y - click.y) for p in opposed), default=np.inf)
+    for size in SIZES:
+        half = max(4.0, size * shorter)
+        if half / 2 > nearest and size != SIZES[0]:
+            return
+        x, y = click.x + 0.5, click.y + 0.5
+        window = Window(frame, (x - half, y - half, x + half, y + half), _CLICK_PIXELS)
+        proposal = _grow(window, click, half, opposed, allowed, motion)
+        if proposal is not None:
+            yield proposal
+
+
+def _grow(
+    window: Window,
+    click: Point,
+    half: float,
+    opposed: Sequence[Point],
+    allowed: Mask | None,
+    motion: Plane | None,
+) -> Proposal | None:
+    column, row = window.locate(click.x, click.y) or (0, 0)
+    seed = np.zeros((window.height, window.width), bool)
+    seed[row, column] = True
+    away = window.distance(click.x, click.y)
+    prior = 2 * np.clip(1 - 2 * away / half, -1.5, 1)
+    cost = window.edges / (window.edges.mean() + np.float32(1e-3)) + np.float32(0.1)
+    path = geodesic_distance(cost, seed)
+    reach = np.quantile(path, 0.25) + 1e-3
+    prior = prior + np.clip(1.5 * np.log(reach / np.maximum(path, 1e-3)), -2, 1)
+    fixed = np.zeros_like(seed)  # on the other side for good
+    if opposed:
+        other = np.min([window.distance(p.x, p.y) for p in opposed], axis=0)
+        prior = prior + 2 * np.clip(2 * np.log((other + 1) / (away + 1)), -2, 0)
+        for place in filter(None, (window.locate(p.x, p.y) for p in opposed)):
+            fixed[place[1], place[0]] = True
+    seen = None if motion is None else window.view(motion)
+    if seen is not None:
+        prior = prior + seen
+    same = np.zeros_like(seed) if allowed is None else window.view(allowed) < 0.5
+    same[row, column] = fixed[row, column] = False
+    free = ~(same | fixed)
+
+    inside: NDArray[np.floating] = np.where(free, 1 / (1 + np.exp(-2 * prior)), 0)
+    outside: NDArray[np.floating] = 1 - inside
+    region = seed
+    for _ in range(_ROUNDS):
+        # What is on the click's side already tells what that side looks like.
+        known = same * (inside > 0.5).sum() / max(1, int(same.sum()))
+        colours = window.colour_odds(inside + _SAME_SIDE * known, outside * ~same)
+        odds = (prior + _COLOUR_WEIGHT * np.clip(colours, -4, 4)).astype(np.float32)
+        np.clip(odds, -_MOST_ODDS, _MOST_ODDS, out=odds)
+        odds[~free] = -CERTAIN
+        odds[row, column] = CERTAIN
+        region = component_at(minimum_cut(odds, window.lab, smoothness=4.0), column, row)
+        inside, outside = _core(region), ~region * 1.0
+    if region.sum() < 3:
+        return None
+    depth = depth_inside(region)
+    centred = float(depth[row, column] / depth.max())
+    score = standing_out(window, region, free, seen) * (0.3 + centred) / 1.3
+    return Proposal(window, region, score)
+
+
+def in_box(frame: Frame, box: Box, moving: Plane | None) -> Proposal:
+    """Return what fills `box`; the box itself where nothing stands out."""
+    x0, y0, x1, y1 = box
+    more_x, more_y = (x1 - x0) / 2, (y1 - y0) / 2
+    window = Window(frame, (x0 - more_x, y0 - more_y, x1 + more_x, y1 + more_y), _BOX_PIXELS)
+    across = np.abs(window.x + 0.5 - (x0 + x1) / 2) / more_x
+    down = np.abs(window.y + 0.5 - (y0 + y1) / 2)[:, None] / more_y
+    inside_box = (across <= 1) & (down <= 1)
+    if not inside_box.any():
+        inside_box[np.argmin(down), np.argmin(across)] = True
+    prior = np.clip(1.2 - 1.2 * np.hypot(across, down), -1.5, 1.2)
+    seen = None if moving is None else window.view(moving)
+    # Motion counts only where the box holds more of it than its surroundings.
+    usual = 0.0 if seen is None or inside_box.all() else float(seen[~inside_box].mean())
+    if seen is not None and seen[inside_box].mean() > usual + 0.3:
+        prior = prior + seen
+    else:
+        prior = 2 * prior  # the box is all there is to go by
+    inside: NDArray[np.floating] = np.where(inside_box, 1 / (1 + np.exp(-2 * prior)), 0)
+    outside: NDArray[np.floating] = 1 - inside
+    region = inside_box
+    for _ in range(_ROUNDS):
+        colours = window.colour_odds(inside, outside)
+        odds = (prior + _COLOUR_WEIGHT * np.clip(colours, -4, 4)).astype(np.float32)
+        np.clip(odds, -_MOST_ODDS, _MOST_ODDS, out=odds)
+        odds[~inside_box] = -CERTAIN
+        region = minimum_cut(odds, window.lab, smoothness=2.0)
+        if not region.any():
+            region = inside_box
+            break
+        inside, outside = _core(region), ~region * 1.0
+    return Proposal(window, region, standing_out(window, region, np.ones_like(region), seen))
+
+
+def standing_out(window: Window, region: Mask, free: Mask, motion: Plane | None) -> float:
+    """Score `region` from 0 to 1: edges along its rim, other colours and motion around it."""
+    rim = region & (depth_inside(region) <= 1)
+    edges = np.asarray(cv2.dilate(window.edges, np.ones((3, 3), np.uint8)))
+    along = float(edges[rim].mean())
+    contrast = along / (along + float(edges.mean()) + 1e-3)
+    size = float(np.sqrt(region.sum()))
+    width = 2 * max(2, int(size / 4)) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
+    ring = cv2.dilate(region.astype(np.uint8), kernel).astype(bool) & ~region & free
+    distinct, moves = 0.0, 0.0
+    if ring.any():
+        distinct = 1 - float(np.sqrt(window.histogram(region) * window.histogram(ring)).sum())
+        if motion is not None:
+            moves = max(0.0, float((motion[region] > 0).mean() - (motion[ring] > 0).mean()))
+    sides = (region[:, 0], region[0], region[:, -1], region[-1])
+    cut_off = sum(float(side.sum()) for side, cut in zip(sides, window.cuts, strict=True) if cut)
+    score = contrast * (0.2 + distinct) / 1.2 * (0.3 + moves) / 1.3 / (1 + cut_off / size)
+    return float(np.clip(score, 0, 1))
+
+
+def _core(region: Mask) -> NDArray[np.float32]:
+    """Return weights (h, w) that trust a region's inside more than its rim."""
+    depth = depth_inside(region)
+    share = np.clip(2 * depth / max(float(depth.max()), 1e-6), 0, 1)
+    return np.asarray(share**2, dtype=np.float32)
