@@ -312,6 +312,41 @@ def test_a_video_without_frames_is_not_written(tmp_path):
     assert names(tmp_path) == []
 
 
+FULL = """
+import resource, sys
+from pathlib import Path
+from tracker.types import UserError
+from tracker.video import VideoReader, VideoWriter
+resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
+with VideoReader(Path(sys.argv[1])) as reader:
+    try:
+        with VideoWriter(Path(sys.argv[2]), reader) as writer:
+            for frame in reader:
+                writer.write(frame)
+            writer.commit()
+    except UserError as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files")
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+def test_a_full_disk_is_explained_and_the_finished_part_kept(tmp_path, name):
+    source = video(tmp_path / "in.mp4", 100)
+
+    result = subprocess.run(
+        [sys.executable, "-c", FULL, source, tmp_path / name],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert "the disk is full: " in result.stdout, result.stderr
+    assert "MB more are needed; make room or choose another folder" in result.stdout
+    partial = name.replace("out", "out.partial")
+    assert names(tmp_path) == ["in.mp4", partial]
+    with VideoReader(tmp_path / partial) as reader:
+        assert 5 <= sum(1 for _ in reader) < 100
+
+
 KILLED = """
 import sys, time
 from pathlib import Path

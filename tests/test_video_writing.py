@@ -230,7 +230,9 @@ def test_sound_that_begins_before_the_pictures_stays_in_time(tmp_path):
 def test_a_clock_that_begins_late_is_set_back_with_the_sound(tmp_path, ending):
     source = write_video(
         tmp_path / "in.ts", scene(YUV420, 30), YUV420, codec="libx264",
-        time_base=Fraction(1, 90_000), pts=[36_000_000 + 3600 * index for index in range(30)], sound=[("aac", 48000, 400 * 48000)],
+        time_base=Fraction(1, 90_000),
+        pts=[36_000_000 + 3600 * index for index in range(30)],
+        sound=[("aac", 48000, 400 * 48000)],
     )  # fmt: skip
     start = frame_times(source)[0]
 

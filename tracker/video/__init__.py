@@ -4,7 +4,8 @@ from tracker.video.folder_source import natural_key
 from tracker.video.frames import SourceFrame
 from tracker.video.info import VideoInfo
 from tracker.video.reader import VideoReader, probe
-from tracker.video.writer import VideoWriter, salvage
+from tracker.video.salvaging import salvage
+from tracker.video.writer import VideoWriter
 
 __all__ = [
     "SourceFrame",

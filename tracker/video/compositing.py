@@ -13,6 +13,10 @@ from tracker.types import Alpha, Frame
 from tracker.video.colour import Colour, from_rgb_matrix
 from tracker.video.layouts import Layout, Samples
 
+# Rows worked on at once: few enough to stay in the processor's cache and to follow the
+# outline of the hole, and a multiple of every subsampling.
+BAND = 32
+
 
 def blend(
     layout: Layout, planes: Sequence[Samples], colour: Colour, filled: Frame, alpha: Alpha
@@ -28,69 +32,77 @@ def blend(
     """
     height, width = planes[0].shape
     covered = alpha > 0
-    result = list(planes)
     rows = np.flatnonzero(covered.any(axis=1))
     if not rows.size:
-        return result
-    columns = np.flatnonzero(covered[rows[0] : rows[-1] + 1].any(axis=0))
-    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    ys, xs = np.nonzero(covered[box])
-    places = (ys + rows[0]) * width + (xs + columns[0])
-    pixels = filled.reshape(-1, 3)[places].astype(np.float32)
-    weights = alpha.reshape(-1)[places]
+        return list(planes)
     factors, offsets = from_rgb_matrix(layout, colour, height)
-    pooled = None
-    for index in range(len(factors)):
-        if layout.is_chroma(index) and (layout.shift_x or layout.shift_y):
-            if pooled is None:
-                pooled = _pool(layout, places, pixels, weights, height, width)
-            at, colours, strength = pooled
-        else:
-            at, colours, strength = places, pixels, weights
-        fill = colours @ factors[index] + offsets[index]
-        plane = planes[index].copy()
-        flat = plane.reshape(-1)
-        mixed = _mix(flat[at], fill, strength)
-        flat[at] = np.clip(mixed, 0, layout.maximum).astype(layout.dtype)
-        result[index] = plane
+    result = [plane.copy() if p < len(factors) else plane for p, plane in enumerate(planes)]
+    for top in range(int(rows[0]) // BAND * BAND, int(rows[-1]) + 1, BAND):
+        bottom = min(top + BAND, height)
+        columns = np.flatnonzero(covered[top:bottom].any(axis=0))
+        if not columns.size:
+            continue
+        left = int(columns[0]) >> layout.shift_x << layout.shift_x
+        right = min(width, (int(columns[-1]) >> layout.shift_x) + 1 << layout.shift_x)
+        box = (slice(top, bottom), slice(left, right))
+        fill = [filled[box][..., channel].astype(np.float32) for channel in range(3)]
+        _blend_box(layout, result, box, factors, offsets, fill, alpha[box])
     return result
 
 
-def _mix(
-    source: Samples, fill: NDArray[np.float32], strength: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    base = source.astype(np.float32)
-    mixed: NDArray[np.float32] = np.rint(base + strength * (fill - base))
-    return mixed
+def _blend_box(
+    layout: Layout,
+    planes: list[Samples],
+    box: tuple[slice, slice],
+    factors: NDArray[np.float32],
+    offsets: NDArray[np.float32],
+    fill: list[NDArray[np.float32]],
+    alpha: Alpha,
+) -> None:
+    """Mix one box, whose corner lies on the chroma grid, into `planes`."""
+    pooled: tuple[list[NDArray[np.float32]], NDArray[np.float32]] | None = None
+    for index, (weights, offset) in enumerate(zip(factors, offsets, strict=True)):
+        colours, strength, place = fill, alpha, box
+        if layout.is_chroma(index) and (layout.shift_x or layout.shift_y):
+            pooled = pooled or _pool(fill, alpha, 1 << layout.shift_x, 1 << layout.shift_y)
+            colours, strength = pooled
+            top, left = box[0].start >> layout.shift_y, box[1].start >> layout.shift_x
+            rows, columns = strength.shape
+            place = (slice(top, top + rows), slice(left, left + columns))
+        target = planes[index][place]
+        base = target.astype(np.float32)
+        change = sum(w * c for w, c in zip(weights, colours, strict=True) if w) + offset - base
+        mixed = np.rint(base + strength * change)
+        np.clip(mixed, 0, layout.maximum, out=mixed)
+        np.copyto(target, mixed.astype(target.dtype), where=strength > 0)
 
 
 def _pool(
-    layout: Layout,
-    places: NDArray[np.intp],
-    pixels: NDArray[np.float32],
-    weights: NDArray[np.float32],
-    height: int,
-    width: int,
-) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]:
-    """Gather covered pixels into the chroma samples they share.
+    fill: list[NDArray[np.float32]], alpha: Alpha, step_x: int, step_y: int
+) -> tuple[list[NDArray[np.float32]], NDArray[np.float32]]:
+    """Gather pixels into the chroma samples they share.
 
     Returns:
-        Flat positions (M,) in the chroma plane, the mean RGB (M, 3) of each one's covered
-        pixels, and how far (M,) its footprint, cut at the border, is covered.
+        Red, green and blue: for each chroma sample the mean over its covered pixels; and
+        how far its footprint, cut at the border of the picture, is covered.
     """
-    _, columns = layout.shape(1, height, width)
-    ys, xs = np.divmod(places, width)
-    cells = (ys >> layout.shift_y) * columns + (xs >> layout.shift_x)
-    first, last = int(cells.min()), int(cells.max())
-    local, size = cells - first, last - first + 1
-    total = np.bincount(local, weights, size)
-    at = np.flatnonzero(total)
-    mean = [np.bincount(local, weights * pixels[:, c], size)[at] / total[at] for c in range(3)]
-    cell_rows, cell_columns = np.divmod(at + first, columns)
-    tall = np.minimum(height - (cell_rows << layout.shift_y), 1 << layout.shift_y)
-    wide = np.minimum(width - (cell_columns << layout.shift_x), 1 << layout.shift_x)
-    strength = (total[at] / (tall * wide)).astype(np.float32)
-    return at + first, np.stack(mean, axis=1).astype(np.float32), strength
+    covered = _sums(alpha, step_x, step_y)
+    area = _sums(np.ones_like(alpha), step_x, step_y)
+    divisor = np.maximum(covered, np.finfo(np.float32).tiny)  # uncovered ones are not used
+    sums = [_sums(channel * alpha, step_x, step_y) for channel in fill]
+    means = [np.divide(total, divisor, dtype=np.float32) for total in sums]
+    return means, np.divide(covered, area, dtype=np.float32)
+
+
+def _sums(values: NDArray[np.float32], step_x: int, step_y: int) -> NDArray[np.float32]:
+    """Add up blocks of step_y x step_x values; the last ones may be smaller."""
+    rows, columns = -(-values.shape[0] // step_y), -(-values.shape[1] // step_x)
+    total = np.zeros((rows, columns), np.float32)
+    for y in range(step_y):
+        for x in range(step_x):
+            part = values[y::step_y, x::step_x]
+            total[: part.shape[0], : part.shape[1]] += part
+    return total
 
 
 def planes_from_rgb(layout: Layout, colour: Colour, rgb: Frame) -> list[Samples]:

@@ -1,7 +1,6 @@
 """A folder of PNG pictures in the making, with their times beside them."""
 
 import json
-import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -60,8 +59,12 @@ class FolderWriter:
         encoder.thread_count = 1
         encoder.options = {"compression_level": COMPRESSION}
         packets = [*encoder.encode(pack_pixels(pixels, format_name)), *encoder.encode(None)]
-        name = f"{len(self._times):05d}.png"
-        (self._path / name).write_bytes(b"".join(bytes(packet) for packet in packets))
+        path = self._path / f"{len(self._times):05d}.png"
+        try:
+            path.write_bytes(b"".join(bytes(packet) for packet in packets))
+        except OSError:
+            path.unlink(missing_ok=True)  # no half pictures
+            raise
         self._times.append(time)
 
     def finish(self, *, whole: bool) -> Path:
@@ -73,9 +76,7 @@ class FolderWriter:
         (self._path / TIMES_FILE).write_text(json.dumps(noted, indent=0))
         return self._path
 
-    def close(self) -> None:
-        """Nothing is held open."""
-
-    def discard(self) -> None:
-        """Remove what was written."""
-        shutil.rmtree(self._path, ignore_errors=True)
+    def leave(self) -> Path:
+        """Return the path of what there is, finished or not."""
+        (self._path / TIMES_FILE).unlink(missing_ok=True)  # which may be cut off
+        return self._path

@@ -83,11 +83,10 @@ class MovieWriter:
 
         With `whole`, all sound is there, else as much as there are pictures.
         """
-        if self._encoder is None:
-            raise ValueError("no picture was written")
-        self._encoder.finish()
-        if self._soundtrack is not None and whole:
-            self._soundtrack.finish()
+        if self._container is not None and self._encoder is not None:
+            self._encoder.finish()
+            if self._soundtrack is not None and whole:
+                self._soundtrack.finish()
         self.close()
         if self._lossless:
             self._shape_pixels()
@@ -113,12 +112,12 @@ class MovieWriter:
         if container is not None:
             container.close()
 
-    def discard(self) -> None:
-        """Close and remove what was written."""
+    def leave(self) -> Path:
+        """Close, whatever happens, and return the path of what there is, finished or not."""
         with suppress(av.FFmpegError, OSError):  # a full disk may be why we are here
             self.close()
-        self._path.unlink(missing_ok=True)
         self._path.with_suffix(".whole.mp4").unlink(missing_ok=True)
+        return self._path
 
 
 # Matroska would move everything so that nothing begins before zero, as AAC does by 21 ms.

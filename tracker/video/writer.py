@@ -4,7 +4,7 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,7 @@ from tracker.video.folder_writer import FolderWriter
 from tracker.video.frames import SourceFrame
 from tracker.video.info import VideoInfo
 from tracker.video.layouts import Layout
-from tracker.video.movie_writer import MovieWriter, rewrite_mp4
+from tracker.video.movie_writer import MovieWriter
 from tracker.video.naming import (
     check_output,
     is_folder_name,
@@ -27,6 +27,9 @@ from tracker.video.naming import (
 )
 from tracker.video.notices import Notices
 from tracker.video.reader import VideoReader
+from tracker.video.salvaging import is_playable, remove, replace
+
+NO_ROOM = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 class VideoWriter:
@@ -128,7 +131,7 @@ class VideoWriter:
         with self._explained():
             finished = self._target.finish(whole=True)
             _sync(finished)
-            _replace(finished, self._path)
+            replace(finished, self._path)
         self._is_over = True
 
     def abandon(self) -> Path | None:
@@ -136,15 +139,16 @@ class VideoWriter:
         if self._is_over:
             return None
         self._is_over = True
+        partial = partial_name(self._path)
         if self._num_frames:
-            partial = partial_name(self._path)
-            try:
-                _replace(self._target.finish(whole=False), partial)
-            except (av.FFmpegError, OSError, UserError):  # no room, or the source is gone
-                pass
-            else:
+            with suppress(av.FFmpegError, OSError, UserError):  # no room, or the source is gone
+                replace(self._target.finish(whole=False), partial)
                 return partial
-        self._target.discard()
+        rest = self._target.leave()
+        if self._num_frames and is_playable(rest):
+            replace(rest, partial)
+            return partial
+        remove(rest)
         return None
 
     def __enter__(self) -> "VideoWriter":
@@ -164,7 +168,7 @@ class VideoWriter:
         try:
             yield
         except (av.FFmpegError, OSError) as error:
-            if getattr(error, "errno", None) == errno.ENOSPC:
+            if getattr(error, "errno", None) in NO_ROOM:
                 raise UserError(self._no_room()) from None
             reason = getattr(error, "strerror", None) or str(error)
             raise UserError(f"{self._path} cannot be written: {reason}") from error
@@ -181,35 +185,6 @@ class VideoWriter:
         return f"{message}; make room or choose another folder"
 
 
-def salvage(path: Path, source: VideoReader | VideoInfo | None = None) -> Path | None:
-    """Make `NAME.partial.EXT` of what a killed writer of `path` left; None if there is nothing.
-
-    To be called only when nothing is writing `path` any more.  The sound can only be kept
-    if the source is given.
-    """
-    info = source.info if isinstance(source, VideoReader) else source
-    partial = partial_name(path)
-    result = None
-    for leftover in leftovers(path):
-        if leftover.is_dir():
-            _replace(leftover, partial)
-            result = partial
-        elif leftover.suffix.lower() == ".mkv":
-            leftover.replace(partial)
-            result = partial
-        else:
-            whole = leftover.with_suffix(".whole.mp4")
-            try:
-                rewrite_mp4(leftover, whole, info, Fraction(0), Notices(), whole_sound=False)
-            except (av.FFmpegError, IndexError):  # killed before the first pictures were out
-                whole.unlink(missing_ok=True)
-            else:
-                whole.replace(partial)
-                result = partial
-            leftover.unlink(missing_ok=True)
-    return result
-
-
 def _size(path: Path) -> int:
     if path.is_dir():
         return sum(inner.stat().st_size for inner in path.iterdir())
@@ -221,14 +196,3 @@ def _sync(path: Path) -> None:
     if path.is_file():
         with path.open("rb+") as file:
             os.fsync(file.fileno())
-
-
-def _replace(finished: Path, name: Path) -> None:
-    """Give `finished` its name, putting away what had it."""
-    if name.is_dir() and not name.is_symlink():
-        old = temporary_name(name)
-        name.rename(old)
-        finished.rename(name)
-        shutil.rmtree(old)
-    else:
-        finished.replace(name)
