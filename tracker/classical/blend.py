@@ -21,7 +21,7 @@ class Ballot:
     colours: NDArray[np.float32]  # (h, w, 3)
     error: NDArray[np.float32]  # (h, w), expected squared error
     visible: NDArray[np.bool_]  # (h, w)
-    prior: float  # how much this kind of motion is believed before looking
+    share: NDArray[np.float32] | float  # (h, w), how much this motion is believed
     when: int  # the source's frame number, relative to the target's
 
 
@@ -34,7 +34,7 @@ def elect(ballots: Sequence[Ballot]) -> list[NDArray[np.float32]]:
     """
     trust = [
         ballot.visible
-        * (np.float32(ballot.prior / (1 + abs(ballot.when) / _FADING)))
+        * (np.asarray(ballot.share / (1 + abs(ballot.when) / _FADING), np.float32))
         * belief(ballot.error)
         for ballot in ballots
     ]

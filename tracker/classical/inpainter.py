@@ -81,7 +81,7 @@ class ClassicalInpainter:
                         offer.colours,
                         offer.error,
                         offer.visible,
-                        offer.prior,
+                        offer.share,
                         source.index - target.index,
                     )
                     for source, offer in offers
@@ -113,7 +113,7 @@ class ClassicalInpainter:
         while used < 2 * most and len(tried) < 3 * most:
             if used >= most:
                 need[count > 0] = 0  # from here on only for what nothing has shown yet
-            best = self._best_source(target, probes, need, tried)
+            best = self._best_source(target, probes, need, tried, fading=used < most)
             if best is None:
                 break
             source, visible = best
@@ -130,7 +130,13 @@ class ClassicalInpainter:
         return offers
 
     def _best_source(
-        self, target: View, probes: Flow, need: NDArray[np.float64], tried: set[int]
+        self,
+        target: View,
+        probes: Flow,
+        need: NDArray[np.float64],
+        tried: set[int],
+        *,
+        fading: bool,
     ) -> tuple[View, NDArray[np.bool_]] | None:
         """Return the frame that shows most of what is still needed, and which probes."""
         best, best_worth = None, _LEAST_WORTH * len(probes)
@@ -140,7 +146,8 @@ class ClassicalInpainter:
             source = self._views[index]
             visible = _visible(source, self._links.to(index).places(probes))
             worth = float(need[visible].sum())
-            worth /= 1 + abs(index - target.index) / _LIFE_OF_A_SOURCE
+            if fading:
+                worth /= 1 + abs(index - target.index) / _LIFE_OF_A_SOURCE
             if worth > best_worth:
                 best, best_worth = (source, visible), worth
         return best

@@ -6,7 +6,7 @@ surroundings share, the next one, and dense flow carried smoothly into the hole.
 brings its colours, brought to the target's exposure, and the error to be expected of them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -38,6 +38,7 @@ _LARGEST_OFFSET = 48.0  # grey levels: a larger change of exposure is a mistake
 _EXPOSURE_REACH = 7  # pixels of half the working size: half the side of a box
 _ERROR_REACH = 3
 _FEWEST_PIXELS = 64  # seen in both frames
+_NOISE = 10.0  # grey levels squared: smaller errors do not tell motions apart
 _CELL = 6  # pixels: one corner is taken from every such square
 _FEWEST_POINTS = 20  # that move together beside the dominant motion
 
@@ -55,6 +56,7 @@ class Offer:
     error: NDArray[np.float32]  # (h / 2, w / 2), expected squared error of a colour
     visible: Mask  # (h / 2, w / 2), where the source shows the background
     prior: float  # how much this kind of motion is believed before looking
+    share: NDArray[np.float32] | float = 1.0  # (h / 2, w / 2), belief among the source's offers
 
 
 def register(
@@ -91,7 +93,20 @@ def register(
             offer = _offer(target, source, places, part, prior)
             if offer is not None:
                 offers.append(offer)
-    return offers, _refine(link, motions, part)
+    return _weigh(offers), _refine(link, motions, part)
+
+
+def _weigh(offers: list[Offer]) -> list[Offer]:
+    """Return the offers of one source with their believability: they exclude each other.
+
+    A motion that fits the surroundings badly must not be believed only because the better
+    one says that the source does not show this pixel.
+    """
+    if len(offers) < 2:
+        return offers
+    likely = [offer.prior / np.square(offer.error + np.float32(_NOISE)) for offer in offers]
+    total = np.sum(likely, axis=0)
+    return [replace(offer, share=one / total) for offer, one in zip(offers, likely, strict=True)]
 
 
 def visible_in(source: View, places: Flow) -> Mask:
