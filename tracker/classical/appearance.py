@@ -8,7 +8,7 @@ and others (VideoMatch, ECCV 2018), with hand-made features.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -21,18 +21,19 @@ Floats = NDArray[np.float32]
 Places = NDArray[np.complex64]  # x + iy in pixels
 
 STRIDE = 4  # pixels per cell side
-COLOUR_SCALES = ((5, 0.1), (13, 0.07), (29, 0.05))  # box side, pixels; weight of one Lab unit
-GRADIENT_SCALES = ((9, 1.5), (21, 1.5))  # box side, pixels; weight
+COLOUR_SCALES = ((3, 0.1), (7, 0.07), (15, 0.05))  # box side, half pixels; weight of one Lab unit
+GRADIENT_SCALES = ((5, 1.5), (11, 1.5))  # box side, half pixels; weight
 NUM_ORIENTATIONS = 8
 FLAT_GRADIENT = 200.0  # Scharr units: gradients well below this are noise
 RECENT_AGES = (1, 3, 8)  # frames; which earlier frames a cell is compared with
+BLOCKS = 3  # per locality: cells further apart than one to two blocks are not compared
 MAX_GIVEN = 3  # frames with given labels kept in memory: the first and the newest
 
 
 def cell_centres(height: int, width: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the rows and the columns of the cells' centres, at least one of each."""
     rows, columns = (
-        np.minimum(np.arange(STRIDE // 2, max(size, STRIDE), STRIDE), size - 1)
+        np.minimum(np.arange(STRIDE // 2, size + STRIDE // 2, STRIDE), size - 1)
         for size in (height, width)
     )
     return rows, columns
@@ -45,23 +46,29 @@ def describe(lab: Floats, gray: NDArray[np.uint8]) -> Floats:
         lab: (H, W, 3), CIE Lab, L in [0, 100].
         gray: (H, W).
     """
-    rows, columns = cell_centres(*gray.shape)
-    parts = []
-    for side, weight in COLOUR_SCALES:
-        parts.append(cv2.blur(lab, (side, side))[rows][:, columns] * np.float32(weight))
+    height, width = gray.shape
+    rows, columns = cell_centres(height, width)
+    # Everything described is at least five pixels wide: half the size shows it as well.
+    half = (max(1, width // 2), max(1, height // 2))
+    lab = np.asarray(cv2.resize(lab, half, interpolation=cv2.INTER_AREA), np.float32)
+    gray = np.asarray(cv2.resize(gray, half, interpolation=cv2.INTER_AREA), np.uint8)
+    rows, columns = np.minimum(rows // 2, half[1] - 1), np.minimum(columns // 2, half[0] - 1)
+
+    def pooled(maps: Floats, side: int) -> Floats:
+        return np.asarray(cv2.blur(maps, (side, side))[rows[:, None], columns], np.float32)
+
+    parts = [pooled(lab, side) * np.float32(weight) for side, weight in COLOUR_SCALES]
     gradient_x = cv2.Scharr(gray, cv2.CV_32F, 1, 0)
     gradient_y = cv2.Scharr(gray, cv2.CV_32F, 0, 1)
     angles = 2 * np.pi * np.arange(NUM_ORIENTATIONS) / NUM_ORIENTATIONS
-    oriented = cv2.merge(
-        [
-            np.maximum(gradient_x * np.float32(np.cos(a)) + gradient_y * np.float32(np.sin(a)), 0)
-            for a in angles
-        ]
-    )
+    oriented = [
+        np.maximum(gradient_x * np.float32(np.cos(a)) + gradient_y * np.float32(np.sin(a)), 0)
+        for a in angles
+    ]
     for side, weight in GRADIENT_SCALES:
-        pooled = cv2.blur(oriented, (side, side))[rows][:, columns]
-        length = np.linalg.norm(pooled, axis=-1, keepdims=True)
-        parts.append(pooled * (np.float32(weight) / (length + np.float32(FLAT_GRADIENT))))
+        histogram = np.stack([pooled(one, side) for one in oriented], axis=-1)
+        length = np.linalg.norm(histogram, axis=-1, keepdims=True)
+        parts.append(histogram * (np.float32(weight) / (length + np.float32(FLAT_GRADIENT))))
     return np.concatenate(parts, axis=-1)
 
 
@@ -108,10 +115,23 @@ class PatchMemory:
             for layer, places in enumerate(entry.places):
                 entry.places[layer] = motions[layer].apply(places)
 
+    def shift(self, layer: int, by: complex) -> None:
+        """Move every remembered place of `layer`."""
+        for entry in (*self._given, *self._recent):
+            if layer < len(entry.places):
+                entry.places[layer] = entry.places[layer] + np.complex64(by)
+
+    def given(self, layer: int) -> tuple[Floats, Places]:
+        """Return features (N, features) and places (N,) of `layer` in the newest given frame."""
+        for entry in reversed(self._given):
+            if layer < len(entry.places) and len(entry.places[layer]):
+                return entry.features[layer], entry.places[layer]
+        return np.empty((0, 0), np.float32), np.empty(0, np.complex64)
+
     def distances(
         self, features: Floats, places: Places, num_layers: int, locality: float
     ) -> Floats:
-        """Return (N, layers): squared distance to the nearest remembered cell of each layer.
+        """Return (layers, N): squared distance to the nearest remembered cell of each layer.
 
         Args:
             features: (N, features) of the cells asked about.
@@ -122,20 +142,63 @@ class PatchMemory:
         recent = [self._recent[-age] for age in RECENT_AGES if age <= len(self._recent)]
         entries = [*self._given, *recent]
         questions = _joined(features, places, locality)
-        lengths = np.einsum("nf,nf->n", questions, questions)
-        questions = np.concatenate((questions, np.ones((len(places), 1), np.float32)), axis=1)
-        result = np.full((len(places), num_layers), np.inf, np.float32)
+        blocks = _Blocks(places, locality / BLOCKS)
+        result = np.full((num_layers, len(places)), np.inf, np.float32)
         for layer in range(num_layers):
             known = [entry for entry in entries if layer < len(entry.features)]
             answers = [_joined(e.features[layer], e.places[layer], locality) for e in known]
             if not sum(map(len, answers)):
                 continue
             stacked = np.concatenate(answers)
-            half = np.einsum("nf,nf->n", stacked, stacked)[:, None] * np.float32(-0.5)
-            # |q - m|^2 = |q|^2 - 2 (q.m - |m|^2 / 2): one matrix product.
-            nearest = (questions @ np.concatenate((stacked, half), axis=1).T).max(axis=1)
-            result[:, layer] = np.maximum(lengths - 2 * nearest, 0)
+            where = np.concatenate([entry.places[layer] for entry in known])
+            for asked, near in blocks.pairs(where):
+                far = squared_distances(questions[asked], stacked[near])
+                result[layer, asked] = far.min(axis=1)
         return result
+
+
+class _Blocks:
+    """Squares of the frame: what lies in one is compared with what lies in it and around it."""
+
+    def __init__(self, places: Places, side: float) -> None:
+        self._side = side
+        corner = complex(places.real.min(initial=0), places.imag.min(initial=0))
+        self._corner = np.complex64(corner)
+        row, column = self._indices(places)
+        self._width = int(column.max(initial=0)) + 3  # a margin on either side keeps rows apart
+        keys = row * self._width + column + 1
+        order = np.argsort(keys, kind="stable")
+        found, starts = np.unique(keys[order], return_index=True)
+        self._groups = list(zip(found, np.split(order, starts[1:]), strict=True))
+
+    def pairs(self, places: Places) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+        """Yield, block by block, indices of the places asked about and of `places` near them."""
+        row, column = self._indices(places)
+        usable = np.flatnonzero((column >= -1) & (column <= self._width - 2))
+        keys = row[usable] * self._width + column[usable] + 1
+        order = np.argsort(keys, kind="stable")
+        keys, order = keys[order], usable[order]
+        for key, asked in self._groups:
+            rows = key + self._width * np.arange(-1, 2)
+            starts = np.searchsorted(keys, rows - 1)
+            stops = np.searchsorted(keys, rows + 1, side="right")
+            near = np.concatenate([order[a:b] for a, b in zip(starts, stops, strict=True)])
+            if len(near):
+                yield asked, near
+
+    def _indices(self, places: Places) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        offset = (places - self._corner) / np.float32(self._side)
+        row, column = (np.floor(part).astype(np.intp) for part in (offset.imag, offset.real))
+        return row, column
+
+
+def squared_distances(left: Floats, right: Floats) -> Floats:
+    """Return (N, M): squared distances between the rows of (N, features) and (M, features)."""
+    # |a - b|^2 = |a|^2 + |b|^2 - 2 a.b: one matrix product; rounding may leave a little below 0.
+    far = left @ (np.float32(-2) * right.T)
+    far += np.einsum("nf,nf->n", left, left)[:, None]
+    far += np.einsum("mf,mf->m", right, right)
+    return far
 
 
 def _joined(features: Floats, places: Places, locality: float) -> Floats:

@@ -7,31 +7,38 @@ follow the picture's edges.  All of it happens at a working size of about 432x24
 """
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.classical import appearance
-from tracker.classical.appearance import PatchMemory, cell_centres, describe
-from tracker.classical.edges import guided_filter
-from tracker.classical.flow import FAST, FlowEstimator, consistency, warp
+from tracker.classical.appearance import STRIDE, PatchMemory, cell_centres, describe
+from tracker.classical.edges import GuidedFilter
+from tracker.classical.flow import FAST, FlowEstimator, consistency, pixel_grid, sample, warp
 from tracker.classical.layers import layer_motions
-from tracker.images import fit_within, shrink
+from tracker.classical.lost import SAMPLING_INTERVAL, Background, Found, find, resembles
+from tracker.images import bounding_box, fit_within, shrink
 from tracker.types import Frame, LabelMap, Tracked
 
 Floats = NDArray[np.float32]
+Region: TypeAlias = tuple[slice, slice]
 
-WORKING_PIXELS = 432 * 243
+WORKING_PIXELS = 576 * 324
+FLOW_PIXELS = 432 * 243  # flow gains little from more
 PRESET = FAST
 LOCALITY = 0.15  # of the longer side: distance that weighs as much as one unit of features
 REACH = 0.12  # of the longer side: how far from where it is expected an object may be
-APPEARANCE_WEIGHT = 2.0
+APPEARANCE_WEIGHT = 6.0
 LARGEST_VOTE = 6.0  # log odds one comparison of appearance may shift at most
-DOUBT = 0.02  # probability that flow is wrong although it looks right
+DOUBT = 0.2  # probability that flow is wrong although it looks right
 EDGE_RADIUS = 4  # pixels
 EDGE_SMOOTHNESS = 1e-3
 SHARPENING = 1.5  # keeps soft labels from dissolving when carried over many frames
+UNLIKE = 9.0  # squared distance: nothing remembered is like this cell
+REMAINS = 0.5  # of its usual area: an object covering less must still look like itself
+GONE = 0.1  # of its usual area: an object covering less is looked for everywhere
+AREA_RATE = 0.05  # per frame: how fast the usual area follows
 SURE = 0.75  # purity of a cell that is worth remembering
 
 
@@ -39,7 +46,7 @@ SURE = 0.75  # purity of a cell that is worth remembering
 class _Picture:
     """A frame at working size."""
 
-    gray: NDArray[np.uint8]  # (h, w)
+    gray: NDArray[np.uint8]  # at most FLOW_PIXELS
     lab: Floats  # (h, w, 3), L in [0, 100]
     features: Floats  # (rows, columns, features)
 
@@ -50,9 +57,12 @@ class ClassicalPropagator:
     def __init__(self) -> None:
         self._estimator = FlowEstimator(PRESET)
         self._memory = PatchMemory()
+        self._background = Background()
+        self._areas: dict[int, float] = {}  # by layer: pixels it covers when seen well
+        self._count = 0
         self._ids: list[int] = []
         self._picture: _Picture | None = None
-        self._soft: Floats = np.ones((1, 1, 1), np.float32)  # (h, w, layers)
+        self._soft: Floats = np.ones((1, 1, 1), np.float32)  # (layers, h, w)
 
     def step(self, frame: Frame, labels: LabelMap | None = None) -> Tracked:
         """Label the next frame, or memorise the labels given for it and return them.
@@ -76,73 +86,135 @@ class ClassicalPropagator:
 
     def _learn(self, picture: _Picture, labels: LabelMap) -> None:
         self._ids += [int(k) for k in np.unique(labels) if k and int(k) not in self._ids]
-        height, width = picture.gray.shape
+        height, width = picture.lab.shape[:2]
+        masks = [(labels == k).astype(np.float32) for k in (0, *self._ids)]
         self._soft = np.stack(
-            [
-                cv2.resize(
-                    (labels == k).astype(np.float32), (width, height), interpolation=cv2.INTER_AREA
-                )
-                for k in (0, *self._ids)
-            ],
-            axis=-1,
+            [cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA) for mask in masks]
         )
         self._picture = picture
         self._remember(picture, given=True)
 
     def _carry(self, previous: _Picture, picture: _Picture) -> Floats:
-        """Return the soft labels (h, w, layers) of `picture`."""
+        """Return the soft labels (layers, h, w) of `picture`."""
+        shape = picture.lab.shape[:2]
         flow_to_next = self._estimator.between(previous.gray, picture.gray)
         flow_back = self._estimator.between(picture.gray, previous.gray)
-        height, width = picture.gray.shape
-        num_layers = len(self._ids) + 1
-        self._memory.move(layer_motions(flow_to_next, self._soft.argmax(-1), num_layers))
-        prior = warp(self._soft, flow_back).reshape(height, width, num_layers)
-        miss = consistency(flow_back, flow_to_next)
+        miss = np.minimum(consistency(flow_back, flow_to_next), shape[1])
         tolerance = 0.5 + 0.05 * np.hypot(flow_back[..., 0], flow_back[..., 1])
-        trust = np.exp(-0.5 * (miss / tolerance) ** 2)[..., None]
-        prior = trust * prior + (1 - trust) * _blurred(prior, 15)
-        near = _grown(prior[..., 0] < 0.7, REACH)
-        vote = self._vote(picture, near, num_layers)
-        score = np.log(prior * (1 - DOUBT) + DOUBT / num_layers) + APPEARANCE_WEIGHT * vote
-        score[~near, 1:] = -10
-        soft = _softmax(score)
-        guide = picture.lab / np.float32(100)
-        soft = guided_filter(guide, soft, EDGE_RADIUS, EDGE_SMOOTHNESS)
-        soft = np.clip(soft, 0, 1) ** np.float32(SHARPENING)
-        soft /= soft.sum(axis=-1, keepdims=True) + np.float32(1e-6)
+        trust = _resized(np.exp(-0.5 * (miss / tolerance) ** 2), shape)
+        flow_to_next, flow_back = _scaled(flow_to_next, shape), _scaled(flow_back, shape)
+        num_layers = len(self._ids) + 1
+        self._memory.move(layer_motions(flow_to_next, self._soft.argmax(axis=0), num_layers))
+        soft = np.zeros_like(self._soft)
+        soft[0] = 1
+        found = self._find_lost(picture)
+        near = _grown(warp(self._soft[0], flow_back) < 0.7, REACH)
+        grid = pixel_grid(*shape)
+        boxes = {layer: _square(grid, f.centre, f.radius) for layer, f in found.items()}
+        for box in boxes.values():
+            near |= box
+        region = _cell_box(near)
+        if region is None:
+            return soft
+        crop = (slice(None), *region)
+
+        places = (flow_back + grid)[region]
+        prior = np.stack([sample(layer, places) for layer in self._soft])
+        prior += (1 - trust[region]) * (_blurred(prior, 15) - prior)
+        for layer, box in boxes.items():
+            prior[layer] = np.where(box[region], 0.5, prior[layer])
+        prior /= prior.sum(axis=0) + np.float32(1e-6)
+        score = np.log(prior * (1 - DOUBT) + DOUBT / num_layers)
+        score += APPEARANCE_WEIGHT * self._vote(picture, near, region, num_layers)
+        score[1:, ~near[region]] = -10
+        share = _softmax(score)
+        guide = picture.lab.transpose(2, 0, 1)[crop] / np.float32(100)
+        smoother = GuidedFilter(guide, EDGE_RADIUS, EDGE_SMOOTHNESS)
+        for layer in range(1, num_layers):
+            share[layer] = smoother.smooth(share[layer])
+        share[0] = 1 - share[1:].sum(axis=0)
+        share = np.clip(share, 0, 1) ** np.float32(SHARPENING)
+        soft[crop] = share / (share.sum(axis=0) + np.float32(1e-6))
+        self._drop_remains(picture, soft)
         return soft
 
-    def _vote(self, picture: _Picture, near: NDArray[np.bool_], num_layers: int) -> Floats:
-        """Return (h, w, layers): how much worse than the best layer each fits, log odds."""
+    def _drop_remains(self, picture: _Picture, soft: Floats) -> None:
+        """Clear what is left of objects that have gone: little, and not like them any more."""
+        winner = soft.argmax(axis=0)
+        for layer in range(1, len(soft)):
+            mine = winner == layer
+            area = np.count_nonzero(mine)
+            if not 0 < area < REMAINS * self._areas[layer]:
+                continue
+            rows, columns = cell_centres(*mine.shape)
+            features = picture.features[mine[rows[:, None], columns]]
+            if not resembles(features, self._memory.given(layer)[0], self._background):
+                soft[0] += soft[layer]
+                soft[layer] = 0
+
+    def _find_lost(self, picture: _Picture) -> dict[int, Found]:
+        """Look for the objects that have gone, and tell memory where those found are."""
+        found = {}
+        winner = self._soft.argmax(axis=0)
+        for layer in range(1, len(self._ids) + 1):
+            if np.count_nonzero(winner == layer) > GONE * self._areas[layer]:
+                continue
+            places = _places(*picture.lab.shape[:2])
+            area = self._areas[layer]
+            model = self._memory.given(layer)
+            place = find(picture.features, places, model, self._background, area)
+            if place is not None:
+                self._memory.shift(layer, place.shift)
+                found[layer] = place
+        return found
+
+    def _vote(
+        self, picture: _Picture, near: NDArray[np.bool_], region: Region, num_layers: int
+    ) -> Floats:
+        """Return (layers, h, w): how much worse than the best layer each fits, log odds."""
         height, width = near.shape
         rows, columns = cell_centres(height, width)
-        asked = near[rows][:, columns]
-        vote = np.zeros((len(rows), len(columns), num_layers), np.float32)
-        vote[..., 1:] = -LARGEST_VOTE / 2
-        if asked.any():
-            places = _places(height, width)[asked]
-            far = self._memory.distances(
-                picture.features[asked], places, num_layers, LOCALITY * max(height, width)
-            )
-            best = far.min(axis=1, keepdims=True)
-            typical = max(0.05, float(np.median(best)))
-            vote[asked] = np.maximum((best - far) / (2 * typical), -LARGEST_VOTE)
-        size = (len(columns) * appearance.STRIDE, len(rows) * appearance.STRIDE)
-        large = cv2.resize(vote, size, interpolation=cv2.INTER_LINEAR)[:height, :width]
-        missing = ((0, height - large.shape[0]), (0, width - large.shape[1]), (0, 0))
-        return np.pad(large.reshape(*large.shape[:2], num_layers), missing, mode="edge")
+        first_row, first_column = (side.start // STRIDE for side in region)
+        cells = (
+            slice(first_row, -(-region[0].stop // STRIDE)),
+            slice(first_column, -(-region[1].stop // STRIDE)),
+        )
+        asked = near[rows[:, None], columns][cells]
+        places = _places(height, width)[cells][asked]
+        far = self._memory.distances(
+            picture.features[cells][asked], places, num_layers, LOCALITY * max(height, width)
+        )
+        far = np.minimum(far, UNLIKE)
+        best = far.min(axis=0)
+        typical = max(0.05, float(np.median(best)))
+        vote = np.full((num_layers, *asked.shape), -LARGEST_VOTE / 2, np.float32)
+        vote[0] = 0
+        vote[:, asked] = np.maximum((best - far) / (2 * typical), -LARGEST_VOTE)
+        size = (asked.shape[1] * STRIDE, asked.shape[0] * STRIDE)
+        crop_height, crop_width = (side.stop - side.start for side in region)
+        return np.stack([cv2.resize(one, size)[:crop_height, :crop_width] for one in vote])
 
     def _remember(self, picture: _Picture, *, given: bool) -> None:
         """Memorise the cells of `picture` on and around the objects."""
-        height, width = picture.gray.shape
+        height, width = picture.lab.shape[:2]
         rows, columns = cell_centres(height, width)
-        share = _blurred(self._soft, appearance.STRIDE)[rows][:, columns]
-        near = _grown(self._soft[..., 0] < 0.5, REACH)[rows][:, columns]
-        kept = near & (share.max(axis=-1) > SURE)
+        share = _blurred(self._soft, STRIDE)[:, rows[:, None], columns]
+        near = _grown(self._soft[0] < 0.5, REACH)[rows[:, None], columns]
+        if given or self._count % SAMPLING_INTERVAL == 0:
+            self._background.remember(picture.features[share[0] > SURE])
+        self._count += 1
+        for layer in range(1, len(self._ids) + 1):
+            area = float(self._soft[layer].sum())
+            known = self._areas.get(layer)
+            if known is None or given:
+                self._areas[layer] = area
+            elif area > GONE * known:
+                self._areas[layer] += AREA_RATE * (area - known)
+        kept = near & (share.max(axis=0) > SURE)
         self._memory.remember(
             picture.features[kept],
             _places(height, width)[kept],
-            share[kept].argmax(axis=-1),
+            share[:, kept].argmax(axis=0),
             len(self._ids) + 1,
             given=given,
         )
@@ -151,17 +223,17 @@ class ClassicalPropagator:
         """Return labels at source size."""
         labels = np.zeros((height, width), np.uint8)
         for layer, identity in enumerate(self._ids, start=1):
-            others = np.delete(self._soft, layer, axis=-1).max(axis=-1)
-            lead = cv2.resize(self._soft[..., layer] - others, (width, height))
+            others = np.delete(self._soft, layer, axis=0).max(axis=0)
+            lead = cv2.resize(self._soft[layer] - others, (width, height))
             labels[lead > 0] = identity
         return labels
 
     def _confidence(self) -> dict[int, float]:
         """Return how sure each object's mask is: the mean probability of its pixels."""
-        winner = self._soft.argmax(axis=-1)
+        winner = self._soft.argmax(axis=0)
         result = {}
         for layer, identity in enumerate(self._ids, start=1):
-            mine = self._soft[..., layer][winner == layer]
+            mine = self._soft[layer][winner == layer]
             result[identity] = float(np.clip(mine.mean(), 0, 1)) if mine.size else 0.0
         return result
 
@@ -170,9 +242,11 @@ def _look(frame: Frame) -> _Picture:
     height, width = fit_within(frame.shape[0], frame.shape[1], WORKING_PIXELS)
     small = shrink(frame, height, width)
     gray = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+    flow_height, flow_width = fit_within(height, width, FLOW_PIXELS)
+    flow_gray = cv2.resize(gray, (flow_width, flow_height), interpolation=cv2.INTER_AREA)
     colour = cv2.cvtColor(small.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2Lab)
     lab: Floats = np.asarray(colour, np.float32)
-    return _Picture(gray, lab, describe(lab, gray))
+    return _Picture(np.asarray(flow_gray, np.uint8), lab, describe(lab, gray))
 
 
 def _places(height: int, width: int) -> NDArray[np.complex64]:
@@ -182,7 +256,8 @@ def _places(height: int, width: int) -> NDArray[np.complex64]:
 
 
 def _blurred(maps: Floats, side: int) -> Floats:
-    return np.asarray(cv2.blur(maps, (side, side)), np.float32).reshape(maps.shape)
+    """Return maps (layers, h, w) averaged over squares."""
+    return np.stack([cv2.blur(one, (side, side)) for one in maps])
 
 
 def _grown(mask: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
@@ -192,7 +267,41 @@ def _grown(mask: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
     return np.asarray(grown > 0)
 
 
+def _square(grid: Floats, centre: complex, radius: float) -> NDArray[np.bool_]:
+    """Return (h, w): True within `radius` of `centre` in x and in y."""
+    inside: NDArray[np.bool_] = (np.abs(grid[..., 0] - centre.real) <= radius) & (
+        np.abs(grid[..., 1] - centre.imag) <= radius
+    )
+    return inside
+
+
+def _cell_box(mask: NDArray[np.bool_]) -> Region | None:
+    """Return the smallest box of whole cells around `mask`; None if it is empty."""
+    box = bounding_box(mask)
+    if box is None:
+        return None
+    sides = []
+    for side, size in zip(box, mask.shape, strict=True):
+        start = side.start // STRIDE * STRIDE
+        # Cells past the last centre do not exist: the last whole one stretches to the border.
+        sides.append(slice(start, min(size, -(-side.stop // STRIDE) * STRIDE)))
+    return sides[0], sides[1]
+
+
+def _resized(values: Floats, shape: tuple[int, ...]) -> Floats:
+    """Return `values` (h, w) or (h, w, 2) interpolated to `shape` (height, width)."""
+    if values.shape[:2] == shape:
+        return values
+    return np.asarray(cv2.resize(values, (shape[1], shape[0])), np.float32)
+
+
+def _scaled(flow: Floats, shape: tuple[int, ...]) -> Floats:
+    """Return `flow` at another size, in pixels of that size."""
+    factors = np.array((shape[1] / flow.shape[1], shape[0] / flow.shape[0]), np.float32)
+    return _resized(flow, shape) * factors
+
+
 def _softmax(score: Floats) -> Floats:
-    score = np.exp(score - score.max(axis=-1, keepdims=True))
-    share: Floats = score / score.sum(axis=-1, keepdims=True)
+    score = np.exp(score - score.max(axis=0))
+    share: Floats = score / score.sum(axis=0)
     return share
