@@ -15,8 +15,8 @@ Size = tuple[int, int]  # (height, width) of a map, in cells
 WINDOW_REACH = 7  # cells on each side of a query that short-term attention sees
 WINDOW_SIDE = 2 * WINDOW_REACH + 1
 
-MAX_WEIGHTS = 4_000_000  # attention weights held at a time on CPU: 16 MB
-LEAST_ROWS = 128  # fewer queries at a time make slow products
+MAX_WEIGHTS = 1_000_000  # attention weights held at a time on CPU: 4 MB stay in its cache
+LEAST_ROWS = 256  # fewer queries at a time make slow products
 
 
 @dataclass(frozen=True, eq=False)

@@ -115,9 +115,11 @@ class PropagationNetwork(nn.Module):
     def embed_labels(self, labels: Tensor) -> Tensor:
         """Embed a label map (H, W) of values 0 to 10 as (N, 256), one vector per cell."""
         weight = self.patch_wise_id_bank.weight
-        identities = torch.arange(weight.shape[1], device=labels.device).view(1, -1, 1, 1)
-        one_hot = (labels == identities).to(weight)
-        embedding: Tensor = self.patch_wise_id_bank(one_hot).flatten(2)[0].t()
+        identities = torch.arange(weight.shape[1], device=labels.device)
+        one_hot = (labels.unsqueeze(-1) == identities).to(weight.dtype)  # (H, W, 11)
+        embedding: Tensor = (
+            self.patch_wise_id_bank(one_hot.permute(2, 0, 1)[None]).flatten(2)[0].t()
+        )
         if self.config.is_gated:
             embedding = self.id_norm(embedding)
         return embedding

@@ -159,7 +159,7 @@ def normalised(
     """Resize RGB pixels (H, W, 3), 0 to 255, and normalise them by ImageNet's statistics.
 
     Returns:
-        (3, height, width) float32; `size` is (height, width).
+        (3, height, width) float32, a view of pixels; `size` is (height, width).
     """
     height, width = size
     if pixels.shape[:2] != size:
@@ -167,4 +167,4 @@ def normalised(
     else:
         resized = pixels
     image = (resized.astype(np.float32) / np.float32(255) - MEAN) / DEVIATION
-    return np.ascontiguousarray(image.transpose(2, 0, 1))
+    return image.transpose(2, 0, 1)
