@@ -19,11 +19,13 @@ from sam.segmenter import SamSegmenter  # noqa: E402
 from tracker.types import Point, Prompt  # noqa: E402
 
 HEIGHT, WIDTH = 45, 80
+SEEDS = {plain: 61, hq: 67}  # with which masks are neither empty nor full
 SIDE, CHANNELS, WIDTH_OF_VIT = 64, 32, 24
 
 
-def small_sam(package, seed=5):
+def small_sam(package):
     """Return the package's own classes at a hundredth of their size."""
+    seed = SEEDS[package]
     torch.manual_seed(seed)
     encoder = package.ImageEncoderViT(
         img_size=SIDE,
@@ -233,6 +235,7 @@ def test_answers_are_those_of_the_packages_own_predictor(package):
         package, network, [first, second], multimask_output=False, mask_input=logits[best][None]
     )
     answer = segmenter.segment(frame(), Prompt(points=(first, second)))
+    assert 0.1 < masks[0].mean() < 0.9  # or any mistake would agree
     np.testing.assert_array_equal(answer.masks[0], promised(masks[0], first, second))
     assert answer.scores[0] == pytest.approx(np.clip(scores[0], 0, 1), abs=1e-6)
 
