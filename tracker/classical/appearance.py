@@ -87,6 +87,11 @@ class PatchMemory:
         self._given: list[Remembered] = []
         self._recent: deque[Remembered] = deque(maxlen=max(RECENT_AGES))
 
+    def __len__(self) -> int:
+        """Return how many cells are remembered."""
+        entries = (*self._given, *self._recent)
+        return sum(len(places) for entry in entries for places in entry.places)
+
     def remember(
         self,
         features: Floats,
@@ -141,19 +146,27 @@ class PatchMemory:
         """
         recent = [self._recent[-age] for age in RECENT_AGES if age <= len(self._recent)]
         entries = [*self._given, *recent]
-        questions = _joined(features, places, locality)
         blocks = _Blocks(places, locality / BLOCKS)
-        result = np.full((num_layers, len(places)), np.inf, np.float32)
+        questions = _joined(features, places, locality)[blocks.order]
+        lengths = np.einsum("nf,nf->n", questions, questions)
+        questions = np.concatenate((questions, np.ones((len(places), 1), np.float32)), axis=1)
+        ordered = np.full((num_layers, len(places)), np.inf, np.float32)
         for layer in range(num_layers):
             known = [entry for entry in entries if layer < len(entry.features)]
             answers = [_joined(e.features[layer], e.places[layer], locality) for e in known]
             if not sum(map(len, answers)):
                 continue
             stacked = np.concatenate(answers)
+            # |q - m|^2 = |q|^2 - 2 (q.m - |m|^2 / 2): the product of rows that end in 1 and in
+            # -|m|^2 / 2.
+            half = np.einsum("nf,nf->n", stacked, stacked)[:, None] * np.float32(-0.5)
+            stacked = np.concatenate((stacked, half), axis=1)
             where = np.concatenate([entry.places[layer] for entry in known])
-            for asked, near in blocks.pairs(where):
-                far = squared_distances(questions[asked], stacked[near])
-                result[layer, asked] = far.min(axis=1)
+            for asked, near in blocks.pairs(where, stacked):
+                nearest = (questions[asked] @ near.T).max(axis=1)
+                ordered[layer, asked] = np.maximum(lengths[asked] - 2 * nearest, 0)
+        result = np.empty_like(ordered)
+        result[:, blocks.order] = ordered
         return result
 
 
@@ -161,32 +174,38 @@ class _Blocks:
     """Squares of the frame: what lies in one is compared with what lies in it and around it."""
 
     def __init__(self, places: Places, side: float) -> None:
+        """Sort `places` (N,) into squares of `side` pixels; `order` lists them so."""
         self._side = side
-        corner = complex(places.real.min(initial=0), places.imag.min(initial=0))
-        self._corner = np.complex64(corner)
+        self._corner = np.complex64(
+            complex(places.real.min(), places.imag.min()) if len(places) else 0
+        )
         row, column = self._indices(places)
         self._width = int(column.max(initial=0)) + 3  # a margin on either side keeps rows apart
         keys = row * self._width + column + 1
-        order = np.argsort(keys, kind="stable")
-        found, starts = np.unique(keys[order], return_index=True)
-        self._groups = list(zip(found, np.split(order, starts[1:]), strict=True))
+        self.order = np.argsort(keys, kind="stable")
+        self._found, starts = np.unique(keys[self.order], return_index=True)
+        self._bounds = [*starts.tolist(), len(places)]
 
-    def pairs(self, places: Places) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-        """Yield, block by block, indices of the places asked about and of `places` near them."""
+    def pairs(self, places: Places, rows: Floats) -> Iterator[tuple[slice, Floats]]:
+        """Yield, block by block, which of the ordered places ask and the `rows` near them.
+
+        `rows` (M, features) belong to `places` (M,).
+        """
         row, column = self._indices(places)
         usable = np.flatnonzero((column >= -1) & (column <= self._width - 2))
         keys = row[usable] * self._width + column[usable] + 1
         order = np.argsort(keys, kind="stable")
-        keys, order = keys[order], usable[order]
-        for key, asked in self._groups:
-            rows = key + self._width * np.arange(-1, 2)
-            starts = np.searchsorted(keys, rows - 1)
-            stops = np.searchsorted(keys, rows + 1, side="right")
-            near = np.concatenate([order[a:b] for a, b in zip(starts, stops, strict=True)])
+        keys, rows = keys[order], rows[usable[order]]
+        middles = self._found[:, None] + self._width * np.arange(-1, 2)
+        starts = np.searchsorted(keys, middles - 1).tolist()
+        stops = np.searchsorted(keys, middles + 1, side="right").tolist()
+        for index, (firsts, lasts) in enumerate(zip(starts, stops, strict=True)):
+            near = np.concatenate([rows[a:b] for a, b in zip(firsts, lasts, strict=True)])
             if len(near):
-                yield asked, near
+                yield slice(self._bounds[index], self._bounds[index + 1]), near
 
     def _indices(self, places: Places) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the row and the column of the square each of `places` lies in."""
         offset = (places - self._corner) / np.float32(self._side)
         row, column = (np.floor(part).astype(np.intp) for part in (offset.imag, offset.real))
         return row, column

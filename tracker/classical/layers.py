@@ -53,7 +53,7 @@ def fit_motion(places: NDArray[np.complex64], flow: NDArray[np.complex64]) -> Mo
 
 
 def layer_motions(
-    flow_to_next: NDArray[np.float32], layers: NDArray[np.intp], num_layers: int, step: int = 4
+    flow_to_next: NDArray[np.float32], layers: NDArray[Any], num_layers: int, step: int = 4
 ) -> list[Motion]:
     """Return every layer's motion; that of the background where a layer is too small.
 

@@ -104,7 +104,7 @@ class ClassicalPropagator:
         trust = _resized(np.exp(-0.5 * (miss / tolerance) ** 2), shape)
         flow_to_next, flow_back = _scaled(flow_to_next, shape), _scaled(flow_back, shape)
         num_layers = len(self._ids) + 1
-        self._memory.move(layer_motions(flow_to_next, self._soft.argmax(axis=0), num_layers))
+        self._memory.move(layer_motions(flow_to_next, _winner(self._soft), num_layers))
         soft = np.zeros_like(self._soft)
         soft[0] = 1
         found = self._find_lost(picture)
@@ -140,7 +140,7 @@ class ClassicalPropagator:
 
     def _drop_remains(self, picture: _Picture, soft: Floats) -> None:
         """Clear what is left of objects that have gone: little, and not like them any more."""
-        winner = soft.argmax(axis=0)
+        winner = _winner(soft)
         for layer in range(1, len(soft)):
             mine = winner == layer
             area = np.count_nonzero(mine)
@@ -155,7 +155,7 @@ class ClassicalPropagator:
     def _find_lost(self, picture: _Picture) -> dict[int, Found]:
         """Look for the objects that have gone, and tell memory where those found are."""
         found = {}
-        winner = self._soft.argmax(axis=0)
+        winner = _winner(self._soft)
         for layer in range(1, len(self._ids) + 1):
             if np.count_nonzero(winner == layer) > GONE * self._areas[layer]:
                 continue
@@ -230,7 +230,7 @@ class ClassicalPropagator:
 
     def _confidence(self) -> dict[int, float]:
         """Return how sure each object's mask is: the mean probability of its pixels."""
-        winner = self._soft.argmax(axis=0)
+        winner = _winner(self._soft)
         result = {}
         for layer, identity in enumerate(self._ids, start=1):
             mine = self._soft[layer][winner == layer]
@@ -297,8 +297,20 @@ def _resized(values: Floats, shape: tuple[int, ...]) -> Floats:
 
 def _scaled(flow: Floats, shape: tuple[int, ...]) -> Floats:
     """Return `flow` at another size, in pixels of that size."""
+    if flow.shape[:2] == shape:
+        return flow
     factors = np.array((shape[1] / flow.shape[1], shape[0] / flow.shape[0]), np.float32)
     return _resized(flow, shape) * factors
+
+
+def _winner(soft: Floats) -> NDArray[np.uint8]:
+    """Return (h, w): the layer of greatest value; argmax over a first axis is slow."""
+    best = soft[0].copy()
+    winner = np.zeros(best.shape, np.uint8)
+    for layer in range(1, len(soft)):
+        winner[soft[layer] > best] = layer
+        np.maximum(best, soft[layer], out=best)
+    return winner
 
 
 def _softmax(score: Floats) -> Floats:
