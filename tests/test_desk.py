@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from tracker.desk import Desk, Find, Leave, Look, Open, WhoWorks
+from tracker.desk import Desk, Find, Leave, Look, Open, Prepare, WhoWorks
 from tracker.types import Point, Prompt, UserError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,7 +52,10 @@ def test_a_frame_past_the_end_is_refused(film):
 
 
 def test_a_click_finds_the_object(film):
-    found = Desk()(Find("anna", film, 0, Prompt((Point(20, 30),))))
+    desk = Desk()
+    assert desk(Prepare("anna", film, 0)) is None
+
+    found = desk(Find("anna", film, 0, Prompt((Point(20, 30),))))
 
     expected = np.zeros((64, 96), bool)
     expected[20:44, 10:34] = True

@@ -16,6 +16,7 @@ from tracker.session import (
     Session,
     bring,
     discard,
+    discard_runs,
     new_folder,
     results_of,
     safe_stem,
@@ -170,6 +171,15 @@ def test_two_runs_do_not_share_files(session):
     marked = session.click(Point(20, 10), find)
 
     assert marked.job(Options()).output != marked.job(Options()).output
+
+
+def test_an_earlier_run_makes_room_for_the_next(session):
+    marked = session.click(Point(20, 10), find)
+    first, second = (marked.job(Options()).output.parent for _ in range(2))
+
+    discard_runs(session.folder, keep=second)
+
+    assert [first.exists(), second.exists(), session.folder.exists()] == [False, True, True]
 
 
 def test_results_are_what_is_there_partial_or_whole(session):

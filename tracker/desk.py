@@ -47,6 +47,15 @@ class Look:
     index: int
 
 
+@dataclass(frozen=True)
+class Prepare:
+    """Get ready for a click in a frame: answered by None."""
+
+    owner: str
+    source: Path
+    index: int
+
+
 @dataclass(frozen=True, eq=False)
 class Find:
     """Find the object a prompt points at: answered by Segmentation, source size."""
@@ -69,7 +78,7 @@ class WhoWorks:
     """Say which engines are used here: answered by a list of Choice."""
 
 
-Question: TypeAlias = Open | Look | Find | Leave | WhoWorks
+Question: TypeAlias = Open | Look | Prepare | Find | Leave | WhoWorks
 Answer: TypeAlias = tuple[VideoInfo, View] | View | Segmentation | list[Choice] | None
 
 
@@ -95,14 +104,19 @@ class _Place:
         """Return a frame as the page shows it."""
         return View(index, picture_of(self.read(index), float(self.reader.info.pixel_aspect)))
 
-    def find(self, index: int, prompt: Prompt) -> Segmentation:
-        """Return the object `prompt` points at."""
+    def prepare(self, index: int) -> tuple[Segmenter, Frame, list[Frame]]:
+        """Return what a click in a frame needs, made once."""
         frame = self.read(index)
         if self.neighbours is None:
             self.neighbours = read_neighbours(self.reader, index)
         if self.segmenter is None:
             self.segmenter = engines.segmenter()
-        return self.segmenter.segment(frame, prompt, self.neighbours)
+        return self.segmenter, frame, self.neighbours
+
+    def find(self, index: int, prompt: Prompt) -> Segmentation:
+        """Return the object `prompt` points at."""
+        segmenter, frame, neighbours = self.prepare(index)
+        return segmenter.segment(frame, prompt, neighbours)
 
 
 class Desk:
@@ -125,6 +139,9 @@ class Desk:
                 return place.reader.info, place.view(0)
             case Look(owner, source, index):
                 return self._place(owner, source).view(index)
+            case Prepare(owner, source, index):
+                self._place(owner, source).prepare(index)
+                return None
             case Find(owner, source, index, prompt):
                 return self._place(owner, source).find(index, prompt)
             case Leave(owner):

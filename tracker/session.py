@@ -25,7 +25,7 @@ from tracker.prompts import Place, check
 from tracker.types import MAX_OBJECTS, Frame, LabelMap, Mask, Point, Prompt, Segmentation, UserError
 from tracker.video import VideoInfo
 
-FOLDER_PREFIX = "cleanplate-session-"
+FOLDER_PREFIX, RUN_PREFIX = "cleanplate-session-", "run-"
 MAX_UNDO = 50
 MAX_AGE_SECONDS = 24 * 3600.0
 
@@ -213,7 +213,7 @@ class Session:
         prompted = {index: labels for index, labels in prompted.items() if labels.any()}
         if not prompted:
             raise UserError("nothing is marked yet; click on the object to remove first")
-        folder = Path(tempfile.mkdtemp(prefix="run-", dir=self.folder))
+        folder = Path(tempfile.mkdtemp(prefix=RUN_PREFIX, dir=self.folder))
         stem = safe_stem(self.name)
         return Job(
             source=self.source,
@@ -278,6 +278,13 @@ def discard(folder: Path, upload: Path | None = None) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     if upload is not None:
         upload.unlink(missing_ok=True)
+
+
+def discard_runs(folder: Path, keep: Path) -> None:
+    """Delete the files of all removals of a session but the one in `keep`."""
+    for run in folder.glob(f"{RUN_PREFIX}*"):
+        if run != keep:
+            shutil.rmtree(run, ignore_errors=True)
 
 
 def sweep(root: Path, max_age_seconds: float = MAX_AGE_SECONDS) -> None:

@@ -29,7 +29,7 @@ from tracker.types import UserError
 
 GRACE_SECONDS = 1.8  # between asking for the end and killing: with the rest, under 2 s
 POLL_SECONDS = 0.05
-ITEMS_KEPT = 256  # yielded and not yet taken; older ones are forgotten
+ITEMS_KEPT = 64  # yielded and not yet taken; older ones are forgotten
 
 _BUG, _OUT_OF_MEMORY = 70, 71  # exit codes
 

@@ -110,6 +110,7 @@ def _film(
     portrait: bool = False,
     pixel_aspect: Fraction | None = None,
     num_frames: int = NUM_FRAMES,
+    codec: str = "libx264",
 ) -> Path:
     """Write a film of a red square crossing a textured wall."""
     height, width = (WIDTH, HEIGHT) if portrait else (HEIGHT, WIDTH)
@@ -117,7 +118,7 @@ def _film(
     wall = rng.integers(60, 140, (height // 4, width // 4, 1)).repeat(3, axis=2)
     wall = np.kron(wall, np.ones((4, 4, 1))).astype(np.uint8)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=12)
+        stream = container.add_stream(codec, rate=12)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         if pixel_aspect is not None:
             stream.codec_context.sample_aspect_ratio = pixel_aspect
@@ -152,3 +153,9 @@ def wide_pixel_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the film slowed down: 500 frames, each done quickly."""
     return _film(tmp_path_factory.mktemp("film") / "long.mp4", num_frames=500)
+
+
+@pytest.fixture(scope="session")
+def old_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the film in a form that no browser plays."""
+    return _film(tmp_path_factory.mktemp("film") / "old.avi", codec="mpeg4")

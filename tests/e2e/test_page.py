@@ -178,6 +178,23 @@ def test_marks_in_several_frames_and_of_several_objects(open_page, film):
     page.get_by_text("not marked yet").wait_for()
 
 
+def test_before_is_shown_even_if_browsers_cannot_play_it(open_page, old_film):
+    page = open_page()
+    bring(page, old_film)
+    click_at(page, *RED_AT)
+    press(page, "Remove")
+    wait_until_done(page)
+
+    page.wait_for_function("document.querySelector('.stage .before').readyState >= 2")
+    press(page, "Side by side")
+
+    before, after = (page.locator(f".stage .{name}").bounding_box() for name in ("before", "after"))
+    assert before["x"] + before["width"] <= after["x"]
+    assert before["width"] == pytest.approx(after["width"], abs=1)
+    page.get_by_role("button", name="Edit clicks").click()
+    page.locator('.stage[data-mode="mark"]').wait_for()
+
+
 def test_cancel_stops_within_two_seconds(open_page):
     page = open_page()
     bring_sample(page)

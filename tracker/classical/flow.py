@@ -21,7 +21,8 @@ FAST: int = cv2.DISOPTICAL_FLOW_PRESET_FAST
 MEDIUM: int = cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
 
 _SMALLEST_SIDE = 32  # DIS refuses images with fewer than a few of its 8 pixel patches
-_MEDIAN_SWEEPS = 10
+_MEDIAN_SWEEPS = 8
+_ONE_MOTION = 0.5  # pixels: smaller differences need no sharp change
 _LARGEST_REMAP_SIDE = 32_766  # cv2.remap addresses pixels with 16 bits
 _NO_MAP: Any = None  # cv2.remap: x and y lie in one map (its stubs do not know)
 
@@ -198,6 +199,8 @@ def complete_motion(flow: Flow, hole: Mask) -> Flow:
     (it moves level lines by their curvature; Guichard and Morel, 1997).
     """
     filled = complete(flow, hole)
+    if np.ptp(filled[hole], axis=0).max(initial=0) < _ONE_MOTION:
+        return filled
     coarse, coarse_hole = filled[::2, ::2], hole[::2, ::2]
     coarse = _sharpen(coarse, coarse_hole)
     height, width = hole.shape

@@ -23,7 +23,7 @@ SCHEDULE = Schedule(stride=10, reach=10, reference_stride=10, max_references=20,
 CAUSAL = {"history": 1, "reference_stride": 10, "num_references": 1}
 
 _MOST_SOURCES_AHEAD = 6  # frames merged when the future is known, where time is ample
-_MOST_SOURCES_CAUSAL = 4
+_MOST_SOURCES_CAUSAL = 3
 _NEED = (1.0, 0.25, 0.12, 0.06, 0.03)  # worth of the first, second, ... source of a pixel
 _LIFE_OF_A_SOURCE = 10.0  # frames after which a source is worth half
 _LEAST_WORTH = 0.005  # of a source, as a share of the hole
@@ -110,7 +110,7 @@ class ClassicalInpainter:
         need = np.full(len(probes), _NEED[0])
         count = np.zeros(len(probes), int)
         tried, used = {target.index}, 0
-        while used < 2 * most and len(tried) < 3 * most:
+        while used < most + most // 2 and len(tried) < 2 * most:
             if used >= most:
                 need[count > 0] = 0  # from here on only for what nothing has shown yet
             best = self._best_source(target, probes, need, tried, fading=used < most)

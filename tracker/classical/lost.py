@@ -21,7 +21,7 @@ LARGEST_MODEL = 1500  # cells of the object looked for
 CLEARLY = 0.5  # squared distance to the object, as a share of that to the background
 VISIBLE_SHARE = 0.2  # of the object's cells that must be seen at least
 FEWEST_CELLS = 3
-STILL_ALIKE = 0.5  # share of the cells that remain
+STILL_ALIKE = 0.3  # share of the cells that remain
 
 
 @dataclass(frozen=True)

@@ -3,35 +3,41 @@
 Every frame, dense flow brings the soft labels of the frame before; where the flow cannot be
 trusted they say little.  Cells of the new frame are matched with remembered cells of every
 layer (the background and each object), which compete; both opinions are multiplied and
-follow the picture's edges.  All of it happens at a working size of about 432x243.
+follow the picture's edges.  An object that is gone is looked for in the whole frame.  All of it happens
+at a reduced size (see softmaps).
 """
-
-from dataclasses import dataclass
-from typing import TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.classical.appearance import STRIDE, PatchMemory, cell_centres, describe
+from tracker.classical.appearance import STRIDE, Floats, PatchMemory, cell_centres
 from tracker.classical.edges import GuidedFilter
 from tracker.classical.flow import FAST, FlowEstimator, consistency, pixel_grid, sample, warp
 from tracker.classical.layers import layer_motions
 from tracker.classical.lost import SAMPLING_INTERVAL, Background, Found, find, resembles
-from tracker.images import bounding_box, fit_within, shrink
+from tracker.classical.softmaps import (
+    Picture,
+    Region,
+    blurred,
+    cell_box,
+    cell_places,
+    grown,
+    look,
+    rescaled_flow,
+    resized,
+    softmax,
+    square,
+    winning_layer,
+)
 from tracker.types import Frame, LabelMap, Tracked
 
-Floats = NDArray[np.float32]
-Region: TypeAlias = tuple[slice, slice]
-
-WORKING_PIXELS = 576 * 324
-FLOW_PIXELS = 432 * 243  # flow gains little from more
 PRESET = FAST
 LOCALITY = 0.15  # of the longer side: distance that weighs as much as one unit of features
 REACH = 0.12  # of the longer side: how far from where it is expected an object may be
-APPEARANCE_WEIGHT = 6.0
+APPEARANCE_WEIGHT = 4.0
 LARGEST_VOTE = 6.0  # log odds one comparison of appearance may shift at most
-DOUBT = 0.2  # probability that flow is wrong although it looks right
+DOUBT = 0.1  # probability that flow is wrong although it looks right
 EDGE_RADIUS = 4  # pixels
 EDGE_SMOOTHNESS = 1e-3
 SHARPENING = 1.5  # keeps soft labels from dissolving when carried over many frames
@@ -40,15 +46,6 @@ REMAINS = 0.5  # of its usual area: an object covering less must still look like
 GONE = 0.1  # of its usual area: an object covering less is looked for everywhere
 AREA_RATE = 0.05  # per frame: how fast the usual area follows
 SURE = 0.75  # purity of a cell that is worth remembering
-
-
-@dataclass(frozen=True, eq=False)
-class _Picture:
-    """A frame at working size."""
-
-    gray: NDArray[np.uint8]  # at most FLOW_PIXELS
-    lab: Floats  # (h, w, 3), L in [0, 100]
-    features: Floats  # (rows, columns, features)
 
 
 class ClassicalPropagator:
@@ -60,19 +57,24 @@ class ClassicalPropagator:
         self._background = Background()
         self._areas: dict[int, float] = {}  # by layer: pixels it covers when seen well
         self._count = 0
+        self._size: tuple[int, ...] | None = None
         self._ids: list[int] = []
-        self._picture: _Picture | None = None
+        self._picture: Picture | None = None
         self._soft: Floats = np.ones((1, 1, 1), np.float32)  # (layers, h, w)
 
     def step(self, frame: Frame, labels: LabelMap | None = None) -> Tracked:
         """Label the next frame, or memorise the labels given for it and return them.
 
         Raises:
-            ValueError: `labels` are of another size than `frame`.
+            ValueError: `labels` are of another size than `frame`, or the frame than the one
+                before.
         """
         if labels is not None and labels.shape != frame.shape[:2]:
             raise ValueError(f"labels are {labels.shape} but the frame is {frame.shape[:2]} (H, W)")
-        picture = _look(frame)
+        if self._size not in (None, frame.shape[:2]):
+            raise ValueError(f"frame is {frame.shape[:2]} but the last was {self._size} (H, W)")
+        self._size = frame.shape[:2]
+        picture = look(frame)
         if labels is not None:
             self._learn(picture, labels)
             return Tracked(labels.copy(), dict.fromkeys(self._ids, 1.0))
@@ -84,7 +86,7 @@ class ClassicalPropagator:
         self._remember(picture, given=False)
         return Tracked(self._enlarge(*frame.shape[:2]), self._confidence())
 
-    def _learn(self, picture: _Picture, labels: LabelMap) -> None:
+    def _learn(self, picture: Picture, labels: LabelMap) -> None:
         self._ids += [int(k) for k in np.unique(labels) if k and int(k) not in self._ids]
         height, width = picture.lab.shape[:2]
         masks = [(labels == k).astype(np.float32) for k in (0, *self._ids)]
@@ -94,40 +96,43 @@ class ClassicalPropagator:
         self._picture = picture
         self._remember(picture, given=True)
 
-    def _carry(self, previous: _Picture, picture: _Picture) -> Floats:
+    def _carry(self, previous: Picture, picture: Picture) -> Floats:
         """Return the soft labels (layers, h, w) of `picture`."""
         shape = picture.lab.shape[:2]
         flow_to_next = self._estimator.between(previous.gray, picture.gray)
         flow_back = self._estimator.between(picture.gray, previous.gray)
         miss = np.minimum(consistency(flow_back, flow_to_next), shape[1])
         tolerance = 0.5 + 0.05 * np.hypot(flow_back[..., 0], flow_back[..., 1])
-        trust = _resized(np.exp(-0.5 * (miss / tolerance) ** 2), shape)
-        flow_to_next, flow_back = _scaled(flow_to_next, shape), _scaled(flow_back, shape)
+        trust = resized(np.exp(-0.5 * (miss / tolerance) ** 2), shape)
+        flow_to_next, flow_back = (
+            rescaled_flow(flow_to_next, shape),
+            rescaled_flow(flow_back, shape),
+        )
         num_layers = len(self._ids) + 1
-        self._memory.move(layer_motions(flow_to_next, _winner(self._soft), num_layers))
+        self._memory.move(layer_motions(flow_to_next, winning_layer(self._soft), num_layers))
         soft = np.zeros_like(self._soft)
         soft[0] = 1
         found = self._find_lost(picture)
-        near = _grown(warp(self._soft[0], flow_back) < 0.7, REACH)
+        near = grown(warp(self._soft[0], flow_back) < 0.7, REACH)
         grid = pixel_grid(*shape)
-        boxes = {layer: _square(grid, f.centre, f.radius) for layer, f in found.items()}
+        boxes = {layer: square(grid, f.centre, f.radius) for layer, f in found.items()}
         for box in boxes.values():
             near |= box
-        region = _cell_box(near)
+        region = cell_box(near)
         if region is None:
             return soft
         crop = (slice(None), *region)
 
         places = (flow_back + grid)[region]
         prior = np.stack([sample(layer, places) for layer in self._soft])
-        prior += (1 - trust[region]) * (_blurred(prior, 15) - prior)
+        prior += (1 - trust[region]) * (blurred(prior, 15) - prior)
         for layer, box in boxes.items():
             prior[layer] = np.where(box[region], 0.5, prior[layer])
         prior /= prior.sum(axis=0) + np.float32(1e-6)
         score = np.log(prior * (1 - DOUBT) + DOUBT / num_layers)
         score += APPEARANCE_WEIGHT * self._vote(picture, near, region, num_layers)
         score[1:, ~near[region]] = -10
-        share = _softmax(score)
+        share = softmax(score)
         guide = picture.lab.transpose(2, 0, 1)[crop] / np.float32(100)
         smoother = GuidedFilter(guide, EDGE_RADIUS, EDGE_SMOOTHNESS)
         for layer in range(1, num_layers):
@@ -138,9 +143,9 @@ class ClassicalPropagator:
         self._drop_remains(picture, soft)
         return soft
 
-    def _drop_remains(self, picture: _Picture, soft: Floats) -> None:
+    def _drop_remains(self, picture: Picture, soft: Floats) -> None:
         """Clear what is left of objects that have gone: little, and not like them any more."""
-        winner = _winner(soft)
+        winner = winning_layer(soft)
         for layer in range(1, len(soft)):
             mine = winner == layer
             area = np.count_nonzero(mine)
@@ -152,14 +157,14 @@ class ClassicalPropagator:
                 soft[0] += soft[layer]
                 soft[layer] = 0
 
-    def _find_lost(self, picture: _Picture) -> dict[int, Found]:
+    def _find_lost(self, picture: Picture) -> dict[int, Found]:
         """Look for the objects that have gone, and tell memory where those found are."""
         found = {}
-        winner = _winner(self._soft)
+        winner = winning_layer(self._soft)
         for layer in range(1, len(self._ids) + 1):
             if np.count_nonzero(winner == layer) > GONE * self._areas[layer]:
                 continue
-            places = _places(*picture.lab.shape[:2])
+            places = cell_places(*picture.lab.shape[:2])
             area = self._areas[layer]
             model = self._memory.given(layer)
             place = find(picture.features, places, model, self._background, area)
@@ -169,7 +174,7 @@ class ClassicalPropagator:
         return found
 
     def _vote(
-        self, picture: _Picture, near: NDArray[np.bool_], region: Region, num_layers: int
+        self, picture: Picture, near: NDArray[np.bool_], region: Region, num_layers: int
     ) -> Floats:
         """Return (layers, h, w): how much worse than the best layer each fits, log odds."""
         height, width = near.shape
@@ -180,7 +185,7 @@ class ClassicalPropagator:
             slice(first_column, -(-region[1].stop // STRIDE)),
         )
         asked = near[rows[:, None], columns][cells]
-        places = _places(height, width)[cells][asked]
+        places = cell_places(height, width)[cells][asked]
         far = self._memory.distances(
             picture.features[cells][asked], places, num_layers, LOCALITY * max(height, width)
         )
@@ -194,26 +199,26 @@ class ClassicalPropagator:
         crop_height, crop_width = (side.stop - side.start for side in region)
         return np.stack([cv2.resize(one, size)[:crop_height, :crop_width] for one in vote])
 
-    def _remember(self, picture: _Picture, *, given: bool) -> None:
+    def _remember(self, picture: Picture, *, given: bool) -> None:
         """Memorise the cells of `picture` on and around the objects."""
         height, width = picture.lab.shape[:2]
         rows, columns = cell_centres(height, width)
-        share = _blurred(self._soft, STRIDE)[:, rows[:, None], columns]
-        near = _grown(self._soft[0] < 0.5, REACH)[rows[:, None], columns]
+        share = blurred(self._soft, STRIDE)[:, rows[:, None], columns]
+        near = grown(self._soft[0] < 0.5, REACH)[rows[:, None], columns]
         if given or self._count % SAMPLING_INTERVAL == 0:
             self._background.remember(picture.features[share[0] > SURE])
         self._count += 1
         for layer in range(1, len(self._ids) + 1):
             area = float(self._soft[layer].sum())
             known = self._areas.get(layer)
-            if known is None or given:
+            if known is None or (given and area > 0):
                 self._areas[layer] = area
             elif area > GONE * known:
                 self._areas[layer] += AREA_RATE * (area - known)
         kept = near & (share.max(axis=0) > SURE)
         self._memory.remember(
             picture.features[kept],
-            _places(height, width)[kept],
+            cell_places(height, width)[kept],
             share[:, kept].argmax(axis=0),
             len(self._ids) + 1,
             given=given,
@@ -230,90 +235,9 @@ class ClassicalPropagator:
 
     def _confidence(self) -> dict[int, float]:
         """Return how sure each object's mask is: the mean probability of its pixels."""
-        winner = _winner(self._soft)
+        winner = winning_layer(self._soft)
         result = {}
         for layer, identity in enumerate(self._ids, start=1):
             mine = self._soft[layer][winner == layer]
             result[identity] = float(np.clip(mine.mean(), 0, 1)) if mine.size else 0.0
         return result
-
-
-def _look(frame: Frame) -> _Picture:
-    height, width = fit_within(frame.shape[0], frame.shape[1], WORKING_PIXELS)
-    small = shrink(frame, height, width)
-    gray = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
-    flow_height, flow_width = fit_within(height, width, FLOW_PIXELS)
-    flow_gray = cv2.resize(gray, (flow_width, flow_height), interpolation=cv2.INTER_AREA)
-    colour = cv2.cvtColor(small.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2Lab)
-    lab: Floats = np.asarray(colour, np.float32)
-    return _Picture(np.asarray(flow_gray, np.uint8), lab, describe(lab, gray))
-
-
-def _places(height: int, width: int) -> NDArray[np.complex64]:
-    """Return (rows, columns): the cells' centres as x + iy."""
-    rows, columns = cell_centres(height, width)
-    return (columns[None] + 1j * rows[:, None]).astype(np.complex64)
-
-
-def _blurred(maps: Floats, side: int) -> Floats:
-    """Return maps (layers, h, w) averaged over squares."""
-    return np.stack([cv2.blur(one, (side, side)) for one in maps])
-
-
-def _grown(mask: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
-    """Return `mask` grown by a square of `reach` times the longer side."""
-    side = 2 * int(reach * max(mask.shape)) + 1
-    grown = cv2.dilate(mask.astype(np.uint8), np.ones((side, side), np.uint8))
-    return np.asarray(grown > 0)
-
-
-def _square(grid: Floats, centre: complex, radius: float) -> NDArray[np.bool_]:
-    """Return (h, w): True within `radius` of `centre` in x and in y."""
-    inside: NDArray[np.bool_] = (np.abs(grid[..., 0] - centre.real) <= radius) & (
-        np.abs(grid[..., 1] - centre.imag) <= radius
-    )
-    return inside
-
-
-def _cell_box(mask: NDArray[np.bool_]) -> Region | None:
-    """Return the smallest box of whole cells around `mask`; None if it is empty."""
-    box = bounding_box(mask)
-    if box is None:
-        return None
-    sides = []
-    for side, size in zip(box, mask.shape, strict=True):
-        start = side.start // STRIDE * STRIDE
-        # Cells past the last centre do not exist: the last whole one stretches to the border.
-        sides.append(slice(start, min(size, -(-side.stop // STRIDE) * STRIDE)))
-    return sides[0], sides[1]
-
-
-def _resized(values: Floats, shape: tuple[int, ...]) -> Floats:
-    """Return `values` (h, w) or (h, w, 2) interpolated to `shape` (height, width)."""
-    if values.shape[:2] == shape:
-        return values
-    return np.asarray(cv2.resize(values, (shape[1], shape[0])), np.float32)
-
-
-def _scaled(flow: Floats, shape: tuple[int, ...]) -> Floats:
-    """Return `flow` at another size, in pixels of that size."""
-    if flow.shape[:2] == shape:
-        return flow
-    factors = np.array((shape[1] / flow.shape[1], shape[0] / flow.shape[0]), np.float32)
-    return _resized(flow, shape) * factors
-
-
-def _winner(soft: Floats) -> NDArray[np.uint8]:
-    """Return (h, w): the layer of greatest value; argmax over a first axis is slow."""
-    best = soft[0].copy()
-    winner = np.zeros(best.shape, np.uint8)
-    for layer in range(1, len(soft)):
-        winner[soft[layer] > best] = layer
-        np.maximum(best, soft[layer], out=best)
-    return winner
-
-
-def _softmax(score: Floats) -> Floats:
-    score = np.exp(score - score.max(axis=0))
-    share: Floats = score / score.sum(axis=0)
-    return share

@@ -39,7 +39,7 @@ _EXPOSURE_REACH = 7  # pixels of half the working size: half the side of a box
 _ERROR_REACH = 3
 _FEWEST_PIXELS = 64  # seen in both frames
 _NOISE = 10.0  # grey levels squared: smaller errors do not tell motions apart
-_CELL = 6  # pixels: one corner is taken from every such square
+_CELL = 8  # pixels: one corner is taken from every such square
 _FEWEST_POINTS = 20  # that move together beside the dominant motion
 
 
@@ -152,8 +152,8 @@ def _motions(
     start = at(grid, points)
     moved = link.places(start + at(flow, points))
     motions: list[Homography] = []
-    enough = max(_FEWEST_POINTS, len(points) // 8)
-    for _ in range(3):
+    enough = max(_FEWEST_POINTS, len(points) // 6)
+    for _ in range(2):
         motion = fit(start, moved, *size)
         if motion is None:
             break

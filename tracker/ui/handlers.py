@@ -14,7 +14,16 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from tracker.jobs import Mode, Progress, Report
-from tracker.session import Options, Session, bring, discard, new_folder, results_of, sweep
+from tracker.session import (
+    Options,
+    Session,
+    bring,
+    discard,
+    discard_runs,
+    new_folder,
+    results_of,
+    sweep,
+)
 from tracker.types import Frame, Point, Prompt, Segmentation, UserError
 from tracker.ui import texts
 from tracker.ui.lanes import Lanes
@@ -150,6 +159,8 @@ class Handlers:
             session = self._idle(session)
             job = session.job(Options(mode, margin))
             ticket = self.lanes.remove(session.owner, job)
+            if job.output is not None:
+                discard_runs(session.folder, keep=job.output.parent)
         except UserError as error:
             yield self.refuse(session, error)
             return

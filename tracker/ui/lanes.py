@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from tracker.desk import Find, Leave, Look, Open, Question, View, WhoWorks
+from tracker.desk import Find, Leave, Look, Open, Prepare, Question, View, WhoWorks
 from tracker.engines import Choice
 from tracker.jobs import Job
 from tracker.types import Prompt, Segmentation, UserError
@@ -31,6 +31,7 @@ class Lanes:
     def open(self, owner: str, source: Path) -> tuple[VideoInfo, View]:
         """Return what a video is, and its first frame."""
         info, view = self._ask(owner, Open(owner, source))
+        self._desk.submit(Prepare(owner, source, view.index), owner)  # while the user looks
         return info, view
 
     def look(self, owner: str, source: Path, index: int) -> View:

@@ -11,6 +11,7 @@ from typing import cast
 
 import av
 from av.container import InputContainer
+from av.stream import Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
@@ -95,10 +96,10 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
         raise UserError(
             f"{path.name} is a picture, not a video; for a series of pictures give their folder"
         )
-    moving = [s for s in container.streams.video if not s.disposition & 0x0400]
+    moving = [s for s in container.streams.video if Disposition.attached_pic not in s.disposition]
     if not moving:
         raise UserError(f"{path.name} has no video stream; {_ADVICE}")
-    stream = next((s for s in moving if s.disposition & 1), moving[0])
+    stream = next((s for s in moving if Disposition.default in s.disposition), moving[0])
     if stream.codec_context is None:
         raise UserError(f"{path.name} is compressed in a way that is not known here; convert it")
     context = stream.codec_context
