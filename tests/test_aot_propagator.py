@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: E402
 
 from aot.group import ObjectGroup, confidences, merge, merged_labels  # noqa: E402
 from aot.propagator import DeAOTPropagator, network_size, normalised  # noqa: E402
-from script.bench_propagate import flatness  # noqa: E402
+from script.bench_propagate import flatness, rows  # noqa: E402
 from script.fill_rule import clip_frames, clip_labels  # noqa: E402
 from script.parity_aot import pseudo_network  # noqa: E402
 
@@ -284,3 +284,12 @@ def test_time_and_memory_do_not_grow_with_the_video():
 
     assert late.peak_megabytes < early.peak_megabytes + 5
     assert late.seconds < 1.3 * early.seconds  # medians of processor time; the rest is noise
+
+
+def test_the_benchmark_counts_in_seconds_and_in_units():
+    (row,) = rows(["deaott"], [(33, 49)], memory_frames=2, repeats=1)
+
+    assert (row.variant, row.size, row.memory_frames) == ("deaott", (33, 49), 2)
+    assert row.frames_per_second == pytest.approx(1 / row.seconds)
+    assert 0 < row.units < 10
+    assert row.processor_seconds > 0
