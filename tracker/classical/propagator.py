@@ -3,8 +3,8 @@
 Every frame, dense flow brings the soft labels of the frame before; where the flow cannot be
 trusted they say little.  Cells of the new frame are matched with remembered cells of every
 layer (the background and each object), which compete; both opinions are multiplied and
-follow the picture's edges.  An object that is gone is looked for in the whole frame.  All of it happens
-at a reduced size (see softmaps).
+follow the picture's edges.  An object that is gone is looked for in the whole frame.  All
+of it happens at a reduced size (see softmaps).
 """
 
 import cv2
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tracker.classical.appearance import STRIDE, Floats, PatchMemory, cell_centres
 from tracker.classical.edges import GuidedFilter
-from tracker.classical.flow import FAST, FlowEstimator, consistency, pixel_grid, sample, warp
+from tracker.classical.flow import FAST, Flow, FlowEstimator, consistency, pixel_grid, sample, warp
 from tracker.classical.layers import layer_motions
 from tracker.classical.lost import SAMPLING_INTERVAL, Background, Found, find, resembles
 from tracker.classical.softmaps import (
@@ -37,6 +37,7 @@ LOCALITY = 0.15  # of the longer side: distance that weighs as much as one unit 
 REACH = 0.12  # of the longer side: how far from where it is expected an object may be
 APPEARANCE_WEIGHT = 4.0
 LARGEST_VOTE = 6.0  # log odds one comparison of appearance may shift at most
+BLUR = 15  # pixels: how vague labels become where flow is not to be trusted
 DOUBT = 0.1  # probability that flow is wrong although it looks right
 EDGE_RADIUS = 4  # pixels
 EDGE_SMOOTHNESS = 1e-3
@@ -99,49 +100,59 @@ class ClassicalPropagator:
     def _carry(self, previous: Picture, picture: Picture) -> Floats:
         """Return the soft labels (layers, h, w) of `picture`."""
         shape = picture.lab.shape[:2]
-        flow_to_next = self._estimator.between(previous.gray, picture.gray)
-        flow_back = self._estimator.between(picture.gray, previous.gray)
-        miss = np.minimum(consistency(flow_back, flow_to_next), shape[1])
-        tolerance = 0.5 + 0.05 * np.hypot(flow_back[..., 0], flow_back[..., 1])
-        trust = resized(np.exp(-0.5 * (miss / tolerance) ** 2), shape)
-        flow_to_next, flow_back = (
-            rescaled_flow(flow_to_next, shape),
-            rescaled_flow(flow_back, shape),
-        )
-        num_layers = len(self._ids) + 1
-        self._memory.move(layer_motions(flow_to_next, winning_layer(self._soft), num_layers))
-        soft = np.zeros_like(self._soft)
-        soft[0] = 1
-        found = self._find_lost(picture)
-        near = grown(warp(self._soft[0], flow_back) < 0.7, REACH)
+        flow_to_next, flow_back, trust = self._flows(previous, picture)
+        winner = winning_layer(self._soft)
+        self._memory.move(layer_motions(flow_to_next, winner, len(self._soft)))
         grid = pixel_grid(*shape)
+        found = self._find_lost(picture, winner)
         boxes = {layer: square(grid, f.centre, f.radius) for layer, f in found.items()}
+        near = grown(warp(self._soft[0], flow_back) < 0.7, REACH)
         for box in boxes.values():
             near |= box
+        soft = np.zeros_like(self._soft)
+        soft[0] = 1
         region = cell_box(near)
         if region is None:
             return soft
-        crop = (slice(None), *region)
-
         places = (flow_back + grid)[region]
         prior = np.stack([sample(layer, places) for layer in self._soft])
-        prior += (1 - trust[region]) * (blurred(prior, 15) - prior)
+        prior += (1 - trust[region]) * (blurred(prior, BLUR) - prior)
         for layer, box in boxes.items():
             prior[layer] = np.where(box[region], 0.5, prior[layer])
-        prior /= prior.sum(axis=0) + np.float32(1e-6)
-        score = np.log(prior * (1 - DOUBT) + DOUBT / num_layers)
-        score += APPEARANCE_WEIGHT * self._vote(picture, near, region, num_layers)
+        soft[(slice(None), *region)] = self._decide(picture, prior, near, region)
+        self._drop_remains(picture, soft)
+        return soft
+
+    def _flows(self, previous: Picture, picture: Picture) -> tuple[Flow, Flow, Floats]:
+        """Return the flow to `picture`, the flow back, and how far (0 to 1) to trust it."""
+        shape = picture.lab.shape[:2]
+        flow_to_next = self._estimator.between(previous.gray, picture.gray)
+        flow_back = self._estimator.between(picture.gray, previous.gray)
+        miss = np.minimum(consistency(flow_back, flow_to_next), max(shape))
+        tolerance = 0.5 + 0.05 * np.hypot(flow_back[..., 0], flow_back[..., 1])
+        trust = resized(np.exp(-0.5 * (miss / tolerance) ** 2), shape)
+        return rescaled_flow(flow_to_next, shape), rescaled_flow(flow_back, shape), trust
+
+    def _decide(
+        self, picture: Picture, prior: Floats, near: NDArray[np.bool_], region: Region
+    ) -> Floats:
+        """Weigh what flow carried here against appearance, along the picture's edges.
+
+        `prior` and the result are soft labels (layers, h, w) of `region` alone.
+        """
+        prior = prior / (prior.sum(axis=0) + np.float32(1e-6))
+        score = np.log(prior * (1 - DOUBT) + DOUBT / len(prior))
+        score += APPEARANCE_WEIGHT * self._vote(picture, near, region, len(prior))
         score[1:, ~near[region]] = -10
         share = softmax(score)
-        guide = picture.lab.transpose(2, 0, 1)[crop] / np.float32(100)
+        guide = picture.lab.transpose(2, 0, 1)[(slice(None), *region)] / np.float32(100)
         smoother = GuidedFilter(guide, EDGE_RADIUS, EDGE_SMOOTHNESS)
-        for layer in range(1, num_layers):
+        for layer in range(1, len(share)):
             share[layer] = smoother.smooth(share[layer])
         share[0] = 1 - share[1:].sum(axis=0)
         share = np.clip(share, 0, 1) ** np.float32(SHARPENING)
-        soft[crop] = share / (share.sum(axis=0) + np.float32(1e-6))
-        self._drop_remains(picture, soft)
-        return soft
+        share /= share.sum(axis=0) + np.float32(1e-6)
+        return share
 
     def _drop_remains(self, picture: Picture, soft: Floats) -> None:
         """Clear what is left of objects that have gone: little, and not like them any more."""
@@ -157,10 +168,9 @@ class ClassicalPropagator:
                 soft[0] += soft[layer]
                 soft[layer] = 0
 
-    def _find_lost(self, picture: Picture) -> dict[int, Found]:
+    def _find_lost(self, picture: Picture, winner: NDArray[np.uint8]) -> dict[int, Found]:
         """Look for the objects that have gone, and tell memory where those found are."""
         found = {}
-        winner = winning_layer(self._soft)
         for layer in range(1, len(self._ids) + 1):
             if np.count_nonzero(winner == layer) > GONE * self._areas[layer]:
                 continue
@@ -208,13 +218,7 @@ class ClassicalPropagator:
         if given or self._count % SAMPLING_INTERVAL == 0:
             self._background.remember(picture.features[share[0] > SURE])
         self._count += 1
-        for layer in range(1, len(self._ids) + 1):
-            area = float(self._soft[layer].sum())
-            known = self._areas.get(layer)
-            if known is None or (given and area > 0):
-                self._areas[layer] = area
-            elif area > GONE * known:
-                self._areas[layer] += AREA_RATE * (area - known)
+        self._note_areas(given=given)
         kept = near & (share.max(axis=0) > SURE)
         self._memory.remember(
             picture.features[kept],
@@ -223,6 +227,16 @@ class ClassicalPropagator:
             len(self._ids) + 1,
             given=given,
         )
+
+    def _note_areas(self, *, given: bool) -> None:
+        """Follow slowly how large every object usually is."""
+        for layer in range(1, len(self._soft)):
+            area = float(self._soft[layer].sum())
+            known = self._areas.get(layer)
+            if known is None or (given and area > 0):
+                self._areas[layer] = area
+            elif area > GONE * known:
+                self._areas[layer] += AREA_RATE * (area - known)
 
     def _enlarge(self, height: int, width: int) -> LabelMap:
         """Return labels at source size."""
