@@ -10,6 +10,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import av
+import httpx
 import numpy as np
 import pytest
 
@@ -376,9 +377,27 @@ def test_files_of_others_are_not_given_out(server, path):
 
 
 def test_nothing_went_wrong_unnoticed(server):
-    """Comes last: the log of all the tests above."""
+    """The log of all the tests above; the one below makes Gradio log what it refuses."""
     log = server.log.read_text()
 
     assert "Running on local URL" in log
     assert "Traceback" not in log
     assert "Exception" not in log
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", str(Path(__file__))])
+def test_a_request_cannot_bring_a_file_nobody_uploaded(server, path):
+    settings = httpx.get(f"{server.url}/config").json()
+    bring_upload = next(
+        each for each in settings["dependencies"] if each["api_name"] == "bring_upload"
+    )
+    file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    request = {"data": [None, file], "fn_index": bring_upload["id"], "session_hash": "stranger"}
+
+    httpx.post(f"{server.url}/gradio_api/queue/join", json=request).raise_for_status()
+    answer = f"{server.url}/gradio_api/queue/data?session_hash=stranger"
+    with httpx.stream("GET", answer, timeout=30) as lines:
+        text = "".join(lines.iter_lines())
+
+    assert '"success":false' in text
+    assert "root:" not in text

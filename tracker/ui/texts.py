@@ -89,7 +89,7 @@ def finished(result: Result) -> str:
     """Return how a removal ended."""
     if result.report is None:
         if result.clean is None and result.masks is None:
-            return _bar("Cancelled before a frame was finished", "", 0.0)
+            return _bar("Cancelled. Nothing was finished that could be kept.", "", 0.0)
         return _bar("Cancelled. What was finished can be downloaded.", "", 0.0)
     report = result.report
     notices = "".join(f'<div class="small">{escape(notice)}.</div>' for notice in report.notices)
