@@ -160,7 +160,8 @@ def _convert(
         planes, decoded = [np.pad(planes[0], margins, mode="edge"), *planes[1:]], None
     if decoded is None:
         decoded = pack(flat, planes)
-    matrix = converter_number(effective_matrix(colour, height))
+    decoded.colorspace = effective_matrix(colour, height)  # PyAV 17 heeds BT.2020 only here
+    matrix = converter_number(decoded.colorspace)
     limits = FULL if is_full_range(layout, colour) else LIMITED
     options: dict[str, Any] = {"src_colorspace": matrix, "dst_colorspace": matrix}
     options |= {"src_color_range": limits, "dst_color_range": FULL, "interpolation": _EXACT}
