@@ -25,6 +25,8 @@ from tracker.types import Box, Frame, Mask, Point
 SIZES = (0.07, 0.12, 0.2, 0.33, 0.55, 0.9)  # half a window's side, of the frame's shorter side
 _CLICK_PIXELS = 10_000
 _BOX_PIXELS = 30_000
+_FINE_PIXELS = 60_000
+_DOUBTFUL = 2.0  # pixels of a proposal's window on either side of its border
 _ROUNDS = 3  # of colour models and cuts
 _COLOUR_WEIGHT = 1.5
 _SAME_SIDE = 0.5  # weight of what is on the click's side already, against the region itself
@@ -39,9 +41,26 @@ class Proposal:
     region: Mask
     score: float
 
-    def place(self) -> Mask:
-        """Return the region as a mask of the whole frame."""
-        return self.window.place(self.region)
+    def place(self, frame: Frame) -> Mask:
+        """Return the region as a mask of the whole frame, its border settled on finer pixels."""
+        mask = self.window.place(self.region)
+        step = float(np.sqrt(self.window.pixel_area))
+        if step <= 1 or not mask.any():
+            return mask
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        more = 4 * step
+        left, right = columns[0] - more, columns[-1] + 1 + more
+        fine = Window(frame, (left, rows[0] - more, right, rows[-1] + 1 + more), _FINE_PIXELS)
+        inside = fine.view(mask) > 0.5
+        depth, beyond = depth_inside(inside), depth_inside(~inside)
+        band = _DOUBTFUL * step / float(np.sqrt(fine.pixel_area))
+        nearness = (depth - beyond) / band
+        colours = fine.colour_odds(inside * (depth > band / 2), ~inside * (beyond > band / 2))
+        odds = np.clip(nearness + np.clip(colours, -4, 4), -_MOST_ODDS, _MOST_ODDS)
+        odds[np.abs(nearness) >= 1] = CERTAIN
+        odds[nearness <= -1] = -CERTAIN
+        settled = fine.place(minimum_cut(odds.astype(np.float32), fine.lab, smoothness=4.0))
+        return settled if settled.any() else mask
 
     def area(self) -> float:
         """Return the region's area in frame pixels."""

@@ -190,7 +190,7 @@ def _start(canvas: _Canvas, mask: Mask | None, box: Box | None) -> _Step | None:
     if box is None:
         return None
     proposal = in_box(canvas.frame, box, canvas.motion.moving_odds())
-    return _Step((proposal.place(),), (proposal.score,))
+    return _Step((proposal.place(canvas.frame),), (proposal.score,))
 
 
 def _click(
@@ -223,7 +223,7 @@ def _click(
     masks: list[Mask] = []
     scores: list[float] = []
     for proposal in sorted(proposals, key=worth, reverse=True):
-        region = proposal.place()
+        region = proposal.place(canvas.frame)
         if box is not None and click.positive:
             region &= _inside(box, region.shape)
         if believed is None:
