@@ -119,12 +119,16 @@ def likeness(
 
     `places` (H, W, 2) says where each pixel of `first` lies in `second`.
     """
-    one = first.astype(np.float32)
-    two = sample(second, places).astype(np.float32)
-    size = (9, 9)
+    height, width = first.shape
+    half = max(1, width // 2), max(1, height // 2)
+    seen = sample(second, places)
+    one = np.asarray(cv2.resize(first, half, interpolation=cv2.INTER_AREA), np.float32)
+    two = np.asarray(cv2.resize(seen, half, interpolation=cv2.INTER_AREA), np.float32)
+    size = (5, 5)
     mean_one, mean_two = cv2.blur(one, size), cv2.blur(two, size)
     covariance = cv2.blur(one * two, size) - mean_one * mean_two
     power_one = cv2.blur(one * one, size) - mean_one * mean_one
     power_two = cv2.blur(two * two, size) - mean_two * mean_two
     correlation = covariance / np.sqrt(np.maximum(power_one * power_two, 1))
-    return float(np.median(at(correlation.astype(np.float32), points)))
+    halves = np.minimum(points // 2, np.array([half[0] - 1, half[1] - 1], np.float32))
+    return float(np.median(at(np.asarray(correlation, np.float32), halves)))

@@ -30,7 +30,9 @@ _NO_MAP: Any = None  # cv2.remap: x and y lie in one map (its stubs do not know)
 class FlowEstimator:
     """Dense flow between two grey frames of one size."""
 
-    def __init__(self, preset: int = FAST, finest_scale: int | None = None) -> None:
+    def __init__(
+        self, preset: int = FAST, finest_scale: int | None = None, refinements: int | None = None
+    ) -> None:
         """Make an estimator.
 
         Args:
@@ -38,10 +40,14 @@ class FlowEstimator:
             finest_scale: halvings of the finest level looked at; None: the preset's own.
                 On sharp pictures 2 (FAST) errs by 0.12 pixels, 1 by 0.05, 0 by 0.025; each
                 takes about four times as long as the one before.
+            refinements: sweeps of the smoothing after each level; None: the preset's own.
+                Without, DIS takes half the time and errs half as much again.
         """
         self._dis: Any = cv2.DISOpticalFlow.create(preset)
         if finest_scale is not None:
             self._dis.setFinestScale(finest_scale)
+        if refinements is not None:
+            self._dis.setVariationalRefinementIterations(refinements)
 
     def between(
         self,

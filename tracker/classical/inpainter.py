@@ -6,6 +6,8 @@ Every colour is read once from the frame that saw it.  What no frame saw is fill
 around the hole once, and carried along from then on.
 """
 
+from collections.abc import Mapping
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 from tracker.classical.blend import Ballot, Reading, belief, elect, merge
 from tracker.classical.chain import Links
 from tracker.classical.flow import FAST, Flow, FlowEstimator, sample
-from tracker.classical.registration import Offer, register
+from tracker.classical.registration import Offer, Surroundings, register
 from tracker.classical.spatial import doubt, spread
 from tracker.classical.views import View, box_around, worth_keeping
 from tracker.types import Clip, Frame
@@ -35,7 +37,7 @@ class ClassicalInpainter:
 
     def __init__(self) -> None:
         self._views: dict[int, View] = {}
-        self._links = Links(FlowEstimator(FAST, finest_scale=1))
+        self._links = Links(FlowEstimator(FAST, finest_scale=1, refinements=0))
         self._estimator = FlowEstimator(FAST, finest_scale=1)
         self._anchor: View | None = None  # the frame whose invented pixels are carried along
 
@@ -71,7 +73,8 @@ class ClassicalInpainter:
         rows, columns = np.nonzero(target.hole)
         places = np.stack((columns, rows), axis=-1).astype(np.float32)
         inside = target.to_working(places) - np.array([part[1].start, part[0].start], np.float32)
-        offers = self._offers(target, most, part)
+        around = Surroundings(target, part)
+        offers = self._offers(target, most, around)
         result = np.array(target.frame)
         found = np.zeros(len(rows), bool)
         if offers:
@@ -96,14 +99,15 @@ class ClassicalInpainter:
             merged = merge(readings)
             result[target.hole] = np.clip(np.rint(merged), 0, 255)
         if not found.all():
-            self._invent(target, result, found, part, inside)
+            registered: dict[int, list[Offer]] = {}
+            for source, offer in offers:
+                registered.setdefault(source.index, []).append(offer)
+            self._invent(target, result, found, around, inside, registered)
         result.setflags(write=False)
         target.filled = result
         return result
 
-    def _offers(
-        self, target: View, most: int, part: tuple[slice, slice]
-    ) -> list[tuple[View, Offer]]:
+    def _offers(self, target: View, most: int, around: Surroundings) -> list[tuple[View, Offer]]:
         """Return what each useful source offers."""
         offers: list[tuple[View, Offer]] = []
         probes = _probes(target)
@@ -119,7 +123,7 @@ class ClassicalInpainter:
             source, visible = best
             tried.add(source.index)
             link = self._links.to(source.index)
-            found, link = register(target, source, link, part, self._estimator)
+            found, link = register(around, source, link, self._estimator, most)
             if not found:
                 continue
             used += 1
@@ -157,8 +161,9 @@ class ClassicalInpainter:
         target: View,
         result: NDArray[np.uint8],
         found: NDArray[np.bool_],
-        part: tuple[slice, slice],
+        around: Surroundings,
         inside: Flow,
+        known: Mapping[int, list[Offer]],
     ) -> None:
         """Fill what no frame saw: as it was invented before, else from around it."""
         missing = np.zeros(target.hole.shape, bool)
@@ -166,11 +171,13 @@ class ClassicalInpainter:
         for carrier in self._carriers(target):
             if not missing.any():
                 return
-            link = self._links.to(carrier.index)
-            found_there, link = register(target, carrier, link, part, self._estimator)
-            if not found_there or carrier.filled is None:
+            found_there = known.get(carrier.index)
+            if not found_there:
+                link = self._links.to(carrier.index)
+                found_there, link = register(around, carrier, link, self._estimator, 1)
+                self._links.correct(carrier.index, link)
+            if not found_there:
                 continue
-            self._links.correct(carrier.index, link)
             everywhere = np.ones(found_there[0].error.shape, np.float32)
             reading = read(carrier, found_there[0], inside, everywhere, filled=True)
             usable = np.zeros_like(missing)

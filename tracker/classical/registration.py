@@ -39,6 +39,7 @@ _EXPOSURE_REACH = 7  # pixels of half the working size: half the side of a box
 _ERROR_REACH = 3
 _FEWEST_PIXELS = 64  # seen in both frames
 _NOISE = 10.0  # grey levels squared: smaller errors do not tell motions apart
+_WHOLE = 0.999  # share of known pixels
 _CELL = 8  # pixels: one corner is taken from every such square
 _FEWEST_POINTS = 20  # that move together beside the dominant motion
 
@@ -59,41 +60,58 @@ class Offer:
     share: NDArray[np.float32] | float = 1.0  # (h / 2, w / 2), belief among the source's offers
 
 
+class Surroundings:
+    """The part of the target around its hole, prepared once for all sources."""
+
+    def __init__(self, target: View, part: tuple[slice, slice]) -> None:
+        rows, columns = part
+        self.part = part
+        self.size = target.size
+        self.known = target.known[part]
+        self.gray = target.gray[part]
+        height, width = self.known.shape
+        self.grid = pixel_grid(height, width) + np.array([columns.start, rows.start], np.float32)
+        self.half = max(1, width // 2), max(1, height // 2)
+        share = self.shrink(self.known.astype(np.float32))
+        self.half_known = share > _WHOLE
+        self.half_colours = self.shrink(target.small[part])
+        self.half_grid = self.shrink(self.grid)
+        self.probes = ~self.known[::4, ::4]
+
+    def shrink(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """Return `values` at half the working size."""
+        return np.asarray(cv2.resize(values, self.half, interpolation=cv2.INTER_AREA), np.float32)
+
+
 def register(
-    target: View, source: View, link: Link, part: tuple[slice, slice], estimator: FlowEstimator
+    around: Surroundings, source: View, link: Link, estimator: FlowEstimator, most: int
 ) -> tuple[list[Offer], Link]:
-    """Return what `source` offers for the `part` of `target`, and the link as refined."""
-    known = target.known[part]
-    height, width = known.shape
-    grid = pixel_grid(height, width)
-    grid += np.array([part[1].start, part[0].start], np.float32)
+    """Return up to `most` offers of `source` for what is hidden, and the link as refined."""
+    known, grid, gray = around.known, around.grid, around.gray
     base = link.places(grid)
     both = known & visible_in(source, base)
     if np.count_nonzero(both) < _FEWEST_PIXELS:
         return [], link
-    gray, seen = target.gray[part], sample(source.gray, base)
+    seen = sample(source.gray, base)
     overlay = np.where(both | known, gray, seen)  # the hole shows the source: no motion there
     underlay = np.where(both | ~known, seen, gray)
     flow = estimator.between(overlay, underlay)
     reliable = cv2.erode(both.astype(np.uint8), np.ones((_PATCH, _PATCH)), borderValue=1) > 0
     if not reliable.any():
         reliable = both
-    motions = _motions(gray, grid, link, flow, reliable, target.size)
-    candidates = [(motion, _PRIOR_CAMERA) for motion in motions[:1]]
-    candidates.append((link.homography, _PRIOR_CAMERA))
-    candidates.extend((motion, _PRIOR_OTHER) for motion in motions[1:])
-    carried = link.places(grid + _carry(flow, reliable))
-    choices = [(carried, _PRIOR_FLOW)]
-    choices += [(apply(motion, grid), prior) for motion, prior in candidates]
-    choices.sort(key=lambda choice: -choice[1])
-    probes = ~known[::4, ::4]
+    motions = _motions(around, link, flow, reliable)
+    carried = link.places(grid + _carry(around, flow, reliable))
+    choices = [(apply(motion, grid), _PRIOR_CAMERA) for motion in motions[:1]]
+    choices.append((carried, _PRIOR_FLOW))
+    choices.append((apply(link.homography, grid), _PRIOR_CAMERA))
+    choices.extend((apply(motion, grid), _PRIOR_OTHER) for motion in motions[1:])
     offers: list[Offer] = []
     for places, prior in choices:
-        if all(_differ(places, offer.places, probes) for offer in offers):
-            offer = _offer(target, source, places, part, prior)
+        if len(offers) < most and all(_differ(around, places, it.places) for it in offers):
+            offer = _offer(around, source, places, prior)
             if offer is not None:
                 offers.append(offer)
-    return _weigh(offers), _refine(link, motions, part)
+    return _weigh(offers), _refine(link, motions, around.part)
 
 
 def _weigh(offers: list[Offer]) -> list[Offer]:
@@ -116,45 +134,31 @@ def visible_in(source: View, places: Flow) -> Mask:
     return visible
 
 
-def _differ(one: Flow, two: Flow, probes: Mask) -> bool:
-    gap = np.abs(one[::4, ::4] - two[::4, ::4])[probes]
+def _differ(around: Surroundings, one: Flow, two: Flow) -> bool:
+    gap = np.abs(one[::4, ::4] - two[::4, ::4])[around.probes]
     return bool(gap.max(initial=0) > _SAME)
 
 
-def _carry(flow: Flow, reliable: Mask) -> Flow:
+def _carry(around: Surroundings, flow: Flow, reliable: Mask) -> Flow:
     """Return the flow, smooth, carried into what is not reliable."""
     height, width = reliable.shape
     weight = reliable.astype(np.float32)
-    half = _half(width, height)
-    share = np.asarray(cv2.resize(weight, half, interpolation=cv2.INTER_AREA), np.float32)
-    mean = np.asarray(
-        cv2.resize(flow * weight[..., None], half, interpolation=cv2.INTER_AREA), np.float32
-    )
+    share = around.shrink(weight)
+    mean = around.shrink(flow * weight[..., None])
     mean /= np.maximum(share, np.float32(1e-6))[..., None]
     smooth = cv2.blur(complete_motion(mean, share <= 0), (3, 3))
     return np.asarray(cv2.resize(smooth, (width, height)), np.float32)
 
 
-def _half(width: int, height: int) -> tuple[int, int]:
-    return max(1, width // 2), max(1, height // 2)
-
-
-def _motions(
-    gray: NDArray[np.uint8],
-    grid: Flow,
-    link: Link,
-    flow: Flow,
-    reliable: Mask,
-    size: tuple[int, int],
-) -> list[Homography]:
-    """Return the dominant motion of the part, and others that many points follow."""
-    points = corners(gray, reliable, _CELL)
-    start = at(grid, points)
+def _motions(around: Surroundings, link: Link, flow: Flow, reliable: Mask) -> list[Homography]:
+    """Return the dominant motion of the part, and another that many points follow."""
+    points = corners(around.gray, reliable, _CELL)
+    start = at(around.grid, points)
     moved = link.places(start + at(flow, points))
     motions: list[Homography] = []
     enough = max(_FEWEST_POINTS, len(points) // 6)
     for _ in range(2):
-        motion = fit(start, moved, *size)
+        motion = fit(start, moved, *around.size)
         if motion is None:
             break
         distance = np.linalg.norm(apply(motion.homography, start) - moved, axis=1)
@@ -179,38 +183,30 @@ def _refine(link: Link, motions: list[Homography], part: tuple[slice, slice]) ->
     return link
 
 
-def _offer(
-    target: View, source: View, places: Flow, part: tuple[slice, slice], prior: float
-) -> Offer | None:
+def _offer(around: Surroundings, source: View, places: Flow, prior: float) -> Offer | None:
     """Measure exposure and error where both are known, and carry them into the hole."""
-    visible = visible_in(source, places)
-    both = target.known[part] & visible
-    if np.count_nonzero(both) < _FEWEST_PIXELS:
+    half_places = around.half_grid + around.shrink(places - around.grid)
+    visible = visible_in(source, half_places)
+    both = around.half_known & visible
+    total = np.count_nonzero(both)
+    if total < _FEWEST_PIXELS // 4:
         return None
-    shown = sample(source.small, places)
-    weight = both.astype(np.float32)
-    difference = cv2.subtract(target.small[part], shown, dtype=cv2.CV_32F) * weight[..., None]
-    height, width = both.shape
-    half = _half(width, height)
-
-    def shrink(values: NDArray[Any]) -> NDArray[np.float32]:
-        return np.asarray(cv2.resize(values, half, interpolation=cv2.INTER_AREA), np.float32)
-
-    share = shrink(weight)
-    unknown = share <= 0
-    wide = _local_mean(shrink(difference), share, _EXPOSURE_REACH)
-    squared = shrink(mean_square(difference))
-    total = float(share.sum())
+    shown = sample(source.tiny, source.to_tiny(half_places))
+    share = both.astype(np.float32)
+    difference = cv2.subtract(around.half_colours, shown, dtype=cv2.CV_32F) * share[..., None]
+    wide = _local_mean(difference, share, _EXPOSURE_REACH)
+    squared = mean_square(difference)
     unexplained = float(squared.sum()) / total
     if unexplained > 25:
-        seen = target.small[part][both].astype(np.float32)
+        seen = around.half_colours[both]
         if unexplained > 0.8 * float(np.square(seen - seen.mean(axis=0)).mean()):
             return None
-    offset = complete(np.clip(wide, -_LARGEST_OFFSET, _LARGEST_OFFSET), unknown)
     local = _local_mean(squared[..., None], share, _ERROR_REACH)[..., 0]
-    error = complete(np.maximum(local - mean_square(wide), 0), unknown)
-    colours = shrink(shown.astype(np.float32)) + offset
-    return Offer(places, colours, offset, error, shrink(visible.astype(np.float32)) > 0.5, prior)
+    error = np.maximum(local - mean_square(wide), 0)
+    packed = np.dstack((np.clip(wide, -_LARGEST_OFFSET, _LARGEST_OFFSET), error))
+    packed = complete(packed, ~both)
+    offset, error = np.ascontiguousarray(packed[..., :3]), np.ascontiguousarray(packed[..., 3])
+    return Offer(places, shown + offset, offset, error, visible, prior)
 
 
 def _local_mean(

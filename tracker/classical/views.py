@@ -69,6 +69,19 @@ class View:
         return np.asarray(cv2.cvtColor(self.small, cv2.COLOR_RGB2GRAY), np.uint8)
 
     @cached_property
+    def tiny(self) -> Frame:
+        """Return `small` at half its size."""
+        height, width = self.size
+        half = max(1, width // 2), max(1, height // 2)
+        return np.asarray(cv2.resize(self.small, half, interpolation=cv2.INTER_AREA), np.uint8)
+
+    def to_tiny(self, places: Flow) -> Flow:
+        """Return working-size `places` (..., 2) in pixels of `tiny`."""
+        tiny, small = self.tiny.shape, self.size
+        ratio = np.array([tiny[1] / small[1], tiny[0] / small[0]], np.float32)
+        return (places + np.float32(0.5)) * ratio - np.float32(0.5)
+
+    @cached_property
     def unusable(self) -> NDArray[np.uint8]:
         """Return (H, W), 255 where nothing may be copied: the hole and its soft edge."""
         kernel = np.ones((2 * _SOFT_EDGE + 1,) * 2, np.uint8)
