@@ -30,7 +30,7 @@ def deformable_convolution(
     Returns:
         (B, C', H, W).
     """
-    if features.is_cuda:
+    if features.device.type != "cpu":
         result: Tensor = deform_conv2d(features, offset, weight, bias, padding=1, mask=mask)
         return result
     features = features.to(offset.dtype)

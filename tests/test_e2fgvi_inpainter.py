@@ -4,16 +4,17 @@ import logging
 
 import numpy as np
 import pytest
-import torch
 
-from e2fgvi import build_network
-from e2fgvi.decoder import Region
-from e2fgvi.fitting import Fit
-from e2fgvi.inpainter import E2FGVIInpainter
-from e2fgvi.network import Widths
-from script.fill_rule import clip_frames, fill_state_dict, hole_masks
-from tracker.types import Clip
-from tracker.windows import Schedule, causal_windows, offline_windows
+torch = pytest.importorskip("torch")
+
+from e2fgvi import build_network  # noqa: E402
+from e2fgvi.decoder import Region  # noqa: E402
+from e2fgvi.fitting import Fit  # noqa: E402
+from e2fgvi.inpainter import E2FGVIInpainter  # noqa: E402
+from e2fgvi.network import Widths  # noqa: E402
+from script.fill_rule import clip_frames, fill_state_dict, hole_masks  # noqa: E402
+from tracker.types import Clip  # noqa: E402
+from tracker.windows import Schedule, causal_windows, offline_windows  # noqa: E402
 
 TINY = Widths(features=16, tokens=32, hidden=4, num_blocks=2)
 
@@ -164,6 +165,22 @@ def test_the_first_streamed_frame_is_the_same_from_memory(network):
 
     off = np.abs(recomputed[0].astype(int) - remembered[0].astype(int))
     assert off.max() <= 1  # nothing to remember yet: only truncation may differ
+
+
+@pytest.mark.parametrize("recall", ["recompute", "memory"])
+def test_mixed_precision_gives_nearly_the_same_pixels(network, recall):
+    frames, holes = video(4)
+    windows = SCHEDULES["streaming"]
+
+    full = fill_all(E2FGVIInpainter(network, recall=recall), windows(4), frames, holes)
+    mixed = E2FGVIInpainter(network, recall=recall, dtype=torch.bfloat16)
+    half = fill_all(mixed, windows(4), frames, holes)
+
+    # Bfloat16 has eight bits: a level or two of 255 is what it can tell apart.
+    off = np.abs(full.astype(int) - half.astype(int))
+    assert off.mean() < 1
+    assert off.max() <= 16
+    assert off.max() > 0  # it was indeed lower
 
 
 def test_memory_looks_at_earlier_frames(network):
@@ -348,6 +365,18 @@ def test_only_wanted_frames_are_changed(network):
         True,
         False,
     ]
+
+
+def test_a_streamed_frame_without_a_hole_is_remembered_all_the_same(network):
+    frames, holes = video(3)
+    holes[1] = np.zeros_like(holes[1])
+    other = [frames[0], 255 - frames[1], frames[2]]
+    windows = SCHEDULES["streaming"]
+
+    first = fill_all(E2FGVIInpainter(network, recall="memory"), windows(3), frames, holes)
+    second = fill_all(E2FGVIInpainter(network, recall="memory"), windows(3), other, holes)
+
+    assert (first[2] != second[2])[holes[2]].any()
 
 
 @pytest.mark.parametrize("recall", ["recompute", "memory"])

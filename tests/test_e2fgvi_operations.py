@@ -3,12 +3,14 @@
 import math
 
 import pytest
-import torch
-import torch.nn.functional as F
-from torchvision.ops import deform_conv2d
 
-from e2fgvi import build_network
-from e2fgvi.attention import (
+torch = pytest.importorskip("torch")
+
+import torch.nn.functional as F  # noqa: E402
+from torchvision.ops import deform_conv2d  # noqa: E402
+
+from e2fgvi import build_network  # noqa: E402
+from e2fgvi.attention import (  # noqa: E402
     NUM_HEADS,
     ROLLS,
     WINDOW,
@@ -18,11 +20,11 @@ from e2fgvi.attention import (
     to_windows,
     valid_rolled_positions,
 )
-from e2fgvi.decoder import Decoder, Region
-from e2fgvi.deform import deformable_convolution
-from e2fgvi.flow import warp
-from e2fgvi.network import Widths
-from e2fgvi.transformer import FusionFeedForward, SoftComposite, SoftSplit, TransformerBlock
+from e2fgvi.decoder import Decoder, Region  # noqa: E402
+from e2fgvi.deform import deformable_convolution  # noqa: E402
+from e2fgvi.flow import warp  # noqa: E402
+from e2fgvi.network import Widths  # noqa: E402
+from e2fgvi.transformer import FusionFeedForward, SoftComposite, SoftSplit, TransformerBlock  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
