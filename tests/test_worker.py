@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tracker.serving import resolve
 from tracker.types import UserError
-from tracker.worker import Lane, StoppedError, resolve
+from tracker.worker import Lane, StoppedError
 
 ROOT = Path(__file__).resolve().parent.parent
 

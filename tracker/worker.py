@@ -9,15 +9,11 @@ The process is started with "spawn" and holds only its end of a pipe: when the o
 closes, however its parent died, it stops too.
 """
 
-import importlib
 import logging
-import os
-import queue
 import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from itertools import count
 from multiprocessing import get_context
@@ -25,13 +21,11 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from tracker.serving import BUG, GRACE_SECONDS, OUT_OF_MEMORY, serve
 from tracker.types import UserError
 
-GRACE_SECONDS = 1.8  # between asking for the end and killing: with the rest, under 2 s
 POLL_SECONDS = 0.05
 ITEMS_KEPT = 64  # yielded and not yet taken; older ones are forgotten
-
-_BUG, _OUT_OF_MEMORY = 70, 71  # exit codes
 
 logger = logging.getLogger(__name__)
 
@@ -254,10 +248,10 @@ class Lane:
 
 
 def _why(code: int | None) -> str:
-    if code == _BUG:
+    if code == BUG:
         return "something went wrong on our side; the details are in the log. Please report it"
     killed = -int(getattr(signal, "SIGKILL", 9))
-    if code in (_OUT_OF_MEMORY, killed):
+    if code in (OUT_OF_MEMORY, killed):
         return (
             "memory ran out, so this was stopped; "
             "try a shorter or smaller video, or close other programs"
@@ -266,78 +260,3 @@ def _why(code: int | None) -> str:
         f"the process doing this crashed (code {code}) and was started again; nothing else "
         "was lost. Try once more, or convert the video to an .mp4 file first"
     )
-
-
-class _Inbox(threading.Thread):
-    """The worker's reading end: requests in order, and which one was cancelled."""
-
-    def __init__(self, connection: "Connection[Any, Any]") -> None:
-        super().__init__(name="inbox", daemon=True)
-        self.connection = connection
-        self.requests: queue.SimpleQueue[tuple[int, object] | None] = queue.SimpleQueue()
-        self.cancelled = -1  # number of the request that was cancelled last
-        self.closed = False
-
-    def run(self) -> None:
-        """Read until the other end closes; then leave the process, whatever it is doing."""
-        while True:
-            try:
-                kind, number, argument = self.connection.recv()
-            except (EOFError, OSError):
-                break
-            if kind == "run":
-                self.requests.put((number, argument))
-            else:
-                self.cancelled = number
-        self.closed = True
-        self.requests.put(None)
-        time.sleep(GRACE_SECONDS)
-        os._exit(0)
-
-
-def resolve(target: str) -> Callable[[Any], Any]:
-    """Return the function "package.module:name" names, or an object of the class it names."""
-    module, _, name = target.partition(":")
-    found = getattr(importlib.import_module(module), name)
-    function: Callable[[Any], Any] = found() if isinstance(found, type) else found
-    return function
-
-
-def serve(target: str, connection: "Connection[Any, Any]", log_level: int) -> None:
-    """Answer requests until the pipe closes: the worker's main function."""
-    logging.basicConfig(level=log_level, format="%(levelname)s %(processName)s: %(message)s")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, who closes the pipe
-    inbox = _Inbox(connection)
-    inbox.start()
-    try:
-        function = resolve(target)
-        while (request := inbox.requests.get()) is not None:
-            number, argument = request
-            try:
-                _perform(function, argument, number, inbox)
-            except UserError as error:
-                connection.send(("refused", str(error)))
-    except (BrokenPipeError, ConnectionResetError):
-        return  # the parent is gone: nobody to tell
-    except BaseException as error:
-        # A process whose state is unknown is not used again: say why once, and end.
-        logger.exception("%s failed", target)
-        ran_out = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-        raise SystemExit(_OUT_OF_MEMORY if ran_out else _BUG) from None
-
-
-def _perform(function: Callable[[Any], Any], argument: object, number: int, inbox: _Inbox) -> None:
-    outcome = function(argument)
-    if not isinstance(outcome, Generator):
-        inbox.connection.send(("result", outcome))
-        return
-    try:
-        for item in outcome:
-            inbox.connection.send(("item", item))
-            if inbox.closed or inbox.cancelled == number:
-                outcome.close()
-                inbox.connection.send(("cancelled", None))
-                return
-    finally:
-        outcome.close()
-    inbox.connection.send(("result", None))
