@@ -152,7 +152,7 @@ def test_the_segmenter_sees_neighbours_inside_the_video_only():
 
     prompts.label_frames(Reader(4), {Place(1, 1): Prompt(points=(Point(3, 3),))}, segmenter)
 
-    assert segmenter.neighbours == [3]
+    assert segmenter.neighbours == [0, 2, 3]
 
 
 def test_nothing_pointed_at_is_an_error():

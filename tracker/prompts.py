@@ -20,7 +20,7 @@ _POINT = re.compile(rf"(?:(\d+):)?({_NUMBER}),({_NUMBER})(?:@(\d+))?")
 _BOX = re.compile(rf"(?:(\d+):)?({_NUMBER}),({_NUMBER}),({_NUMBER}),({_NUMBER})(?:@(\d+))?")
 _FILE = re.compile(r"(.+?)(?:@(\d+))?")
 
-NEIGHBOUR_STEPS = (-4, -2, 2, 4)  # frames shown to a segmenter that uses motion
+NEIGHBOUR_STEPS = (-2, -1, 1, 2)  # frames shown to a segmenter that uses motion
 
 
 class Place(NamedTuple):
