@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from tracker.classical.appearance import STRIDE, Floats, PatchMemory, cell_centres
 from tracker.classical.edges import GuidedFilter
-from tracker.classical.flow import FAST, Flow, FlowEstimator, consistency, pixel_grid, sample, warp
+from tracker.classical.flow import (
+    FAST,
+    ULTRAFAST,
+    Flow,
+    FlowEstimator,
+    consistency,
+    pixel_grid,
+    sample,
+    warp,
+)
 from tracker.classical.layers import layer_motions
 from tracker.classical.lost import SAMPLING_INTERVAL, Background, Found, find, resembles
 from tracker.classical.softmaps import (
@@ -32,7 +41,6 @@ from tracker.classical.softmaps import (
 )
 from tracker.types import Frame, LabelMap, Tracked
 
-PRESET = FAST
 LOCALITY = 0.15  # of the longer side: distance that weighs as much as one unit of features
 REACH = 0.12  # of the longer side: how far from where it is expected an object may be
 APPEARANCE_WEIGHT = 4.0
@@ -53,7 +61,8 @@ class ClassicalPropagator:
     """Carries the labels of one video, one frame per call.  Implements `MaskPropagator`."""
 
     def __init__(self) -> None:
-        self._estimator = FlowEstimator(PRESET)
+        self._estimator = FlowEstimator(FAST)
+        self._rough = FlowEstimator(ULTRAFAST)  # for whole layers and for checking
         self._memory = PatchMemory()
         self._background = Background()
         self._areas: dict[int, float] = {}  # by layer: pixels it covers when seen well
@@ -126,7 +135,7 @@ class ClassicalPropagator:
     def _flows(self, previous: Picture, picture: Picture) -> tuple[Flow, Flow, Floats]:
         """Return the flow to `picture`, the flow back, and how far (0 to 1) to trust it."""
         shape = picture.lab.shape[:2]
-        flow_to_next = self._estimator.between(previous.gray, picture.gray)
+        flow_to_next = self._rough.between(previous.gray, picture.gray)
         flow_back = self._estimator.between(picture.gray, previous.gray)
         miss = np.minimum(consistency(flow_back, flow_to_next), max(shape))
         tolerance = 0.5 + 0.05 * np.hypot(flow_back[..., 0], flow_back[..., 1])
