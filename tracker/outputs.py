@@ -56,6 +56,10 @@ class Outputs:
             if writer is not None:
                 writer.commit()
 
+    def close(self) -> None:
+        """Keep what is finished under partial names, unless it has been committed."""
+        self._stack.close()
+
     @property
     def notices(self) -> tuple[str, ...]:
         """Return what the user should know about the files."""

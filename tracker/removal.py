@@ -201,7 +201,11 @@ class _Run:
                 with self.watch.measure("encode"):
                     self.outputs.write(result)
                 self.num_frames += 1
-                yield self._progress(stage, result)
+                try:
+                    yield self._progress(stage, result)
+                except GeneratorExit:  # keep what is finished before waiting for the threads
+                    self.outputs.close()
+                    raise
 
     def _fill(
         self, labelled: Iterator[Labelled], length: int, stack: ExitStack
