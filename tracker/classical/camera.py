@@ -21,6 +21,7 @@ _CELL = 12  # pixels: one corner is taken from every such square
 _FLATTEST_CORNER = 2e-5  # smaller eigenvalue of the gradient below which there is no corner
 _INLIER_DISTANCE = 1.0  # pixels
 _STILL = 0.12  # pixels: a camera that moves a frame's corners less than this stands still
+_IDENTITY = np.eye(3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,17 +34,15 @@ class Motion:
 
 def apply(homography: Homography, places: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return where `places` (..., 2) go."""
-    if len(places) == 0 or np.array_equal(homography, np.eye(3)):
+    if len(places) == 0 or is_identity(homography):
         return places
     moved = cv2.perspectiveTransform(places.reshape(-1, 1, 2), homography)
     return np.asarray(moved, np.float32).reshape(places.shape)
 
 
-def inverse(homography: Homography) -> Homography:
-    """Return the way back."""
-    back = np.linalg.inv(homography)
-    result: Homography = back / back[2, 2]
-    return result
+def is_identity(homography: Homography) -> bool:
+    """Return whether nothing moves at all."""
+    return bool((homography == _IDENTITY).all())
 
 
 def chain(first: Homography, second: Homography) -> Homography:

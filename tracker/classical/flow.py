@@ -21,7 +21,7 @@ FAST: int = cv2.DISOPTICAL_FLOW_PRESET_FAST
 MEDIUM: int = cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
 
 _SMALLEST_SIDE = 32  # DIS refuses images with fewer than a few of its 8 pixel patches
-_MEDIAN_SWEEPS = 8
+_MEDIAN_SWEEPS = 6
 _ONE_MOTION = 0.5  # pixels: smaller differences need no sharp change
 _LARGEST_REMAP_SIDE = 32_766  # cv2.remap addresses pixels with 16 bits
 _NO_MAP: Any = None  # cv2.remap: x and y lie in one map (its stubs do not know)
@@ -205,20 +205,30 @@ def complete_motion(flow: Flow, hole: Mask) -> Flow:
     (it moves level lines by their curvature; Guichard and Morel, 1997).
     """
     filled = complete(flow, hole)
-    if np.ptp(filled[hole], axis=0).max(initial=0) < _ONE_MOTION:
+    if not hole.any() or np.ptp(filled[hole], axis=0).max() < _ONE_MOTION:
         return filled
-    coarse, coarse_hole = filled[::2, ::2], hole[::2, ::2]
-    coarse = _sharpen(coarse, coarse_hole)
-    height, width = hole.shape
+    rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
+    part = (
+        slice(max(0, int(rows[0]) - 4), int(rows[-1]) + 5),
+        slice(max(0, int(columns[0]) - 4), int(columns[-1]) + 5),
+    )
+    inside, piece = hole[part], filled[part]
+    coarse = _sharpen(piece[::2, ::2], inside[::2, ::2])
+    height, width = inside.shape
     twice = np.repeat(np.repeat(coarse, 2, axis=0), 2, axis=1)[:height, :width]
-    return _sharpen(np.where(hole[..., None], twice, filled), hole)
+    filled[part] = _sharpen(np.where(inside[..., None], twice, piece), inside)
+    return filled
 
 
 def _sharpen(flow: Flow, hole: Mask) -> Flow:
-    for _ in range(_MEDIAN_SWEEPS):
-        medians = [cv2.medianBlur(np.ascontiguousarray(flow[..., axis]), 5) for axis in (0, 1)]
-        flow = np.where(hole[..., None], np.stack(medians, axis=-1), flow)
-    return flow
+    kept = ~hole
+    axes = [np.ascontiguousarray(flow[..., axis]) for axis in (0, 1)]
+    for axis in axes:
+        known = axis[kept]
+        for _ in range(_MEDIAN_SWEEPS):
+            cv2.medianBlur(axis, 5, dst=axis)
+            axis[kept] = known
+    return np.stack(axes, axis=-1)
 
 
 def _pad(values: NDArray[np.float32], bottom: int, right: int) -> NDArray[np.float32]:

@@ -7,6 +7,7 @@ around the hole once, and carried along from then on.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -24,12 +25,23 @@ from tracker.windows import Schedule
 SCHEDULE = Schedule(stride=10, reach=10, reference_stride=10, max_references=20, overlap=False)
 CAUSAL = {"history": 1, "reference_stride": 10, "num_references": 1}
 
-_MOST_SOURCES_AHEAD = 6  # frames merged when the future is known, where time is ample
-_MOST_SOURCES_CAUSAL = 3
 _NEED = (1.0, 0.25, 0.12, 0.06, 0.03)  # worth of the first, second, ... source of a pixel
 _LIFE_OF_A_SOURCE = 10.0  # frames after which a source is worth half
 _LEAST_WORTH = 0.005  # of a source, as a share of the hole
 _PROBES = 300  # hole pixels that stand for the hole when sources are chosen
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is done for each frame."""
+
+    side: int  # pixels: the longer side of frames where motion is estimated
+    sources: int  # frames merged; half as many again where these do not show everything
+    matches_distant: bool  # look for references that no chain of neighbours leads to
+
+
+_AT_LEISURE = Effort(side=432, sources=6, matches_distant=True)  # the future is known
+_AT_SPEED = Effort(side=288, sources=2, matches_distant=False)  # streaming
 
 
 class ClassicalInpainter:
@@ -37,26 +49,28 @@ class ClassicalInpainter:
 
     def __init__(self) -> None:
         self._views: dict[int, View] = {}
+        self._effort: Effort | None = None  # decided when the first clip is seen
         self._links = Links(FlowEstimator(FAST, finest_scale=1, refinements=0))
         self._estimator = FlowEstimator(FAST, finest_scale=1)
         self._anchor: View | None = None  # the frame whose invented pixels are carried along
 
     def fill(self, clip: Clip) -> list[Frame]:
         """Return the local frames, those wanted with their holes filled."""
-        for index, frame, hole in zip(clip.indices, clip.frames, clip.holes, strict=True):
-            if index not in self._views:
-                self._views[index] = View(index, frame, hole)
         results = list(clip.frames[: clip.num_local])
         wanted = clip.wanted_positions
-        ahead = max(clip.indices) > clip.indices[wanted.start]
+        if self._effort is None:
+            sees_ahead = max(clip.indices) > clip.indices[wanted.start]
+            self._effort = _AT_LEISURE if sees_ahead else _AT_SPEED
+        for index, frame, hole in zip(clip.indices, clip.frames, clip.holes, strict=True):
+            if index not in self._views:
+                self._views[index] = View(index, frame, hole, self._effort.side)
         for position in wanted:
             index = clip.indices[position]
             self._links.move_to(index, self._views, clip.indices[: clip.num_local])
-            if ahead:
+            if self._effort.matches_distant:
                 self._links.match(index, self._views, clip.indices[clip.num_local :])
             if self._views[index].has_hole:
-                most = _MOST_SOURCES_AHEAD if ahead else _MOST_SOURCES_CAUSAL
-                results[position] = self._fill_view(self._views[index], most)
+                results[position] = self._fill_view(self._views[index], self._effort.sources)
         self._forget(clip)
         return results
 

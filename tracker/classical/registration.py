@@ -40,7 +40,7 @@ _ERROR_REACH = 3
 _FEWEST_PIXELS = 64  # seen in both frames
 _NOISE = 10.0  # grey levels squared: smaller errors do not tell motions apart
 _WHOLE = 0.999  # share of known pixels
-_CELL = 8  # pixels: one corner is taken from every such square
+_CELL = 10  # pixels: one corner is taken from every such square
 _FEWEST_POINTS = 20  # that move together beside the dominant motion
 
 
@@ -66,6 +66,7 @@ class Surroundings:
     def __init__(self, target: View, part: tuple[slice, slice]) -> None:
         rows, columns = part
         self.part = part
+        self.index = target.index
         self.size = target.size
         self.known = target.known[part]
         self.gray = target.gray[part]
@@ -92,6 +93,9 @@ def register(
     both = known & visible_in(source, base)
     if np.count_nonzero(both) < _FEWEST_PIXELS:
         return [], link
+    if source.index == around.index - 1 and most == 1:
+        offer = _offer(around, source, base, _PRIOR_FLOW)  # the step between neighbours will do
+        return ([offer] if offer is not None else []), link
     seen = sample(source.gray, base)
     overlay = np.where(both | known, gray, seen)  # the hole shows the source: no motion there
     underlay = np.where(both | ~known, seen, gray)

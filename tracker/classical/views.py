@@ -11,14 +11,14 @@ from tracker.classical.flow import Flow
 from tracker.classical.spatial import spread
 from tracker.types import Frame, Mask
 
-WORKING_SIDE = 432  # pixels: motion is estimated at this size of the longer side
 _SOFT_EDGE = 2  # pixels around a hole that are not copied: bicubic sampling reaches them
 
 
 class View:
     """A frame, its hole, and both at working size; what lies under the hole is never used."""
 
-    def __init__(self, index: int, frame: Frame, hole: Mask) -> None:
+    def __init__(self, index: int, frame: Frame, hole: Mask, working_side: int) -> None:
+        self._working_side = working_side  # pixels: of the longer side, where motion is estimated
         self.index = index
         self.frame = frame  # filled later: `filled`
         self.hole = hole
@@ -33,7 +33,7 @@ class View:
     def size(self) -> tuple[int, int]:
         """Return the working (height, width)."""
         height, width = self.hole.shape
-        scale = min(1.0, WORKING_SIDE / max(height, width))
+        scale = min(1.0, self._working_side / max(height, width))
         return max(1, round(height * scale)), max(1, round(width * scale))
 
     @cached_property
