@@ -1,0 +1,58 @@
+"""Objects nobody pointed at: SAM asked at every place of a grid.
+
+The package's own automatic generator does it, with its published limits for how sure and
+how stable a mask must be; only its grid is coarser, for a whole frame then takes a quarter
+of the time and objects worth removing are not small.
+"""
+
+import importlib
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import nn
+
+from sam.proposals import Proposal
+from tracker.types import Frame
+
+POINTS_PER_SIDE = 16  # published: 32
+LEAST_SCORE = 0.88  # published, as the following two
+LEAST_STABILITY = 0.95
+SAME_OBJECT = 0.7  # overlap of two boxes of one thing
+
+
+def propose(
+    network: nn.Module,
+    frame: Frame,
+    *,
+    points_per_side: int = POINTS_PER_SIDE,
+    least_score: float = LEAST_SCORE,
+    least_stability: float = LEAST_STABILITY,
+) -> list[Proposal]:
+    """Return masks of whatever stands out in `frame`, surest first; parts and wholes alike.
+
+    Args:
+        network: one of `sam.networks`, in inference mode, weights loaded.
+        frame: (H, W, 3).
+        points_per_side: of the grid; time grows with its square.
+        least_score: the network's guess of a mask's overlap with the truth, 0 to 1.
+        least_stability: overlap of the mask with itself under a stricter threshold, 0 to 1.
+    """
+    # Each package's generator knows how its own networks are called.
+    package = importlib.import_module(type(network).__module__.partition(".")[0])
+    generator = cast(Any, package).SamAutomaticMaskGenerator(
+        network,
+        points_per_side=points_per_side,
+        pred_iou_thresh=least_score,
+        stability_score_thresh=least_stability,
+        box_nms_thresh=SAME_OBJECT,
+    )
+    with torch.inference_mode():
+        found = generator.generate(np.array(frame))
+    proposals = [
+        Proposal(
+            np.asarray(each["segmentation"], bool), float(np.clip(each["predicted_iou"], 0, 1))
+        )
+        for each in found
+    ]
+    return sorted(proposals, key=lambda each: each.score, reverse=True)
