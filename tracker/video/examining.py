@@ -1,5 +1,6 @@
 """A first look at a video file: its first picture, and what the headers claim."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain, islice
@@ -40,11 +41,13 @@ def examine(path: Path, notices: Notices) -> Examined:
     """
     with open_container(path) as container:
         stream = video_stream(container, path)
-        packets = list(islice(container.demux(stream), NUM_PROBED))
+        demuxed = container.demux(stream)
+        packets: list[av.Packet[VideoStream]] = []
+        with suppress(av.FFmpegError):  # met again below, after the packets before it
+            packets.extend(islice(demuxed, NUM_PROBED))
         has_sound_times = have_sound_times(packets, container.format.name)
         decoder = decoder_of(stream, notices)
-        source = chain(packets, container.demux(stream)) if packets[-1].size else packets
-        picture = next(pictures(source, decoder, Damage()), None)
+        picture = next(pictures(chain(packets, demuxed), decoder, Damage()), None)
         if picture is None:
             raise UserError(
                 f"no picture of {path.name} can be decoded: it is damaged, encrypted or cut off; "
@@ -52,8 +55,6 @@ def examine(path: Path, notices: Notices) -> Examined:
             )
         orientation = orientation_of(picture)
         info = _describe(path, container, stream, picture, orientation)
-        if container.streams.subtitles:
-            notices.say("subtitles", "subtitles are not carried over to the output")
     if not has_sound_times:
         info = replace(info, time_base=1 / info.rate, start_seconds=Fraction(0))
     if picture.interlaced_frame:
@@ -104,5 +105,6 @@ def _describe(
         layout=layout,
         colour=colour_of(picture),
         start_seconds=(picture.pts or 0) * time_base,
-        sound_rates=tuple(s.rate for s in container.streams.audio if s.codec_context),
+        has_subtitles=bool(container.streams.subtitles),
+        sound_rates=tuple(s.rate for s in container.streams.audio if s.codec_context and s.rate),
     )

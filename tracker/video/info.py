@@ -32,7 +32,13 @@ class VideoInfo:
     layout: Layout  # of the planes of its frames
     colour: Colour
     start_seconds: Fraction = Fraction(0)  # time of the first frame
+    has_subtitles: bool = False
     sound_rates: tuple[int, ...] = ()  # samples per second of each sound track
+
+    @property
+    def has_other_tracks(self) -> bool:
+        """Return whether there is more than pictures."""
+        return self.has_audio or self.has_subtitles
 
 
 def past_the_end(index: int, num_frames: int) -> str:

@@ -74,7 +74,7 @@ class MovieWriter:
         self._encoder = PictureEncoder(
             container, self._info, self._notices, lossless=self._lossless, from_rgb=from_rgb
         )
-        if self._lossless and self._info.has_audio:
+        if self._lossless and self._info.has_other_tracks:
             self._soundtrack = Soundtrack(self._info, container, self._shift, self._notices)
         return self._encoder
 
@@ -171,7 +171,7 @@ def rewrite_mp4(
         try:
             copy: VideoStream = target.add_stream_from_template(stream)
             copy.time_base = stream.time_base
-            if info is not None and info.has_audio:
+            if info is not None and info.has_other_tracks:
                 soundtrack = Soundtrack(info, target, shift, notices)
             packets = source.demux(stream)
             while True:

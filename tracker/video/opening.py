@@ -26,6 +26,9 @@ _ADVICE = "choose a video file such as .mp4, .mkv, .mov, .webm or .avi"
 # FFmpeg's own decoders of these leave the transparency out; the library's do not.
 _DECODERS_WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
+# Decoding several pictures at once, these may wait for ever for a damaged one (FFmpeg 8).
+_HANGING = {"hevc"}
+
 # Demuxers that open other files, devices or addresses, or that read text or single pictures.
 _REFUSED = {
     "alsa", "bin", "concat", "dash", "fbdev", "ffmetadata", "hls", "image2", "image2pipe",
@@ -121,7 +124,7 @@ def decoder_of(stream: VideoStream, notices: Notices) -> VideoCodecContext:
             decoder = cast(VideoCodecContext, av.CodecContext.create(library, "r"))
         except ValueError:
             notices.say("alpha", "the transparency of this file cannot be read here")
-    decoder.thread_type = "AUTO"
+    decoder.thread_type = "SLICE" if decoder.name in _HANGING else "AUTO"
     decoder.thread_count = min(MAX_DECODER_THREADS, os.cpu_count() or 1)
     decoder.options = {**decoder.options, "max_pixels": str(MAX_PIXELS)}
     return decoder

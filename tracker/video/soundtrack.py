@@ -1,4 +1,4 @@
-"""The sound of the source, copied packet by packet beside the new pictures."""
+"""The sound and subtitles of the source, copied packet by packet beside the new pictures."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -7,6 +7,7 @@ from typing import Any
 import av
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
+from av.stream import Stream
 
 from tracker.video.info import VideoInfo
 from tracker.video.notices import Notices
@@ -19,10 +20,10 @@ AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000
 
 
 class Soundtrack:
-    """Feeds all sound tracks of a source into a container, as far as the pictures have come.
+    """Feeds the other tracks of a source into a container, as far as the pictures have come.
 
-    Packets are copied untouched.  A track the container cannot hold is encoded as AAC, and
-    a notice says so.
+    Packets are copied untouched.  Sound the container cannot hold is encoded as AAC,
+    subtitles it cannot hold are left out, and a notice says so.
     """
 
     def __init__(
@@ -44,33 +45,45 @@ class Soundtrack:
         self._shift = shift
         self._notices = notices
         self._container = open_container(info.path)
-        self._copies: dict[int, AudioStream] = {}
+        self._copies: dict[int, Stream] = {}
         self._encoders: dict[int, AudioStream] = {}
         for number, stream in enumerate(self._container.streams.audio, 1):
-            self._add(number, stream)
-        kept = [s for s in self._container.streams.audio if self._is_kept(s)]
+            self._add_sound(number, stream)
+        for subtitles in self._container.streams.subtitles:
+            if not self._copy(subtitles):
+                sentence = f"subtitles are left out because {self._ending} cannot hold them"
+                notices.say("subtitles", sentence)
+        kept = [s for s in self._container.streams if self._is_kept(s)]
         self._packets: Iterator[Any] = self._container.demux(*kept) if kept else iter(())
-        self._waiting: av.Packet[AudioStream] | None = None
+        self._waiting: Any = None
 
-    def _is_kept(self, stream: AudioStream) -> bool:
+    @property
+    def _ending(self) -> str:
+        return ".mp4" if self._target.format.name == "mp4" else ".mkv"
+
+    def _is_kept(self, stream: Stream) -> bool:
         return stream.index in self._copies or stream.index in self._encoders
 
-    def _add(self, number: int, stream: AudioStream) -> None:
-        ending = ".mp4" if self._target.format.name == "mp4" else ".mkv"
-        kind = f"sound{number}"
+    def _copy(self, stream: Stream) -> bool:
+        """Add a twin of `stream`, unless the container refuses its kind."""
         if stream.codec_context is None:
-            self._notices.say(kind, f"sound track {number} is of an unknown kind and is left out")
+            return False
+        try:
+            copy = self._target.add_stream_from_template(stream)
+        except ValueError:
+            return False
+        copy.metadata.update(_language(stream))
+        self._copies[stream.index] = copy
+        return True
+
+    def _add_sound(self, number: int, stream: AudioStream) -> None:
+        kind = f"sound{number}"
+        if stream.codec_context is None or not stream.rate:
+            self._notices.say(kind, f"sound track {number} cannot be read and is left out")
             return
         codec = stream.codec_context.name
-        if ending != ".mp4" or codec in MP4_CODECS:
-            try:
-                copy = self._target.add_stream_from_template(stream)
-            except ValueError:
-                pass  # the container does not take it: encode it
-            else:
-                self._copies[stream.index] = copy
-                copy.metadata.update(_language(stream))
-                return
+        if (self._ending != ".mp4" or codec in MP4_CODECS) and self._copy(stream):
+            return
         rate = min(AAC_RATES, key=lambda r: (r < stream.rate, abs(r - stream.rate)))
         encoder = self._target.add_stream("aac", rate=rate)
         encoder.layout = AAC_LAYOUTS.get(stream.layout.nb_channels, "stereo")
@@ -78,7 +91,7 @@ class Soundtrack:
         encoder.metadata.update(_language(stream))
         self._encoders[stream.index] = encoder
         self._notices.say(
-            kind, f"audio {codec} was converted to AAC because {ending} cannot hold it"
+            kind, f"audio {codec} was converted to AAC because {self._ending} cannot hold it"
         )
 
     def advance(self, until: Fraction | None) -> None:
@@ -108,15 +121,15 @@ class Soundtrack:
         """Let go of the source."""
         self._container.close()
 
-    def _next(self) -> "av.Packet[AudioStream] | None":
+    def _next(self) -> Any:
         try:
-            packet: av.Packet[AudioStream] | None = next(self._packets, None)
+            packet = next(self._packets, None)
         except av.FFmpegError:
             self._notices.say("sound", "the sound is damaged and ends early")
             return None
         return packet
 
-    def _write(self, packet: "av.Packet[AudioStream]") -> None:
+    def _write(self, packet: Any) -> None:
         stream = packet.stream
         encoder = self._encoders.get(stream.index)
         if encoder is None:
@@ -139,5 +152,5 @@ class Soundtrack:
             self._target.mux(encoder.encode(frame))
 
 
-def _language(stream: AudioStream) -> dict[str, str]:
+def _language(stream: Stream) -> dict[str, str]:
     return {key: stream.metadata[key] for key in ("language", "title") if key in stream.metadata}
