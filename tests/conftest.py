@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# Threads of torch that wait without spinning: tests stay quick beside other work.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
