@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 _AGREEMENT = 12.0  # grey levels: colours further apart than this show different things
 _NOISE = 4.0  # grey levels squared: an error that even a perfect source has
 _PATCH = 3  # pixels: offers are compared as patches, at half the working size
+_LEAST_SHARE = np.float32(0.2)  # of the weightiest: less is noise, not evidence
 _APART = 5.0  # frames: closer sources repeat each other's mistakes
 _FADING = 8.0  # frames after which a source counts half
 
@@ -113,5 +114,6 @@ def merge(readings: Sequence[Reading]) -> NDArray[np.float32]:
     gap = colours - leader
     distance = np.einsum("knc,knc->kn", gap, gap) / 3
     share = weights * np.exp(distance / expected * np.float32(-0.5))
+    share = np.maximum(share - _LEAST_SHARE * share.max(axis=0), 0)
     share /= np.maximum(share.sum(axis=0), 1e-20)
     return np.asarray(np.einsum("kn,knc->nc", share, colours), np.float32)

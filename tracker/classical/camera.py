@@ -52,12 +52,18 @@ def chain(first: Homography, second: Homography) -> Homography:
     return result
 
 
-def is_plausible(homography: Homography, height: int, width: int) -> bool:
-    """Return whether the frame's outline keeps its orientation and a sensible size."""
-    outline = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+def outline_of(part: tuple[slice, slice]) -> Points:
+    """Return the corners of an area given as rows and columns, (4, 2), in order."""
+    (top, bottom), (left, right) = ((edge.start, edge.stop) for edge in part)
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+
+
+def is_plausible(homography: Homography, outline: Points) -> bool:
+    """Return whether the `outline` (4, 2) keeps its orientation and a sensible size."""
     moved = apply(homography, outline)
     if not np.isfinite(moved).all():
         return False
+    width, height = np.ptp(outline, axis=0)
     sides = np.roll(moved, -1, axis=0) - moved
     following = np.roll(sides, -1, axis=0)
     turns = sides[:, 0] * following[:, 1] - sides[:, 1] * following[:, 0]
@@ -89,22 +95,26 @@ def at(values: NDArray[np.float32], points: Points) -> NDArray[np.float32]:
     return result
 
 
-def fit(points: Points, moved: Points, height: int, width: int) -> Motion | None:
+def fit(points: Points, moved: Points, outline: Points) -> Motion | None:
     """Fit the motion most points agree with: a homography, or a shift if points are few.
 
     Exactly the identity where the camera stands still, so that nothing is resampled.
+
+    Args:
+        points: (N, 2).
+        moved: (N, 2), where they went.
+        outline: (4, 2), the corners of the area the motion is wanted for, see `outline_of`.
     """
     if len(points) == 0:
         return None
     homography: Homography | None = None
     if len(points) >= 16:
         found, _ = cv2.findHomography(points, moved, cv2.USAC_MAGSAC, _INLIER_DISTANCE)
-        if found is not None and is_plausible(np.asarray(found, np.float64), height, width):
+        if found is not None and is_plausible(np.asarray(found, np.float64), outline):
             homography = np.asarray(found, np.float64)
     if homography is None:
         homography = np.eye(3)
         homography[:2, 2] = np.median(moved - points, axis=0)
-    outline = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     if np.abs(apply(homography, outline) - outline).max() < _STILL:
         homography = np.eye(3)
     distance = np.linalg.norm(apply(homography, points) - moved, axis=1)

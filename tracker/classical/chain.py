@@ -85,6 +85,10 @@ class Links:
         """Replace a link by a better estimate."""
         self._links[index] = link
 
+    def count(self) -> int:
+        """Return how many things are remembered."""
+        return len(self._links) + len(self._steps) + len(self._features) + len(self._failed)
+
     def forget(self, kept: Collection[int]) -> None:
         """Drop all that concerns frames not in `kept`."""
         self._links = {k: v for k, v in self._links.items() if k in kept}
@@ -111,7 +115,7 @@ class Links:
                 if step is None:
                     break
                 link = follow(self._links[other - direction], step, nodes)
-                if not is_plausible(link.homography, *views[index].size):
+                if not is_plausible(link.homography, views[index].outline):
                     break
                 self._links[other] = link
 
@@ -126,7 +130,7 @@ class Links:
         self._links = {
             other: follow(step, link, nodes)
             for other, link in self._links.items()
-            if is_plausible(chain(step.homography, link.homography), *size)
+            if is_plausible(chain(step.homography, link.homography), views[number].outline)
         }
 
     def _step(self, first: int, second: int, views: Mapping[int, View]) -> Link | None:
@@ -152,7 +156,7 @@ class Links:
         flow = self._estimator.between(first.gray, second.gray, start)
         moved = points + at(flow, points)
         clear = _is_clear(second, moved)
-        motion = fit(points[clear], moved[clear], height, width)
+        motion = fit(points[clear], moved[clear], first.outline)
         if motion is None:
             return None
         agreement = likeness(first.gray, second.gray, grid + flow, points[clear])
@@ -182,7 +186,7 @@ class Links:
                 continue
             self._failed[other] = index
             found = match(self._describe(views[index]), self._describe(views[other]))
-            if found is not None and is_plausible(found, *size):
+            if found is not None and is_plausible(found, views[index].outline):
                 self._links[other] = Link(found, np.zeros_like(lattice(*size)))
 
     def _describe(self, view: View) -> Features:

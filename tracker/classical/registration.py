@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.classical.blend import mean_square
-from tracker.classical.camera import Homography, apply, at, corners, fit
+from tracker.classical.camera import Homography, apply, at, corners, fit, outline_of
 from tracker.classical.chain import Link
 from tracker.classical.flow import (
     Flow,
@@ -38,7 +38,7 @@ _LARGEST_OFFSET = 48.0  # grey levels: a larger change of exposure is a mistake
 _EXPOSURE_REACH = 7  # pixels of half the working size: half the side of a box
 _ERROR_REACH = 3
 _FEWEST_PIXELS = 64  # seen in both frames
-_NOISE = 10.0  # grey levels squared: smaller errors do not tell motions apart
+_NOISE = np.float32(10.0)  # grey levels squared: smaller errors do not tell motions apart
 _WHOLE = 0.999  # share of known pixels
 _CELL = 10  # pixels: one corner is taken from every such square
 _FEWEST_POINTS = 20  # that move together beside the dominant motion
@@ -67,7 +67,6 @@ class Surroundings:
         rows, columns = part
         self.part = part
         self.index = target.index
-        self.size = target.size
         self.known = target.known[part]
         self.gray = target.gray[part]
         height, width = self.known.shape
@@ -126,7 +125,7 @@ def _weigh(offers: list[Offer]) -> list[Offer]:
     """
     if len(offers) < 2:
         return offers
-    likely = [offer.prior / np.square(offer.error + np.float32(_NOISE)) for offer in offers]
+    likely = [np.square(offer.prior / np.square(offer.error + _NOISE)) for offer in offers]
     total = np.sum(likely, axis=0)
     return [replace(offer, share=one / total) for offer, one in zip(offers, likely, strict=True)]
 
@@ -162,7 +161,7 @@ def _motions(around: Surroundings, link: Link, flow: Flow, reliable: Mask) -> li
     motions: list[Homography] = []
     enough = max(_FEWEST_POINTS, len(points) // 6)
     for _ in range(2):
-        motion = fit(start, moved, *around.size)
+        motion = fit(start, moved, outline_of(around.part))
         if motion is None:
             break
         distance = np.linalg.norm(apply(motion.homography, start) - moved, axis=1)
@@ -177,10 +176,7 @@ def _motions(around: Surroundings, link: Link, flow: Flow, reliable: Mask) -> li
 
 def _refine(link: Link, motions: list[Homography], part: tuple[slice, slice]) -> Link:
     """Return the link with its homography as found in the `part`, if it has only drifted."""
-    outline = np.array(
-        [[x, y] for x in (part[1].start, part[1].stop) for y in (part[0].start, part[0].stop)],
-        np.float32,
-    )
+    outline = outline_of(part)
     for motion in motions[:1]:
         if np.abs(apply(motion, outline) - apply(link.homography, outline)).max() < _DRIFT:
             return Link(motion, link.residual)

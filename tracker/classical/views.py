@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.classical.camera import outline_of
 from tracker.classical.flow import Flow
 from tracker.classical.spatial import spread
 from tracker.types import Frame, Mask
@@ -35,6 +36,12 @@ class View:
         height, width = self.hole.shape
         scale = min(1.0, self._working_side / max(height, width))
         return max(1, round(height * scale)), max(1, round(width * scale))
+
+    @cached_property
+    def outline(self) -> NDArray[np.float32]:
+        """Return the corners of the frame at working size, (4, 2)."""
+        height, width = self.size
+        return outline_of((slice(0, height), slice(0, width)))
 
     @cached_property
     def known(self) -> Mask:

@@ -1,0 +1,277 @@
+import cv2
+import numpy as np
+import pytest
+
+from tracker.classical.inpainter import CAUSAL, SCHEDULE, ClassicalInpainter
+from tracker.types import Clip
+from tracker.windows import causal_windows, offline_windows
+
+
+def texture(height, width, seed=0):
+    """Return an RGB picture with detail at several scales."""
+    rng = np.random.default_rng(seed)
+    picture = np.zeros((height, width, 3), np.float32)
+    for sigma in (1.2, 4, 12):
+        noise = rng.normal(size=(height, width, 3)).astype(np.float32)
+        picture += cv2.GaussianBlur(noise, (0, 0), sigma) * sigma * 35
+    return np.clip(picture + 128, 0, 255).astype(np.uint8)
+
+
+def moving_holes(num_frames, height, width, *, size=24, speed=5):
+    holes = []
+    for index in range(num_frames):
+        hole = np.zeros((height, width), bool)
+        left = 10 + speed * index
+        hole[height // 2 - size // 2 : height // 2 + size // 2, left : left + size] = True
+        holes.append(hole)
+    return holes
+
+
+def panning(num_frames, height, width, step=3):
+    scene = texture(height, width + step * num_frames)
+    return [scene[:, step * i : step * i + width].copy() for i in range(num_frames)]
+
+
+def run(frames, holes, mode, inpainter=None):
+    """Fill a clip as the pipeline does; what lies under the holes is painted over first."""
+    inpainter = inpainter or ClassicalInpainter()
+    results = [np.array(frame) for frame in frames]
+    windows = (
+        causal_windows(**CAUSAL) if mode == "streaming" else offline_windows(len(frames), SCHEDULE)
+    )
+    for window in windows:
+        if window.local.stop > len(frames) or not window.update:
+            break
+        indices = (*window.local, *window.references)
+        start = window.local.start
+        clip = Clip(
+            indices,
+            tuple(frames[index] for index in indices),
+            tuple(holes[index] for index in indices),
+            len(window.local),
+            wanted=range(window.update.start - start, window.update.stop - start),
+        )
+        filled = inpainter.fill(clip)
+        assert len(filled) == len(window.local)
+        for index in window.update:
+            results[index] = filled[index - start]
+    return results
+
+
+def blank(frames, holes, colour=(255, 0, 255)):
+    blanked = [frame.copy() for frame in frames]
+    for frame, hole in zip(blanked, holes, strict=True):
+        frame[hole] = colour
+    return blanked
+
+
+def psnr(results, truth, areas):
+    errors = [
+        np.square(result[area].astype(float) - frame[area]).ravel()
+        for result, frame, area in zip(results, truth, areas, strict=True)
+    ]
+    return 10 * np.log10(255**2 / max(1e-9, np.concatenate(errors).mean()))
+
+
+@pytest.mark.parametrize("mode", ["offline", "streaming"])
+def test_a_panned_texture_behind_a_moving_hole_is_restored(mode):
+    frames, holes = panning(24, 120, 200), moving_holes(24, 120, 200)
+
+    results = run(blank(frames, holes), holes, mode)
+
+    settled = slice(8, None) if mode == "streaming" else slice(None)  # first it must be seen
+    assert psnr(results[settled], frames[settled], holes[settled]) >= 35
+
+
+@pytest.mark.parametrize("mode", ["offline", "streaming"])
+def test_behind_a_still_camera_the_background_comes_back_exactly(mode):
+    scene = texture(120, 200)
+    frames, holes = [scene] * 20, moving_holes(20, 120, 200)
+
+    results = run(blank(frames, holes), holes, mode)
+
+    start = 8 if mode == "streaming" else 0
+    for result in results[start:]:
+        np.testing.assert_array_equal(result, scene)
+
+
+@pytest.mark.parametrize("mode", ["offline", "streaming"])
+def test_what_lies_under_the_holes_changes_nothing(mode):
+    frames, holes = panning(14, 90, 140), moving_holes(14, 90, 140, size=20)
+    noise = np.random.default_rng(3)
+    disturbed = [frame.copy() for frame in frames]
+    for frame, hole in zip(disturbed, holes, strict=True):
+        frame[hole] = noise.integers(0, 256, (int(hole.sum()), 3))
+
+    one = run(blank(frames, holes), holes, mode)
+    two = run(disturbed, holes, mode)
+
+    for first, second, hole in zip(one, two, holes, strict=True):
+        np.testing.assert_array_equal(first[hole], second[hole])
+
+
+def test_streaming_never_uses_the_future():
+    frames, holes = panning(16, 90, 140), moving_holes(16, 90, 140, size=20)
+    other = frames[:9] + [255 - frame for frame in frames[9:]]
+
+    one = run(blank(frames, holes), holes, "streaming")
+    two = run(blank(other, holes), holes, "streaming")
+
+    for first, second in zip(one[:9], two[:9], strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("mode", ["offline", "streaming"])
+def test_detail_is_sampled_once_and_stays_sharp(mode):
+    frames = [
+        cv2.warpAffine(
+            texture(150, 260), np.float32([[1, 0, -1.3 * i], [0, 1, 0.4 * i]]), (200, 120)
+        )
+        for i in range(24)
+    ]
+    holes = moving_holes(24, 120, 200)
+
+    results = run(blank(frames, holes), holes, mode)
+
+    def energy(pictures):
+        total = 0.0
+        for picture, hole in zip(pictures[10:], holes[10:], strict=True):
+            inner = cv2.erode(hole.astype(np.uint8), np.ones((3, 3))) > 0
+            for axis in (0, 1):
+                total += np.square(np.gradient(picture.astype(float), axis=axis))[inner].sum()
+        return total
+
+    assert 0.85 < energy(results) / energy(frames) < 1.15
+
+
+@pytest.mark.parametrize("mode", ["offline", "streaming"])
+def test_what_was_never_seen_does_not_flicker(mode):
+    scene = texture(100, 150)
+    rng = np.random.default_rng(5)
+    frames = [
+        np.clip(scene + rng.normal(0, 2, scene.shape), 0, 255).astype(np.uint8) for _ in range(14)
+    ]
+    hole = np.zeros((100, 150), bool)
+    hole[40:64, 60:90] = True
+
+    results = run(blank(frames, [hole] * 14), [hole] * 14, mode)
+
+    steps = [
+        np.abs(one[hole].astype(float) - two[hole]).mean()
+        for one, two in zip(results[1:], results[2:], strict=False)
+    ]
+    noise = np.abs(frames[0].astype(float) - frames[1]).mean()
+    assert max(steps) < noise  # calmer than the pictures themselves
+
+
+def test_nothing_is_copied_across_a_cut():
+    before, after = texture(90, 140, seed=1), texture(90, 140, seed=2)
+    frames, holes = [before] * 6 + [after] * 6, moving_holes(12, 90, 140, size=20, speed=0)
+
+    cut = run(blank(frames, holes), holes, "streaming")
+    alone = run(blank(frames[6:], holes[6:]), holes[6:], "streaming")
+
+    for one, two in zip(cut[6:], alone, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_exposure_is_followed():
+    scene = texture(120, 200).astype(float)
+    gains = [1 - 0.015 * index for index in range(20)]
+    frames = [np.clip(scene * gain, 0, 255).astype(np.uint8) for gain in gains]
+    holes = moving_holes(20, 120, 200)
+
+    results = run(blank(frames, holes), holes, "offline")
+
+    assert psnr(results, frames, holes) > 33
+
+
+def test_memory_and_links_stay_bounded():
+    scene = texture(40, 200)
+    inpainter, sizes = ClassicalInpainter(), []
+    for index in range(500):
+        left = round(60 + 50 * np.sin(index / 30))
+        frames = [scene[:, left : left + 64].copy()] * 2
+        hole = np.zeros((40, 64), bool)
+        hole[10:20, 20:32] = index % 50 < 40
+        indices = (index,) if index == 0 else (index - 1, index)
+        clip = Clip(
+            indices,
+            tuple(frames[: len(indices)]),
+            (hole,) * len(indices),
+            len(indices),
+            wanted=range(len(indices) - 1, len(indices)),
+        )
+        inpainter.fill(clip)
+        sizes.append(len(inpainter._views) + inpainter._links.count())
+
+    assert max(sizes[400:]) <= 120
+    assert max(sizes[250:]) <= 1.35 * max(sizes[100:250])
+
+
+@pytest.mark.parametrize("mode", ["offline", "streaming"])
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (2, 2), (5, 3), (17, 19)])
+@pytest.mark.parametrize("num_frames", [1, 2, 4])
+def test_small_and_short_clips_are_filled(size, num_frames, mode):
+    frames = [texture(*size, seed=index) for index in range(num_frames)]
+    hole = np.zeros(size, bool)
+    hole[: (size[0] + 1) // 2, : (size[1] + 1) // 2] = True
+
+    results = run(frames, [hole] * num_frames, mode)
+
+    for frame, result in zip(frames, results, strict=True):
+        assert result.shape == frame.shape
+        assert result.dtype == np.uint8
+        np.testing.assert_array_equal(result[~hole], frame[~hole])
+
+
+@pytest.mark.parametrize("mode", ["offline", "streaming"])
+def test_a_hole_over_the_whole_frame_is_survived_and_later_filled(mode):
+    frames = [texture(60, 80)] * 6
+    holes = [np.zeros((60, 80), bool) for _ in range(6)]
+    holes[0][:] = True
+    holes[3][:] = True
+
+    results = run(blank(frames, holes), holes, mode)
+
+    assert all(result.shape == (60, 80, 3) for result in results)
+
+
+def test_a_flat_frame_stays_flat():
+    frames, holes = [np.full((60, 90, 3), 77, np.uint8)] * 6, moving_holes(6, 60, 90, size=16)
+
+    for mode in ("offline", "streaming"):
+        for result in run(blank(frames, holes), holes, mode):
+            np.testing.assert_array_equal(result, 77)
+
+
+def test_a_hole_at_the_border_is_filled_from_when_it_was_seen():
+    frames = panning(16, 100, 160)
+    holes = [np.zeros((100, 160), bool) for _ in range(16)]
+    for index, hole in enumerate(holes):
+        hole[70 - 2 * index : 100 - 2 * index, :25] = True
+
+    results = run(blank(frames, holes), holes, "streaming")
+
+    assert psnr(results[4:], frames[4:], holes[4:]) > 25
+
+
+def test_frames_without_a_hole_come_back_as_they_are():
+    frames = panning(4, 60, 90)
+    holes = [np.zeros((60, 90), bool)] * 4
+    clip = Clip((0, 1, 2, 3), tuple(frames), tuple(holes), 4)
+
+    results = ClassicalInpainter().fill(clip)
+
+    assert all(result is frame for result, frame in zip(results, frames, strict=True))
+
+
+def test_only_wanted_frames_are_filled():
+    frames, holes = panning(5, 60, 90), moving_holes(5, 60, 90, size=16)
+    clip = Clip((0, 1, 2, 3, 4), tuple(blank(frames, holes)), tuple(holes), 5, wanted=range(2, 3))
+
+    results = ClassicalInpainter().fill(clip)
+
+    assert [result is frame for result, frame in zip(results, clip.frames, strict=True)] == [
+        True, True, False, True, True,
+    ]  # fmt: skip
