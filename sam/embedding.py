@@ -58,17 +58,21 @@ class Sam:
         A frame is known again by being the same object, if nobody can write into it, and
         else by its pixels.
         """
-        if not frame.flags.writeable:
-            for embedding in self._embeddings.values():
-                if embedding.frame is frame:
-                    return embedding
-        key = hashlib.blake2b(repr(frame.shape).encode() + frame.tobytes()).digest()
+        key = self._key_of(frame)
         if key not in self._embeddings:
             self._embeddings[key] = self._encode(frame)
             if len(self._embeddings) > self._num_frames:
                 self._embeddings.popitem(last=False)
         self._embeddings.move_to_end(key)
+        self._embeddings[key].frame = frame
         return self._embeddings[key]
+
+    def _key_of(self, frame: Frame) -> bytes:
+        if not frame.flags.writeable:
+            for key, embedding in self._embeddings.items():
+                if embedding.frame is frame:
+                    return key
+        return hashlib.blake2b(repr(frame.shape).encode() + frame.tobytes()).digest()
 
     def _encode(self, frame: Frame) -> Embedding:
         network = self._network

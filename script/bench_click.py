@@ -4,7 +4,7 @@
     python -m script.bench_click --networks sam_vit_b --size 1920x1080 --device cuda
 
 Weights are random: how long a network computes does not depend on them.  Processor time
-says more than the clock on a machine that does other things too.
+says more than the clock on a machine that does other things too, with `--threads 1` most.
 """
 
 import argparse
@@ -98,7 +98,10 @@ def main() -> None:
     parser.add_argument("--size", default="854x480", help="WIDTHxHEIGHT")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--repeats", type=int, default=8)
+    parser.add_argument("--threads", type=int, help="of torch; 1 is steadiest on a busy machine")
     options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
     width, _, height = options.size.partition("x")
     if not (width.isdigit() and height.isdigit()):
         parser.error(f"size is {options.size!r}, expected WIDTHxHEIGHT, such as 854x480")

@@ -96,6 +96,71 @@ def test_every_official_key_has_a_place_of_its_own():
     assert len(names) == len(set(names)) == 1044
 
 
+@pytest.mark.parametrize(
+    ("key", "names"),
+    [
+        (
+            "backbone.0.layers.2.blocks.5.attn.qkv.bias",
+            [
+                f"model.backbone.conv_encoder.model.encoder.layers.2.blocks.5.attention.self.{part}"
+                for part in ("query.bias", "key.bias", "value.bias")
+            ],
+        ),
+        (
+            "backbone.0.norm3.weight",
+            ["model.backbone.conv_encoder.model.hidden_states_norms.stage4.weight"],
+        ),
+        (
+            "transformer.encoder.text_layers.4.self_attn.in_proj_weight",
+            [
+                f"model.encoder.layers.4.text_enhancer_layer.self_attn.{part}.weight"
+                for part in ("query", "key", "value")
+            ],
+        ),
+        (
+            "transformer.encoder.layers.1.norm1.bias",
+            ["model.encoder.layers.1.deformable_layer.self_attn_layer_norm.bias"],
+        ),
+        (
+            "transformer.encoder.fusion_layers.0.gamma_v",
+            ["model.encoder.layers.0.fusion_layer.vision_param"],
+        ),
+        (
+            "transformer.encoder.fusion_layers.0.attn.values_l_proj.bias",
+            ["model.encoder.layers.0.fusion_layer.attn.values_text_proj.bias"],
+        ),
+        (
+            "transformer.decoder.layers.3.norm1.weight",
+            ["model.decoder.layers.3.encoder_attn_layer_norm.weight"],
+        ),
+        (
+            "transformer.decoder.layers.3.norm2.weight",
+            ["model.decoder.layers.3.self_attn_layer_norm.weight"],
+        ),
+        (
+            "transformer.decoder.layers.3.norm3.weight",
+            ["model.decoder.layers.3.final_layer_norm.weight"],
+        ),
+        ("transformer.decoder.norm.bias", ["model.decoder.layer_norm.bias"]),
+        ("transformer.enc_output_norm.bias", ["model.enc_output_norm.bias"]),
+        ("transformer.tgt_embed.weight", ["model.query_position_embeddings.weight"]),
+        ("lstt.weight", []),
+    ],
+)
+def test_entries_go_to_the_place_that_does_their_work(key, names):
+    assert list(grounding_dino.our_names(key)) == names
+
+
+def test_matrices_of_query_key_and_value_are_cut_in_that_order():
+    matrix = torch.arange(12.0).view(6, 2)
+    key = "transformer.decoder.layers.0.self_attn.in_proj_weight"
+
+    parts = grounding_dino.convert({key: matrix})
+
+    for part, rows in {"query": matrix[:2], "key": matrix[2:4], "value": matrix[4:]}.items():
+        torch.testing.assert_close(parts[f"model.decoder.layers.0.self_attn.{part}.weight"], rows)
+
+
 def test_the_places_are_those_of_the_library():
     with torch.device("meta"):
         network = GroundingDinoForObjectDetection(grounding_dino.configuration())

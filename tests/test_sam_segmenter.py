@@ -179,12 +179,15 @@ def test_a_frame_that_was_written_into_is_encoded_again(network):
     assert len(encodings) == 2
 
 
-def test_only_the_last_frames_are_kept(network):
+@pytest.mark.parametrize("is_same_object", [True, False])
+def test_only_the_last_frames_are_kept(network, is_same_object):
     encodings = count_calls(network.image_encoder)
     segmenter = SamSegmenter(network, num_frames=2)
+    frames = [frame(seed) for seed in range(4)]
 
     for seed in (1, 2, 1, 3, 1, 2):  # 1 was used last when 3 came, so 2 had to go
-        segmenter.segment(frame(seed), Prompt(points=(Point(3, 3),)))
+        shown = frames[seed] if is_same_object else frame(seed)
+        segmenter.segment(shown, Prompt(points=(Point(3, 3),)))
 
     assert len(encodings) == 4
 
