@@ -20,7 +20,7 @@ Points: TypeAlias = NDArray[np.float32]  # (N, 2), x then y
 _CELL = 12  # pixels: one corner is taken from every such square
 _FLATTEST_CORNER = 2e-5  # smaller eigenvalue of the gradient below which there is no corner
 _INLIER_DISTANCE = 1.0  # pixels
-_STILL = 0.12  # pixels: a camera that moves a frame's corners less than this stands still
+_STILL = 0.02  # pixels: if standing still explains the points nearly as well, it stands still
 _IDENTITY = np.eye(3)
 
 
@@ -115,9 +115,10 @@ def fit(points: Points, moved: Points, outline: Points) -> Motion | None:
     if homography is None:
         homography = np.eye(3)
         homography[:2, 2] = np.median(moved - points, axis=0)
-    if np.abs(apply(homography, outline) - outline).max() < _STILL:
-        homography = np.eye(3)
     distance = np.linalg.norm(apply(homography, points) - moved, axis=1)
+    stillness = np.linalg.norm(points - moved, axis=1)
+    if np.median(stillness) < 1.25 * np.median(distance) + _STILL:
+        homography, distance = np.eye(3), stillness
     return Motion(homography, float((distance < 2 * _INLIER_DISTANCE).mean()))
 
 

@@ -109,13 +109,17 @@ class View:
 
 
 def box_around(mask: Mask, margin: int) -> tuple[slice, slice]:
-    """Return the rows and columns that hold `mask` (not empty) and a margin."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    height, width = mask.shape
-    return (
-        slice(max(0, int(rows[0]) - margin), min(height, int(rows[-1]) + 1 + margin)),
-        slice(max(0, int(columns[0]) - margin), min(width, int(columns[-1]) + 1 + margin)),
-    )
+    """Return the rows and columns that hold `mask` (not empty) and a margin.
+
+    They begin and end at even numbers (or the frame's end), so that halves fit halves.
+    """
+    edges = []
+    for axis in (0, 1):
+        inside = np.flatnonzero(mask.any(axis=1 - axis))
+        start = max(0, int(inside[0]) - margin) // 2 * 2
+        stop = -(-(int(inside[-1]) + 1 + margin) // 2) * 2
+        edges.append(slice(start, min(mask.shape[axis], stop)))
+    return edges[0], edges[1]
 
 
 def worth_keeping(indices: Collection[int], current: int) -> set[int]:
