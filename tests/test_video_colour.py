@@ -7,7 +7,6 @@ import pytest
 
 from tracker.video.colour import Colour, to_rgb
 from tracker.video.compositing import planes_from_rgb
-from tracker.video.formats import pack
 from tracker.video.layouts import Layout
 
 SUBSAMPLINGS = {"420": (1, 1), "422": (1, 0), "444": (0, 0), "440": (0, 1), "411": (2, 0)}
@@ -69,15 +68,6 @@ def test_rgb_is_exact_for_every_yuv_layout(layout, matrix, limits):
     tolerance = 2.0 if limits == 2 and layout.depth > 8 else 0.6
     assert np.abs(rgb - reference_rgb(layout, planes, colour)).max() <= tolerance
     assert abs((rgb - reference_rgb(layout, planes, colour)).mean()) < 0.05
-
-
-def test_a_decoded_picture_gives_the_same_rgb_as_its_planes():
-    layout, colour = Layout("yuv", 8, 1, 1), Colour(matrix=1, range=1)
-    planes = random_planes(layout)
-
-    rgb = to_rgb(layout, planes, colour, pack(layout, planes))
-
-    np.testing.assert_array_equal(rgb, to_rgb(layout, planes, colour))
 
 
 @pytest.mark.parametrize(

@@ -105,19 +105,11 @@ def from_rgb_matrix(
     return np.array(rows, np.float32), np.array(offsets, np.float32)
 
 
-def to_rgb(
-    layout: Layout,
-    planes: Sequence[Samples],
-    colour: Colour,
-    decoded: av.VideoFrame | None = None,
-) -> Frame:
-    """Return a picture as RGB, uint8 (H, W, 3), read-only; alpha is left out.
-
-    `decoded`, if given, is a picture of FFmpeg's with exactly these planes; it saves a copy.
-    """
+def to_rgb(layout: Layout, planes: Sequence[Samples], colour: Colour) -> Frame:
+    """Return a picture as RGB, uint8 (H, W, 3), read-only; alpha is left out."""
     height, width = planes[0].shape
     if layout.family == "yuv":
-        rgb = _convert(layout, planes, colour, decoded)
+        rgb = _convert(layout, planes, colour)
     else:
         table = _table_to_rgb(layout, colour)
         channels = [planes[2], planes[0], planes[1]] if layout.family == "rgb" else [planes[0]]
@@ -140,32 +132,29 @@ def _table_to_rgb(layout: Layout, colour: Colour) -> NDArray[np.uint8] | None:
     return table
 
 
-def _convert(
-    layout: Layout, planes: Sequence[Samples], colour: Colour, decoded: av.VideoFrame | None
-) -> NDArray[np.uint8]:
+def _convert(layout: Layout, planes: Sequence[Samples], colour: Colour) -> NDArray[np.uint8]:
     height, width = planes[0].shape
     planes = planes[:3]
     flat = replace(layout, has_alpha=False)
     if layout.shift_x > 1 or layout.shift_y > 1 or not flat.is_known:
         # The converter reads 4:1:1 and 4:1:0 chroma off its grid.
-        flat, planes, decoded = *without_subsampling(flat, planes), None
+        flat, planes = without_subsampling(flat, planes)
     if layout.depth > 8 and is_full_range(layout, colour):
         # The converter takes 1023 for 255.75 and would be brighter by up to half a level.
         flat, planes = replace(flat, depth=8), to_eight_bits(flat, planes, colour)
-        decoded = None
     down, right = -height % (1 << flat.shift_y), -width % (1 << flat.shift_x)
     if down or right:
         # With odd sides it stretches chroma over the picture instead of keeping to the grid.
-        margins = ((0, down), (0, right))
-        planes, decoded = [np.pad(planes[0], margins, mode="edge"), *planes[1:]], None
-    if decoded is None:
-        decoded = pack(flat, planes)
-    decoded.colorspace = effective_matrix(colour, height)  # PyAV 17 heeds BT.2020 only here
-    matrix = converter_number(decoded.colorspace)
+        planes = [np.pad(planes[0], ((0, down), (0, right)), mode="edge"), *planes[1:]]
+    # A copy, not the decoder's own picture: that may say where chroma was sampled, and the
+    # converter would look for it there, between the pixels.
+    picture = pack(flat, planes)
+    picture.colorspace = effective_matrix(colour, height)  # PyAV 17 heeds BT.2020 only here
+    matrix = converter_number(picture.colorspace)
     limits = FULL if is_full_range(layout, colour) else LIMITED
     options: dict[str, Any] = {"src_colorspace": matrix, "dst_colorspace": matrix}
     options |= {"src_color_range": limits, "dst_color_range": FULL, "interpolation": _EXACT}
-    planar = decoded.reformat(format="gbrp", **options)
+    planar = picture.reformat(format="gbrp", **options)
     packed = planar.reformat(format="rgb24", src_color_range=FULL, dst_color_range=FULL)
     rows = raw_plane(packed, 0, "u1", 3 * packed.width)
     pixels: NDArray[np.uint8] = rows.reshape(packed.height, packed.width, 3)[:height, :width]

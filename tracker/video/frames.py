@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import cached_property
 
-import av
-
 from tracker.types import Alpha, Frame
 from tracker.video.colour import Colour, to_rgb
 from tracker.video.compositing import blend, planes_from_rgb
@@ -33,7 +31,6 @@ class SourceFrame:
         colour: Colour,
         *,
         duration: Fraction | None = None,
-        decoded: av.VideoFrame | None = None,
     ) -> None:
         self.index = index
         self.time = time
@@ -43,7 +40,6 @@ class SourceFrame:
         self.planes = tuple(plane.view() for plane in planes)
         for plane in self.planes:
             plane.setflags(write=False)
-        self._decoded = decoded  # FFmpeg's own picture, if it is exactly these planes
 
     @property
     def height(self) -> int:
@@ -58,7 +54,7 @@ class SourceFrame:
     @cached_property
     def rgb(self) -> Frame:
         """Return the picture as the engines see it: uint8 (H, W, 3), read-only."""
-        return to_rgb(self.layout, self.planes, self.colour, self._decoded)
+        return to_rgb(self.layout, self.planes, self.colour)
 
     def composite(self, filled: Frame, alpha: Alpha) -> "SourceFrame":
         """Return this picture with `filled` mixed in, in its own format and depth.
@@ -76,6 +72,16 @@ class SourceFrame:
                 f"fill is {filled.shape} and alpha {alpha.shape} but the picture is {size} (H, W)"
             )
         planes = blend(self.layout, self.planes, self.colour, filled, alpha)
+        return SourceFrame(
+            self.index, self.time, self.layout, planes, self.colour, duration=self.duration
+        )
+
+    def detached(self) -> "SourceFrame":
+        """Return a copy that takes no more memory than its samples.
+
+        FFmpeg's own pictures have wide margins and keep a pool of their kind alive.
+        """
+        planes = [plane.copy() for plane in self.planes]
         return SourceFrame(
             self.index, self.time, self.layout, planes, self.colour, duration=self.duration
         )

@@ -143,15 +143,9 @@ class MovieSource:
         return _Times(ticks, keys)
 
     def _upright(self, picture: av.VideoFrame, index: int, time: Fraction) -> SourceFrame:
-        decoded: av.VideoFrame | None = picture
-        layout, planes = unpack(picture)
-        if not self._orientation.is_upright:
-            layout, planes = turn(layout, planes, self._orientation)
-            decoded = None
-        elif layout.name != picture.format.name.replace("yuvj", "yuv"):
-            decoded = None
+        layout, planes = turn(*unpack(picture), self._orientation)
         info = self.info
-        frame = SourceFrame(index, time, layout, planes, info.colour, decoded=decoded)
+        frame = SourceFrame(index, time, layout, planes, info.colour)
         if picture.duration:
             frame.duration = picture.duration * info.time_base
         if (frame.width, frame.height) != (info.width, info.height):

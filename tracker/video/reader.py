@@ -14,7 +14,7 @@ from tracker.video.movie_source import MovieSource
 from tracker.video.notices import Notices
 from tracker.video.paths import is_folder
 
-BACKWARDS_BYTES = 192 << 20  # decoded pictures held while reading backwards
+BACKWARDS_BYTES = 96 << 20  # decoded pictures held while reading backwards
 MAX_SKIP = 32  # frames decoded for nothing before seeking is thought better
 
 
@@ -95,7 +95,7 @@ class VideoReader:
         stretch = max(8, BACKWARDS_BYTES // self._bytes_per_frame())
         for end in range(stop, 0, -stretch):
             start = max(0, end - stretch)
-            frames = list(islice(self._source.frames(start), end - start))
+            frames = [frame.detached() for frame in islice(self._source.frames(start), end - start)]
             if len(frames) < end - start:
                 raise UserError(past_the_end(stop - 1, self._count()))
             while frames:
