@@ -246,6 +246,13 @@ def test_a_folder_of_others_is_never_replaced(tmp_path):
         VideoWriter(tmp_path / "holiday", reader, overwrite=True)
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="no folder that nobody may write to")
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out"])
+def test_folders_that_are_closed_are_met_before_the_work(name):
+    with pytest.raises(UserError, match=rf"/proc/{name} cannot be written: "):
+        VideoWriter.rendered(Path("/proc") / name, 8, 8, Fraction(25))
+
+
 def write(reader, path, num_frames=None, commit=True, **options):
     with VideoWriter(path, reader, **options) as writer:
         for frame in reader:

@@ -30,6 +30,7 @@ class MovieWriter:
 
     def __init__(self, temporary: Path, info: VideoInfo, notices: Notices) -> None:
         self._path = temporary
+        temporary.touch()  # so that a folder closed to us is met now, not after the work
         self._info = info
         self._notices = notices
         self._lossless = temporary.suffix.lower() == ".mkv"
