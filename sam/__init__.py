@@ -1,1 +1,1 @@
-"""One frame: prompts to masks (SAM), words to boxes (Grounding DINO)."""
+"""One frame: clicks, boxes and masks to masks (SAM), words to boxes (Grounding DINO)."""

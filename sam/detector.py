@@ -140,8 +140,8 @@ def _clipped(box: NDArray[np.float32], frame: Frame) -> Box | None:
     """Return a box (centre x, y, width, height, shares of the frame) in pixels of the frame."""
     height, width = frame.shape[:2]
     x, y, across, down = (float(value) for value in box)
-    x0, x1 = (min(max((x + half * across) * width, 0.0), width) for half in (-0.5, 0.5))
-    y0, y1 = (min(max((y + half * down) * height, 0.0), height) for half in (-0.5, 0.5))
+    x0, x1 = (min(max((x + half * across) * width, 0.0), float(width)) for half in (-0.5, 0.5))
+    y0, y1 = (min(max((y + half * down) * height, 0.0), float(height)) for half in (-0.5, 0.5))
     return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
 
 

@@ -57,10 +57,20 @@ def load_weights(network: nn.Module, state: Mapping[str, Tensor]) -> None:
     Raises:
         ValueError: they are another network's; says which entries differ.
     """
-    try:
-        network.load_state_dict(state, strict=True)
-    except RuntimeError as error:
-        raise ValueError(f"the weights are another network's: {error}") from error
+    expected = network.state_dict()
+    problems = {
+        "missing": [key for key in expected if key not in state],
+        "unexpected": [key for key in state if key not in expected],
+        "of another shape": [
+            key for key in expected if key in state and expected[key].shape != state[key].shape
+        ],
+    }
+    if any(problems.values()):
+        told = (
+            f"{len(keys)} {what} (such as {keys[0]})" for what, keys in problems.items() if keys
+        )
+        raise ValueError(f"the weights are another network's: {'; '.join(told)}")
+    network.load_state_dict(state, strict=True)
     # TinyViT spreads its table of attention biases when told to evaluate: what it spread
     # when it was built are not these weights.
     network.eval()

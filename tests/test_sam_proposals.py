@@ -104,6 +104,16 @@ def test_what_stands_out_is_proposed_surest_first(package):
         np.testing.assert_array_equal(one.mask, other.mask)
 
 
+def test_masks_of_a_frame_larger_than_the_network_sees_are_of_its_size():
+    network = small_sam(plain)  # sees 64 pixels a side
+    large = frame().repeat(5, axis=0).repeat(5, axis=1)
+
+    found = propose(network, large, points_per_side=3, least_score=0.0, least_stability=0.0)
+
+    assert found
+    assert {each.mask.shape for each in found} == {large.shape[:2]}
+
+
 def test_what_the_network_is_unsure_of_is_not_proposed():
     network = small_sam(plain)
 
