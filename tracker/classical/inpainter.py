@@ -9,15 +9,15 @@ around the hole once, and carried along from then on.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.classical.blend import Ballot, Reading, belief, elect, merge
+from tracker.classical.blend import Ballot, Reading, elect, merge
 from tracker.classical.chain import Links
-from tracker.classical.flow import FAST, Flow, FlowEstimator, sample
+from tracker.classical.flow import FAST, Flow, FlowEstimator
+from tracker.classical.reading import from_around, read
 from tracker.classical.registration import Offer, Surroundings, register
-from tracker.classical.spatial import doubt, spread
+from tracker.classical.spatial import spread
 from tracker.classical.views import View, box_around, worth_keeping
 from tracker.types import Clip, Frame
 from tracker.windows import Schedule
@@ -28,6 +28,7 @@ CAUSAL = {"history": 1, "reference_stride": 10, "num_references": 1}
 _NEED = (1.0, 0.25, 0.12, 0.06, 0.03)  # worth of the first, second, ... source of a pixel
 _LIFE_OF_A_SOURCE = 10.0  # frames after which a source is worth half
 _LEAST_WORTH = 0.005  # of a source, as a share of the hole
+_LEAST_BELIEF = 0.1  # of the most believed: less is not read
 _PROBES = 300  # hole pixels that stand for the hole when sources are chosen
 
 
@@ -37,11 +38,12 @@ class Effort:
 
     side: int  # pixels: the longer side of frames where motion is estimated
     sources: int  # frames merged; half as many again where these do not show everything
+    offers: int  # motions tried for each of them
     matches_distant: bool  # look for references that no chain of neighbours leads to
 
 
-_AT_LEISURE = Effort(side=432, sources=6, matches_distant=True)  # the future is known
-_AT_SPEED = Effort(side=288, sources=2, matches_distant=False)  # streaming
+_AT_LEISURE = Effort(side=432, sources=4, offers=3, matches_distant=True)  # the future is known
+_AT_SPEED = Effort(side=288, sources=2, offers=2, matches_distant=False)  # streaming
 
 
 class ClassicalInpainter:
@@ -70,7 +72,7 @@ class ClassicalInpainter:
             if self._effort.matches_distant:
                 self._links.match(index, self._views, clip.indices[clip.num_local :])
             if self._views[index].has_hole:
-                results[position] = self._fill_view(self._views[index], self._effort.sources)
+                results[position] = self._fill_view(self._views[index], self._effort)
         self._forget(clip)
         return results
 
@@ -81,36 +83,20 @@ class ClassicalInpainter:
             del self._views[index]
         self._links.forget(kept | ({self._anchor.index} if self._anchor else set()))
 
-    def _fill_view(self, target: View, most: int) -> Frame:
+    def _fill_view(self, target: View, effort: Effort) -> Frame:
         """Return the frame with its hole filled, and remember it so."""
         part = box_around(~target.known, margin=_margin(target))
         rows, columns = np.nonzero(target.hole)
         places = np.stack((columns, rows), axis=-1).astype(np.float32)
         inside = target.to_working(places) - np.array([part[1].start, part[0].start], np.float32)
         around = Surroundings(target, part)
-        offers = self._offers(target, most, around)
+        offers = self._offers(target, effort, around)
+        readings = _read_elected(target, offers, inside)
         result = np.array(target.frame)
         found = np.zeros(len(rows), bool)
-        if offers:
-            weights = elect(
-                [
-                    Ballot(
-                        offer.colours,
-                        offer.error,
-                        offer.visible,
-                        offer.share,
-                        source.index - target.index,
-                    )
-                    for source, offer in offers
-                ]
-            )
-            readings = [
-                read(source, offer, inside, weight)
-                for (source, offer), weight in zip(offers, weights, strict=True)
-            ]
+        if readings:
             found = np.max([reading.weight for reading in readings], axis=0) > 0
-            readings.append(from_around(target, part, inside))
-            merged = merge(readings)
+            merged = merge([*readings, from_around(target, part, inside)])
             result[target.hole] = np.clip(np.rint(merged), 0, 255)
         if not found.all():
             registered: dict[int, list[Offer]] = {}
@@ -121,13 +107,15 @@ class ClassicalInpainter:
         target.filled = result
         return result
 
-    def _offers(self, target: View, most: int, around: Surroundings) -> list[tuple[View, Offer]]:
+    def _offers(
+        self, target: View, effort: Effort, around: Surroundings
+    ) -> list[tuple[View, Offer]]:
         """Return what each useful source offers."""
         offers: list[tuple[View, Offer]] = []
         probes = _probes(target)
         need = np.full(len(probes), _NEED[0])
         count = np.zeros(len(probes), int)
-        tried, used = {target.index}, 0
+        tried, used, most = {target.index}, 0, effort.sources
         while used < most + most // 2 and len(tried) < 2 * most:
             if used >= most:
                 need[count > 0] = 0  # from here on only for what nothing has shown yet
@@ -137,7 +125,7 @@ class ClassicalInpainter:
             source, visible = best
             tried.add(source.index)
             link = self._links.to(source.index)
-            found, link = register(around, source, link, self._estimator, most)
+            found, link = register(around, source, link, self._estimator, effort.offers)
             if not found:
                 continue
             used += 1
@@ -201,7 +189,7 @@ class ClassicalInpainter:
             result[missing & usable] = values[missing & usable]
             missing &= ~usable
         if missing.any():
-            spread_inside(result, missing)
+            _spread_into(result, missing)
             if self._anchor is None or missing.sum() > 0.02 * target.hole.sum():
                 self._anchor = target
 
@@ -218,68 +206,28 @@ class ClassicalInpainter:
         ]
 
 
-def read(
-    source: View,
-    offer: Offer,
-    inside: Flow,
-    weight: NDArray[np.float32],
-    *,
-    filled: bool = False,
-) -> Reading:
-    """Return what the source shows at places given in the registered part.
-
-    Args:
-        source: where colours come from.
-        offer: how the source lies there.
-        inside: (N, 2), working size, relative to the part's corner.
-        weight: (h, w) of the part.
-        filled: also read what was filled there, and not only what was seen.
-    """
-    num_places = len(inside)
-    table = _as_table(inside)
-    coarse = np.array(offer.offset.shape[1::-1]) / np.array(offer.places.shape[1::-1])
-    half = (table + np.float32(0.5)) * coarse.astype(np.float32) - np.float32(0.5)
-    places = source.to_full(sample(offer.places, table))
-    frame = source.filled if filled and source.filled is not None else source.frame
-    height, width = source.hole.shape
-    colour = sample(frame, places, interpolation=cv2.INTER_CUBIC).astype(np.float32)
-    colour += sample(offer.offset, half)
-    x, y = places[..., 0], places[..., 1]
-    usable = (x >= -0.5) & (y >= -0.5) & (x <= width - 0.5) & (y <= height - 0.5)
-    if not filled:
-        usable &= sample(source.unusable, places) == 0
-    count = np.where(usable, np.maximum(sample(weight, half), np.float32(1e-12)), np.float32(0))
-    error = sample(offer.error, half)
-    return Reading(
-        colour.reshape(-1, 3)[:num_places],
-        error.reshape(-1)[:num_places],
-        count.reshape(-1)[:num_places],
-    )
+def _read_elected(target: View, offers: list[tuple[View, Offer]], inside: Flow) -> list[Reading]:
+    """Return what the offers that are believed somewhere say about the hole's pixels."""
+    if not offers:
+        return []
+    ballots = [
+        Ballot(offer.colours, offer.error, offer.visible, offer.share, source.index - target.index)
+        for source, offer in offers
+    ]
+    weights = elect(ballots)
+    enough = _LEAST_BELIEF * np.max(weights, axis=0)
+    return [
+        read(source, offer, inside, weight)
+        for (source, offer), weight in zip(offers, weights, strict=True)
+        if ((weight > enough) & offer.visible).any()
+    ]
 
 
-def from_around(target: View, part: tuple[slice, slice], inside: Flow) -> Reading:
-    """Return what the surroundings of the hole suggest, by distance."""
-    num_places = len(inside)
-    table = _as_table(inside)
-    colours = target.small[part].astype(np.float32)
-    error = sample(doubt(colours, ~target.known[part]), table).reshape(-1)[:num_places]
-    shown = sample(colours, table).reshape(-1, 3)[:num_places]
-    return Reading(shown, error, belief(error))
-
-
-def spread_inside(result: NDArray[np.uint8], missing: NDArray[np.bool_]) -> None:
+def _spread_into(result: NDArray[np.uint8], missing: NDArray[np.bool_]) -> None:
     """Fill `missing` pixels of `result` in place from what surrounds them."""
     part = box_around(missing, margin=8)
     filled = spread(result[part].astype(np.float32), missing[part])
     result[part] = np.clip(np.rint(filled), 0, 255)
-
-
-def _as_table(places: Flow) -> Flow:
-    """Return (N, 2) places as (R, 256, 2), the last one repeated: cv2.remap wants an image."""
-    num_places = len(places)
-    rows = -(-num_places // 256)
-    padded = np.pad(places, ((0, rows * 256 - num_places), (0, 0)), mode="edge")
-    return padded.reshape(rows, 256, 2)
 
 
 def _probes(target: View) -> Flow:
