@@ -22,6 +22,7 @@ _FLATTEST_CORNER = 2e-5  # smaller eigenvalue of the gradient below which there 
 _INLIER_DISTANCE = 1.0  # pixels
 _STILL = 0.02  # pixels: if standing still explains the points nearly as well, it stands still
 _IDENTITY = np.eye(3)
+_NEXT = np.array([1, 2, 3, 0])  # of the corners of an outline
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +65,8 @@ def is_plausible(homography: Homography, outline: Points) -> bool:
     if not np.isfinite(moved).all():
         return False
     width, height = np.ptp(outline, axis=0)
-    sides = np.roll(moved, -1, axis=0) - moved
-    following = np.roll(sides, -1, axis=0)
+    sides = moved[_NEXT] - moved
+    following = sides[_NEXT]
     turns = sides[:, 0] * following[:, 1] - sides[:, 1] * following[:, 0]
     ratio = turns / max(1, height * width)
     return bool((ratio > 1 / 16).all() and (ratio < 16).all())

@@ -102,7 +102,7 @@ def register(
     reliable = cv2.erode(both.astype(np.uint8), np.ones((_PATCH, _PATCH)), borderValue=1) > 0
     if not reliable.any():
         reliable = both
-    motions = _motions(around, link, flow, reliable)
+    motions = _motions(around, link, flow, reliable, most)
     carried = link.places(grid + _carry(around, flow, reliable))
     choices = [(apply(motion, grid), _PRIOR_CAMERA) for motion in motions[:1]]
     choices.append((carried, _PRIOR_FLOW))
@@ -153,14 +153,16 @@ def _carry(around: Surroundings, flow: Flow, reliable: Mask) -> Flow:
     return np.asarray(cv2.resize(smooth, (width, height)), np.float32)
 
 
-def _motions(around: Surroundings, link: Link, flow: Flow, reliable: Mask) -> list[Homography]:
+def _motions(
+    around: Surroundings, link: Link, flow: Flow, reliable: Mask, most: int
+) -> list[Homography]:
     """Return the dominant motion of the part, and another that many points follow."""
     points = corners(around.gray, reliable, _CELL)
     start = at(around.grid, points)
     moved = link.places(start + at(flow, points))
     motions: list[Homography] = []
     enough = max(_FEWEST_POINTS, len(points) // 6)
-    for _ in range(2):
+    for _ in range(1 if most <= 2 else 2):  # the second would not be offered
         motion = fit(start, moved, outline_of(around.part))
         if motion is None:
             break
