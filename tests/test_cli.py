@@ -1,6 +1,9 @@
 """The command line from end to end, on a clip whose background is known."""
 
 import json
+import signal
+import subprocess
+import sys
 import zipfile
 
 import cv2
@@ -315,3 +318,22 @@ def test_closing_a_job_keeps_what_is_finished(scene, tmp_path):
 
     assert [path.name for path in tmp_path.iterdir()] == ["out.partial.mkv"]
     assert 1 <= len(rendered.rgb(tmp_path / "out.partial.mkv")) <= 10
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_ctrl_c_ends_with_130_and_keeps_what_is_finished(tmp_path):
+    rendered.write_scene(tmp_path / "in.mkv", 240, sound=False)
+    arguments = ["remove", tmp_path / "in.mkv", tmp_path / "out.mp4", "--point", CLICK]
+    command = [sys.executable, "-m", "tracker", *map(str, arguments), "--mode", "streaming"]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert running.stderr is not None
+    shown = [running.stderr.readline() for _ in range(3)]  # a line per tenth
+    assert shown[-1].startswith("fill ")
+
+    running.send_signal(signal.SIGINT)
+
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "Traceback" not in errors
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "out.partial.mp4"]
+    assert len(rendered.rgb(tmp_path / "out.partial.mp4")) >= 20

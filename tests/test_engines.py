@@ -40,9 +40,14 @@ def iou(a, b):
     return (a & b).sum() / max(1, (a | b).sum())
 
 
-@pytest.fixture(params=["classical"])
-def segmenter(request):
-    return engines.segmenter(request.param)
+@pytest.fixture(params=["classical", "mobile_sam"])
+def any_segmenter(request, random_weights):
+    return engines.segmenter(request.param, "cpu")
+
+
+@pytest.fixture
+def segmenter():
+    return engines.segmenter("classical")
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +56,14 @@ def random_weights(tmp_path_factory):
     torch = pytest.importorskip("torch")
     from aot import build_network as build_tracker
     from e2fgvi import build_network as build_inpainter
+    from sam.networks import build_network as build_clicker
 
     folder = tmp_path_factory.mktemp("ckpt")
-    networks = {"deaott": build_tracker("deaott"), "e2fgvi_hq": build_inpainter(hq=True)}
+    networks = {
+        "mobile_sam": build_clicker("mobile_sam"),
+        "deaott": build_tracker("deaott"),
+        "e2fgvi_hq": build_inpainter(hq=True),
+    }
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLEANPLATE_CKPT", str(folder))
         for name, network in networks.items():
@@ -100,10 +110,10 @@ def test_a_segmenter_finds_the_object_in_a_box(segmenter):
     assert iou(segmentation.masks[0], mask) > 0.8
 
 
-def test_a_segmenter_offers_up_to_three_masks_best_first(segmenter):
+def test_a_segmenter_offers_up_to_three_masks_best_first(any_segmenter):
     (frame,), _ = scene(1)
 
-    segmentation = segmenter.segment(frame, Prompt(points=(Point(40, 48),)))
+    segmentation = any_segmenter.segment(frame, Prompt(points=(Point(40, 48),)))
 
     assert 1 <= len(segmentation.masks) <= 3
     assert len(segmentation.scores) == len(segmentation.masks)
@@ -114,21 +124,21 @@ def test_a_segmenter_offers_up_to_three_masks_best_first(segmenter):
         assert 0 <= score <= 1
 
 
-def test_a_segmenter_obeys_every_click(segmenter):
+def test_a_segmenter_obeys_every_click(any_segmenter):
     (frame,), _ = scene(1)
     inside, outside = Point(40, 48), Point(47, 48, positive=False)
 
-    mask = segmenter.segment(frame, Prompt(points=(inside, outside))).masks[0]
+    mask = any_segmenter.segment(frame, Prompt(points=(inside, outside))).masks[0]
 
     assert mask[48, 40]
     assert not mask[48, 47]
 
 
-def test_a_segmenter_says_the_same_twice(segmenter):
+def test_a_segmenter_says_the_same_twice(any_segmenter):
     (frame,), _ = scene(1)
     prompt = Prompt(points=(Point(40, 48),))
 
-    first, second = segmenter.segment(frame, prompt), segmenter.segment(frame, prompt)
+    first, second = any_segmenter.segment(frame, prompt), any_segmenter.segment(frame, prompt)
 
     np.testing.assert_array_equal(first.masks[0], second.masks[0])
 
@@ -250,6 +260,12 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch):
 
     with pytest.raises(UserError, match="no cuda device here"):
         engines.resolve_device("cuda")
+
+
+def test_auto_takes_a_light_segmenter_even_without_an_accelerator(random_weights, monkeypatch):
+    monkeypatch.setattr(engines, "accelerator", lambda: None)
+
+    assert engines.choose("segmenter").name == "mobile_sam"
 
 
 def test_auto_leaves_slow_engines_to_those_who_ask_where_there_is_no_accelerator(

@@ -59,6 +59,18 @@ def _classical_inpainter(device: str) -> Callable[[Settings], Inpainter]:
 
 
 @cache
+def _sam(name: str, device: str) -> Callable[[Settings], Segmenter]:
+    from sam.networks import load_network
+    from sam.segmenter import SamSegmenter
+
+    try:
+        network = load_network(name, checkpoints.load(name), device)
+    except ValueError as error:
+        raise _foreign(name, error) from error
+    return lambda settings: SamSegmenter(network, device=device)
+
+
+@cache
 def _aot(variant: str, device: str) -> Callable[[Settings], MaskPropagator]:
     import torch
 
@@ -105,6 +117,10 @@ def _foreign(name: str, error: Exception) -> UserError:
     )
 
 
+def _clicker(name: str, *, auto_on_cpu: bool) -> EngineSpec[Segmenter]:
+    return EngineSpec(partial(_sam, name), name, auto_on_cpu=auto_on_cpu)
+
+
 def _tracker(variant: str, cpu_seconds: float) -> EngineSpec[MaskPropagator]:
     return EngineSpec(partial(_aot, variant), variant, auto_on_cpu=False, cpu_seconds=cpu_seconds)
 
@@ -120,6 +136,11 @@ def _inpainter(name: str, cpu_seconds: float) -> InpainterSpec:
 
 
 SEGMENTERS: Mapping[str, EngineSpec[Segmenter]] = {
+    "sam_vit_b": _clicker("sam_vit_b", auto_on_cpu=False),
+    "sam_vit_l": _clicker("sam_vit_l", auto_on_cpu=False),
+    "sam_vit_h": _clicker("sam_vit_h", auto_on_cpu=False),
+    "sam_hq_tiny": _clicker("sam_hq_tiny", auto_on_cpu=True),
+    "mobile_sam": _clicker("mobile_sam", auto_on_cpu=True),
     "classical": EngineSpec(_classical_segmenter),
 }
 PROPAGATORS: Mapping[str, EngineSpec[MaskPropagator]] = {
@@ -138,8 +159,8 @@ PROPAGATORS: Mapping[str, EngineSpec[MaskPropagator]] = {
     "classical": EngineSpec(_classical_propagator),
 }
 INPAINTERS: Mapping[str, InpainterSpec] = {
-    "e2fgvi_hq": _inpainter("e2fgvi_hq", 2.5),
-    "e2fgvi": _inpainter("e2fgvi", 2.5),
+    "e2fgvi_hq": _inpainter("e2fgvi_hq", 1.9),
+    "e2fgvi": _inpainter("e2fgvi", 1.9),
     "classical": InpainterSpec(
         _classical_inpainter,
         max_pixels=960 * 540,
