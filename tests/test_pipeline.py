@@ -24,6 +24,9 @@ class Picture:
         mixed = self.rgb * (1 - alpha[..., None]) + filled * alpha[..., None]
         return Picture(mixed.astype(np.uint8))
 
+    def detached(self):
+        return self
+
 
 class FlatInpainter:
     """Paints every local frame one colour."""

@@ -63,7 +63,8 @@ class Outputs:
     @property
     def notices(self) -> tuple[str, ...]:
         """Return what the user should know about the files."""
-        return tuple(self._video.notices) if self._video is not None else ()
+        writers = [writer for writer in (self._video, self._overlay) if writer is not None]
+        return tuple(dict.fromkeys(notice for writer in writers for notice in writer.notices))
 
     def __enter__(self) -> "Outputs":
         return self

@@ -20,6 +20,7 @@ from tracker.types import Alpha, Clip, Frame, LabelMap, Mask, Tracked
 from tracker.windows import Window
 
 ItemT = TypeVar("ItemT")
+SelfT = TypeVar("SelfT", bound="Source")
 Pair = tuple[Frame, Mask]  # a picture and its hole, at the working size
 
 
@@ -30,8 +31,11 @@ class Source(Protocol):
     def rgb(self) -> Frame:
         """Return the picture as engines see it."""
 
-    def composite(self, filled: Frame, alpha: Alpha) -> "Source":
+    def composite(self: SelfT, filled: Frame, alpha: Alpha) -> SelfT:
         """Return the picture with `filled` laid over it where `alpha` says so."""
+
+    def detached(self: SelfT) -> SelfT:
+        """Return the picture alone, without what the decoder holds on to."""
 
 
 SourceT = TypeVar("SourceT", bound=Source)
@@ -188,7 +192,7 @@ class HolePlan:
             return source
         height, width = hole.shape
         whole = images.enlarge(filled, height, width, region)
-        return source.composite(whole, images.feather(hole, self.dilation / 2))  # type: ignore[return-value]
+        return source.composite(whole, images.feather(hole, self.dilation / 2))
 
 
 def remove(
@@ -204,8 +208,9 @@ def remove(
     def pairs() -> Iterator[Pair]:
         for source, labels in labelled:
             hole = plan.hole(labels)
-            waiting.append((source, hole))
-            yield plan.shrink(source.rgb, hole)
+            pair = plan.shrink(source.rgb, hole)
+            waiting.append((source.detached(), hole))  # without its RGB: many may wait
+            yield pair
 
     for filled in inpaint(pairs(), windows, inpainter, fetch):
         source, hole = waiting.popleft()

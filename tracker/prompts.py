@@ -6,6 +6,7 @@ of the upright source, frame (default 0).
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -108,15 +109,11 @@ def label_frames(
 
 def read_neighbours(reader: VideoReader, index: int) -> list[Frame]:
     """Return a few frames around `index`, for a segmenter that uses motion."""
-    last = None if reader.info.num_frames is None else reader.info.num_frames - 1
     found = []
     for step in NEIGHBOUR_STEPS:
-        if index + step < 0 or (last is not None and index + step > last):
-            continue
-        try:
-            found.append(reader.read(index + step).rgb)
-        except UserError:  # past the end of a video whose length was only estimated
-            break
+        if index + step >= 0:
+            with suppress(UserError):  # past the end
+                found.append(reader.read(index + step).rgb)
     return found
 
 

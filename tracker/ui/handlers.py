@@ -28,6 +28,7 @@ from tracker.types import Frame, Point, Prompt, Segmentation, UserError
 from tracker.ui import texts
 from tracker.ui.lanes import Lanes
 from tracker.ui.show import Parts, Updates, show, show_new_video, show_preview, warn
+from tracker.video import salvage
 from tracker.worker import StoppedError, Ticket
 
 SAMPLE = Path(__file__).resolve().parents[2] / "assets" / "sample.mp4"
@@ -173,7 +174,10 @@ class Handlers:
         try:
             ticket.result(0)
         except StoppedError:
-            report = None  # what is finished is shown
+            report = None  # what is finished is shown, also what a killed process left
+            for path in (job.output, job.overlay_out):
+                if path is not None:
+                    await asyncio.to_thread(salvage, path, session.info)
         except UserError as error:
             yield show(self.parts, session, "marking") | warn(self.parts, str(error))
             return
