@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tracker.classical.appearance import PatchMemory, squared_distances
 from tracker.classical.edges import GuidedFilter
-from tracker.classical.layers import fit_motion
+from tracker.classical.layers import Motion, fit_motion, motion_odds
 from tracker.classical.propagator import ClassicalPropagator
 from tracker.types import Frame, LabelMap
 
@@ -267,6 +267,36 @@ def test_a_similarity_is_recovered_in_spite_of_outliers():
     assert motion is not None
     # Cauchy weights never quite silence outliers.
     np.testing.assert_allclose(motion.apply(places)[100:], moved[100:], atol=0.5)
+
+
+@pytest.mark.parametrize(("object_shift", "is_against"), [(0, False), (1, False), (8, True)])
+def test_what_moves_with_the_background_is_not_an_object_that_moves_otherwise(
+    object_shift, is_against
+):
+    y, x = np.mgrid[:20, :40]
+    places = (x + 1j * y).astype(np.complex64)
+    labels = (x < 20).astype(np.uint8)  # wrongly the object's where x >= 15
+    motions = [Motion(shift=3 + 1j), Motion(shift=3 + 1j + object_shift)]
+    shifts = np.where(x < 15, motions[1].shift, motions[0].shift)
+    trust = np.where(y < 10, 1, 0).astype(np.float32)
+
+    odds = motion_odds(places, (places - shifts).astype(np.complex64), trust, labels, motions)
+
+    assert (odds[0] == 0).all()
+    assert (odds[1, :, :15] == 0).all()
+    assert (odds[1, 10:] == 0).all()
+    assert (odds[1, :10, 15:] < -5).all() == is_against
+    assert is_against or (odds[1] > -5).all()
+
+
+def test_background_given_with_an_object_is_left_behind():
+    frames, truths = draw(30, {1: (lambda t: (60 + 6 * t, 90), RED)}, pan=2)
+    generous = cv2.dilate(truths[0], np.ones((13, 13), np.uint8))
+    assert similarity(generous, truths[0]) < 0.65
+
+    tracked = follow(frames, generous)
+
+    assert similarity(tracked[-1], truths[-1]) > 0.9
 
 
 def test_smoothing_follows_an_edge_of_the_guide():

@@ -1,9 +1,14 @@
 """How each layer of a frame (the background, each object) moves as a whole.
 
 The motion is a similarity: shift, turn and scale, fitted robustly to dense flow.  With
-places as complex numbers it is z -> rotation * z + shift, and the fit is linear.
+places as complex numbers it is z -> rotation * z + shift, and the fit is linear.  Where a
+layer moves unlike the background, flow itself tells which of the two a pixel belongs to.
+
+Evidence is only taken against objects.  Tried and dropped, as it made masks spread: evidence
+for them as well, for flow close to a moving object is often the object's.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +18,9 @@ from numpy.typing import NDArray
 SMALLEST_LAYER = 12  # flow vectors; fewer do not say how a layer turns
 ENOUGH = 500  # flow vectors; more add time, not precision
 ITERATIONS = 4
+NOISE = 0.5  # pixels: flow is never known better
+TRUSTED = 0.5  # flow trusted less does not tell how well a layer's motion describes it
+HEAVY_TAILS = 3.0  # (4 degrees of freedom + 2 dimensions) / 2, of Student's t
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,11 @@ class Motion:
         """Return where `places` go."""
         moved: NDArray[Any] = places * np.complex64(self.rotation) + np.complex64(self.shift)
         return moved.astype(np.complex64)
+
+    def origin(self, places: NDArray[np.complex64]) -> NDArray[np.complex64]:
+        """Return where what is now at `places` was before."""
+        before: NDArray[Any] = (places - np.complex64(self.shift)) / np.complex64(self.rotation)
+        return before.astype(np.complex64)
 
 
 def fit_motion(places: NDArray[np.complex64], flow: NDArray[np.complex64]) -> Motion | None:
@@ -74,3 +87,40 @@ def layer_motions(
     found = [fit_motion(places[coarse == k], flow[coarse == k]) for k in range(num_layers)]
     background = found[0] or Motion()
     return [motion or background for motion in found]
+
+
+def motion_odds(
+    places: NDArray[np.complex64],
+    origins: NDArray[np.complex64],
+    trust: NDArray[np.float32],
+    layers: NDArray[Any],
+    motions: Sequence[Motion],
+) -> NDArray[np.float32]:
+    """Return (layers, h, w): log odds of each object against the background; never above 0.
+
+    What moves as the background does and unlike the object is not the object.  How far flow
+    strays from a motion follows Student's t, as wide for both as it strays where the labels
+    are right: where both motions are alike, or describe their layers badly, nothing is said.
+
+    Args:
+        places: (h, w) in the new frame.
+        origins: (h, w), where flow says that what is at `places` was in the frame before.
+        trust: (h, w) in [0, 1], how far to trust that.
+        layers: (h, w), which layer is expected there.
+        motions: every layer's, to the new frame.
+    """
+    trusted = trust > TRUSTED
+    odds = np.zeros((len(motions), *places.shape), np.float32)
+    misses, variances = [], []
+    for layer, motion in enumerate(motions):
+        miss = np.abs(origins - motion.origin(places))
+        own = miss[trusted & (layers == layer)]
+        typical = 1.5 * float(np.median(own)) if own.size else np.inf
+        misses.append(miss**2)
+        variances.append(max(NOISE, typical) ** 2)
+    for layer in range(1, len(motions)):
+        variance = variances[0] + variances[layer]
+        if np.isfinite(variance):
+            ratio = (variance + misses[0]) / (variance + misses[layer])
+            odds[layer] = HEAVY_TAILS * trust * np.log(np.minimum(ratio, 1))
+    return odds

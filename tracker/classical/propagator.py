@@ -2,10 +2,13 @@
 
 Every frame, dense flow brings the soft labels of the frame before; where the flow cannot be
 trusted they say little.  Cells of the new frame are matched with remembered cells of every
-layer (the background and each object), which compete; both opinions are multiplied and
-follow the picture's edges.  An object that is gone is looked for in the whole frame.  All
+layer (the background and each object), which compete; what moves with the background while
+its object does not is held against the object.  These opinions are multiplied and follow the
+picture's edges.  An object that is gone is looked for in the whole frame.  All
 of it happens at a reduced size (see softmaps).
 """
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -23,7 +26,7 @@ from tracker.classical.flow import (
     sample,
     warp,
 )
-from tracker.classical.layers import layer_motions
+from tracker.classical.layers import Motion, layer_motions, motion_odds
 from tracker.classical.lost import SAMPLING_INTERVAL, Background, Found, find, resembles
 from tracker.classical.softmaps import (
     Picture,
@@ -111,7 +114,8 @@ class ClassicalPropagator:
         shape = picture.lab.shape[:2]
         flow_to_next, flow_back, trust = self._flows(previous, picture)
         winner = winning_layer(self._soft)
-        self._memory.move(layer_motions(flow_to_next, winner, len(self._soft)))
+        motions = layer_motions(flow_to_next, winner, len(self._soft))
+        self._memory.move(motions)
         grid = pixel_grid(*shape)
         found = self._find_lost(picture, winner)
         boxes = {layer: square(grid, f.centre, f.radius) for layer, f in found.items()}
@@ -126,9 +130,11 @@ class ClassicalPropagator:
         places = (flow_back + grid)[region]
         prior = np.stack([sample(layer, places) for layer in self._soft])
         prior += (1 - trust[region]) * (blurred(prior, BLUR) - prior)
+        odds = _motion_odds(grid[region], places, trust[region], prior, motions)
         for layer, box in boxes.items():
             prior[layer] = np.where(box[region], 0.5, prior[layer])
-        soft[(slice(None), *region)] = self._decide(picture, prior, near, region)
+            odds[layer][box[region]] = 0
+        soft[(slice(None), *region)] = self._decide(picture, prior, odds, near, region)
         self._drop_remains(picture, soft)
         return soft
 
@@ -143,15 +149,22 @@ class ClassicalPropagator:
         return rescaled_flow(flow_to_next, shape), rescaled_flow(flow_back, shape), trust
 
     def _decide(
-        self, picture: Picture, prior: Floats, near: NDArray[np.bool_], region: Region
+        self,
+        picture: Picture,
+        prior: Floats,
+        odds: Floats,
+        near: NDArray[np.bool_],
+        region: Region,
     ) -> Floats:
-        """Weigh what flow carried here against appearance, along the picture's edges.
+        """Weigh what flow carried here, motion and appearance, along the picture's edges.
 
-        `prior` and the result are soft labels (layers, h, w) of `region` alone.
+        `prior` and the result are soft labels (layers, h, w) of `region` alone, and `odds`
+        what motion says of it.
         """
         prior = prior / (prior.sum(axis=0) + np.float32(1e-6))
         score = np.log(prior * (1 - DOUBT) + DOUBT / len(prior))
         score += APPEARANCE_WEIGHT * self._vote(picture, near, region, len(prior))
+        score += odds
         score[1:, ~near[region]] = -10
         share = softmax(score)
         guide = picture.lab.transpose(2, 0, 1)[(slice(None), *region)] / np.float32(100)
@@ -264,3 +277,19 @@ class ClassicalPropagator:
             mine = self._soft[layer][winner == layer]
             result[identity] = float(np.clip(mine.mean(), 0, 1)) if mine.size else 0.0
         return result
+
+
+def _motion_odds(
+    grid: Floats, places: Floats, trust: Floats, prior: Floats, motions: Sequence[Motion]
+) -> Floats:
+    """Return (layers, h, w): what motion says, looked at once per cell.
+
+    `grid` and `places` (h, w, 2) are where pixels are and where flow says they were.
+    """
+    cells = (slice(None, None, STRIDE), slice(None, None, STRIDE))
+    here, before = (
+        np.ascontiguousarray(v[cells]).view(np.complex64)[..., 0] for v in (grid, places)
+    )
+    expected = winning_layer(prior[(slice(None), *cells)])
+    odds = motion_odds(here, before, trust[cells], expected, motions)
+    return np.stack([resized(one, prior.shape[1:]) for one in odds])
