@@ -4,7 +4,8 @@ Every clip below FOLDER that knows the truth (`bg/`, `bg_static.png`, or synthet
 true frames) is filled offline and streaming, and compared inside the hole with two baselines:
 OpenCV's Telea, frame by frame, and the same pixel copied from the nearest frame where it is
 uncovered.  `--stationary` adds a hole that stays, over every clip, where the frames are the
-truth; `--shifted` does the same with the mask of another clip.
+truth; `--shifted` does the same with the mask of another clip.  Gains are over the better
+baseline; in brackets, over Telea and copying from the past only, as streaming must.
 
     python script/evaluate_fill.py FOLDER [--only NAME ...] [--frames 40] [--save DIRECTORY]
 """
@@ -92,13 +93,13 @@ def fill_telea(case: Case) -> list[Frame]:
     ]
 
 
-def fill_nearest(case: Case, fallback: Sequence[Frame]) -> list[Frame]:
+def fill_nearest(case: Case, fallback: Sequence[Frame], *, past_only: bool) -> list[Frame]:
     """Copy the same pixel from the nearest frame where it is uncovered."""
     num_frames, results = len(case.frames), []
     for index in range(num_frames):
         result, missing = np.array(case.frames[index]), case.holes[index].copy()
         for distance in range(1, num_frames):
-            for other in (index - distance, index + distance):
+            for other in (index - distance,) if past_only else (index - distance, index + distance):
                 if 0 <= other < num_frames and missing.any():
                     here = missing & ~case.holes[other]
                     result[here] = case.frames[other][here]
@@ -180,29 +181,41 @@ def main() -> None:
     parser.add_argument("--shifted", action="store_true")
     parser.add_argument("--save", type=Path, default=None)
     options = parser.parse_args()
-    print(f"{'clip':42} telea  copy | offline   gain ms/frame | stream.   gain ms/frame")
+    print(f"{'clip':38} telea  copy  past | offline   gain ms/frame |", end=" ")
+    print("stream.   gain  (past) ms/frame")
     gains = []
     for case in collect(options.folder, options):
         num_frames = len(case.frames)
         telea = fill_telea(case)
-        baselines = hole_psnr(case, telea), hole_psnr(case, fill_nearest(case, telea))
-        line, row = f"{case.name:42} {baselines[0]:5.2f} {baselines[1]:5.2f}", []
+        baselines = [
+            hole_psnr(case, telea),
+            hole_psnr(case, fill_nearest(case, telea, past_only=False)),
+            hole_psnr(case, fill_nearest(case, telea, past_only=True)),
+        ]
+        line, row = f"{case.name:38} " + " ".join(f"{it:5.2f}" for it in baselines), []
         for name, windows in (
             ("offline", offline_windows(num_frames, SCHEDULE)),
             ("streaming", causal_windows(**CAUSAL)),
         ):
             filled, seconds = fill_windows(case, windows)
             quality = hole_psnr(case, filled)
-            row.append(quality - max(baselines))
-            line += f" | {quality:7.2f} {row[-1]:+6.2f} {1000 * seconds / num_frames:8.1f}"
+            row.append(quality - max(baselines[:2]))
+            line += f" | {quality:7.2f} {row[-1]:+6.2f}"
+            if name == "streaming":
+                row.append(quality - max(baselines[0], baselines[2]))
+                line += f" ({row[-1]:+6.2f})"
+            line += f" {1000 * seconds / num_frames:8.1f}"
             if options.save:
                 save(options.save / name, case, filled)
         gains.append(row)
         print(line, flush=True)
     if gains:
         mean, median = np.mean(gains, axis=0), np.median(gains, axis=0)
-        print(f"gain, mean: offline {mean[0]:+.2f}, streaming {mean[1]:+.2f} dB;", end=" ")
-        print(f"median: {median[0]:+.2f}, {median[1]:+.2f} dB")
+        for name, values in (("mean", mean), ("median", median)):
+            print(
+                f"gain, {name}: offline {values[0]:+.2f} dB, streaming {values[1]:+.2f} dB", end=" "
+            )
+            print(f"({values[2]:+.2f} over what may be known without the future)")
 
 
 if __name__ == "__main__":
