@@ -1,12 +1,14 @@
 """What moves against the camera: evidence that pixels of one frame belong together.
 
 Dense flow to each neighbouring frame (OpenCV's DIS; Kroeger et al., ECCV 2016) minus the
-homography most of the frame follows.  Flow bleeds over an object's border, so a second cue
-speaks there: a pixel that looks the same where the camera's motion alone would put it is
-background, whatever its flow says.
+homography most of the frame follows.  Flow bleeds over an object's border, so two cues that
+need none speak there.  A pixel that looks the same where the camera's motion alone would put
+it is background, whatever its flow says; more so if it looks different where the clicked
+pixel's motion would put it.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -18,7 +20,27 @@ from tracker.types import Frame
 _WORKING_PIXELS = 60_000
 _SMALLEST_SIDE = 16  # pixels; below, flow says nothing
 _BLEEDING = 6.0  # pixels that flow reaches over a border, at the working size
+_BLEEDING_CLICKED = 4.0  # the same where two motions were compared, which do not bleed
 _LEAST_TRUST = 0.1  # what is left of the evidence at its own border
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """One neighbour against the frame, at the working size.
+
+    Attributes:
+        motion: (H, W, 2), against the camera, in units of its noise.
+        noise: pixels per unit of motion.
+        carried: (H, W, 2), where the camera's motion takes each pixel, x then y.
+        image: (H, W, 3), the neighbour.
+        usual: grey levels two pixels may differ by and still be the same.
+    """
+
+    motion: Plane
+    noise: float
+    carried: Plane
+    image: Frame
+    usual: float
 
 
 class MotionCues:
@@ -32,22 +54,21 @@ class MotionCues:
         small = shrink(frame, _WORKING_PIXELS)
         self._height, self._width = small.shape[:2]
         self._scale = (self._width / frame.shape[1], self._height / frame.shape[0])
-        self._motions: list[Plane] = []  # (H, W, 2) each
-        changes: list[Plane] = []
+        self._small = small
+        self._views: list[_View] = []
         if min(self._height, self._width) < _SMALLEST_SIDE:
             neighbours = ()
         for neighbour in neighbours:
             size = (self._width, self._height)
             other = cv2.resize(neighbour, size, interpolation=cv2.INTER_AREA)
-            motion, change = _against_camera(small, np.asarray(other, dtype=np.uint8))
-            self._motions.append(motion)
-            changes.append(change)
+            self._views.append(_against_camera(small, np.asarray(other, dtype=np.uint8)))
+        changes = [_mismatch(small, view.image, view.carried, view.usual) for view in self._views]
         self._change = np.min(changes, axis=0) if changes else None
 
     def moving_odds(self) -> Plane | None:
         """Return log-odds (h, w) that a pixel moves against the camera, or None."""
         odds = self._moving()
-        return None if odds is None else _trust_inside(odds)
+        return None if odds is None else _trust_inside(odds, _BLEEDING)
 
     def odds_at(self, x: float, y: float) -> Plane | None:
         """Return log-odds (h, w) that a pixel moves as frame pixel (x, y) does, or None.
@@ -61,28 +82,35 @@ class MotionCues:
         row = min(self._height - 1, int((y + 0.5) * self._scale[1]))
         around = (slice(max(0, row - 2), row + 3), slice(max(0, column - 2), column + 3))
         alike = np.zeros_like(moving)
+        misfits = []
         speed = 0.0
-        for motion in self._motions:
+        for view in self._views:
+            motion = view.motion
             own = np.median(motion[around].reshape(-1, 2), axis=0)
             nearer = (np.linalg.norm(motion, axis=2) + 1) / (
                 np.linalg.norm(motion - own, axis=2) + 1
             )
-            alike += np.clip(np.log(nearer), -3, 3).astype(np.float32) / len(self._motions)
-            speed += float(np.linalg.norm(own)) / len(self._motions)
+            alike += np.clip(np.log(nearer), -3, 3).astype(np.float32) / len(self._views)
+            speed += float(np.linalg.norm(own)) / len(self._views)
+            moved = (view.carried + own * view.noise).astype(np.float32)
+            misfits.append(_mismatch(self._small, view.image, moved, view.usual))
         sure = np.float32(np.clip(speed - 0.5, 0, 1))
-        together = alike + np.float32(1.25) * self._change - np.float32(0.75)
-        return _trust_inside(sure * together + (1 - sure) * np.minimum(-moving, 0))
+        # What fits the camera's motion better than the click's is not of the click; the other
+        # way round says little, as parts of a thing move in their own ways.
+        worse = np.maximum(np.min(misfits, axis=0) - self._change, 0)
+        together = alike + np.float32(1.25) * self._change - np.float32(0.75) - worse
+        odds = sure * together + (1 - sure) * np.minimum(-moving, 0)
+        return _trust_inside(odds, _BLEEDING_CLICKED)
 
     def _moving(self) -> Plane | None:
         if self._change is None:
             return None
-        lengths = [np.linalg.norm(motion, axis=2) for motion in self._motions]
+        lengths = [np.linalg.norm(view.motion, axis=2) for view in self._views]
         fast = np.mean([np.clip(np.log(length + 1e-3), -1.5, 1.5) for length in lengths], axis=0)
         return np.asarray(fast + 1.25 * self._change - 0.75, dtype=np.float32)
 
 
-def _against_camera(frame: Frame, other: Frame) -> tuple[Plane, Plane]:
-    """Return motion (H, W, 2) against the camera and change (H, W), 0 to 2, under its motion."""
+def _against_camera(frame: Frame, other: Frame) -> _View:
     height, width = frame.shape[:2]
     engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     grey = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (frame, other)]
@@ -100,20 +128,29 @@ def _against_camera(frame: Frame, other: Frame) -> tuple[Plane, Plane]:
     motion = grid + flow - carried
     noise = 3 * float(np.median(np.linalg.norm(motion, axis=2))) + 0.3
 
-    columns, lines = np.ascontiguousarray(carried[..., 0]), np.ascontiguousarray(carried[..., 1])
-    still = cv2.remap(
-        other, columns, lines, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    ).astype(np.float32)
-    difference = np.abs(frame.astype(np.float32) - still).max(axis=2)
-    inside = (carried >= 0).all(axis=2) & (carried <= (width - 1, height - 1)).all(axis=2)
+    usual = 3 * float(np.median(_difference(frame, other, carried))) + 6
+    return _View((motion / noise).astype(np.float32), noise, carried, other, usual)
+
+
+def _mismatch(frame: Frame, other: Frame, places: Plane, usual: float) -> Plane:
+    """Return how unlike `other` at `places` (H, W, 2) `frame` is: 0 to 2, 1 for `usual`."""
+    smooth = cv2.GaussianBlur(_difference(frame, other, places), (0, 0), 1.0)
+    return np.asarray(np.clip(np.asarray(smooth) / usual, 0, 2), dtype=np.float32)
+
+
+def _difference(frame: Frame, other: Frame, places: Plane) -> Plane:
+    """Return the largest difference over the channels (H, W), 0 where a place is outside."""
+    height, width = frame.shape[:2]
+    columns, lines = np.ascontiguousarray(places[..., 0]), np.ascontiguousarray(places[..., 1])
+    seen = cv2.remap(other, columns, lines, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    difference = np.abs(frame.astype(np.float32) - np.asarray(seen, np.float32)).max(axis=2)
+    inside = (places >= 0).all(axis=2) & (places <= (width - 1, height - 1)).all(axis=2)
     difference[~inside] = 0
-    usual = 3 * float(np.median(difference)) + 6
-    change = np.clip(np.asarray(cv2.GaussianBlur(difference, (0, 0), 1.0)) / usual, 0, 2)
-    return (motion / noise).astype(np.float32), change.astype(np.float32)
+    return np.asarray(difference, dtype=np.float32)
 
 
-def _trust_inside(odds: NDArray[np.floating]) -> Plane:
-    """Weaken evidence towards the border between its signs, where flow is least exact."""
+def _trust_inside(odds: NDArray[np.floating], bleeding: float) -> Plane:
+    """Weaken evidence within `bleeding` pixels of the border between its signs."""
     smooth = np.asarray(cv2.GaussianBlur(odds.astype(np.float32), (0, 0), 1.5))
     positive = (smooth > 0).astype(np.uint8)
     depth = np.where(
@@ -121,4 +158,4 @@ def _trust_inside(odds: NDArray[np.floating]) -> Plane:
         cv2.distanceTransform(positive, cv2.DIST_L2, 3),
         cv2.distanceTransform(1 - positive, cv2.DIST_L2, 3),
     )
-    return np.asarray(smooth * np.clip(depth / _BLEEDING, _LEAST_TRUST, 1), dtype=np.float32)
+    return np.asarray(smooth * np.clip(depth / bleeding, _LEAST_TRUST, 1), dtype=np.float32)
