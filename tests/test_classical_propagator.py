@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tracker.classical.appearance import PatchMemory, squared_distances
+from tracker.classical.confidence import confidence
 from tracker.classical.edges import GuidedFilter
 from tracker.classical.layers import Motion, fit_motion, motion_odds
 from tracker.classical.propagator import ClassicalPropagator
@@ -174,6 +175,33 @@ def test_confidence_is_high_in_sight_and_zero_when_gone():
     assert min(confidence[:10]) > 0.7
     assert confidence[-1] == 0.0
     assert all(0 <= value <= 1 for value in confidence)
+
+
+def test_confidence_falls_with_indecision_and_with_unlikeness():
+    random = np.random.default_rng(0)
+    given = random.random((200, 31), np.float32)
+    drifted = given + np.float32(0.5)
+
+    assert confidence(0.98, given, given) > 0.9
+    assert confidence(0.85, given, given) < confidence(0.98, given, given)
+    assert confidence(0.93, drifted, given) < 0.5
+    assert confidence(1.0, given[:0], given) == 0.0
+    assert 0 < confidence(0.0, drifted, given) < 0.01
+
+
+def test_a_mask_of_something_else_is_not_trusted():
+    frames, truths = draw(14, {1: (lambda t: (80 + 3 * t, 90), RED)})
+    swapped = [
+        frame if t < 7 else draw(1, {1: (lambda _: (150, 90), BLUE)})[0][0]
+        for t, frame in enumerate(frames)
+    ]
+    propagator = ClassicalPropagator()
+    propagator.step(swapped[0], truths[0])
+
+    confidence_of_each = [propagator.step(frame).confidence[1] for frame in swapped[1:]]
+
+    assert min(confidence_of_each[:6]) > 0.7
+    assert confidence_of_each[6] < 0.5
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (17, 19), (40, 1), (1, 50)])

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.classical.appearance import STRIDE, Floats, PatchMemory, cell_centres
+from tracker.classical.confidence import confidence
 from tracker.classical.edges import GuidedFilter
 from tracker.classical.flow import (
     FAST,
@@ -34,6 +35,7 @@ from tracker.classical.softmaps import (
     blurred,
     cell_box,
     cell_places,
+    cells_inside,
     grown,
     look,
     rescaled_flow,
@@ -97,7 +99,7 @@ class ClassicalPropagator:
         self._soft = self._carry(self._picture, picture)
         self._picture = picture
         self._remember(picture, given=False)
-        return Tracked(self._enlarge(*frame.shape[:2]), self._confidence())
+        return Tracked(self._enlarge(*frame.shape[:2]), self._confidence(picture))
 
     def _learn(self, picture: Picture, labels: LabelMap) -> None:
         self._ids += [int(k) for k in np.unique(labels) if k and int(k) not in self._ids]
@@ -269,13 +271,15 @@ class ClassicalPropagator:
             labels[lead > 0] = identity
         return labels
 
-    def _confidence(self) -> dict[int, float]:
-        """Return how sure each object's mask is: the mean probability of its pixels."""
+    def _confidence(self, picture: Picture) -> dict[int, float]:
+        """Return how sure each object's mask is: 1 certain, 0 lost."""
         winner = winning_layer(self._soft)
         result = {}
         for layer, identity in enumerate(self._ids, start=1):
-            mine = self._soft[layer][winner == layer]
-            result[identity] = float(np.clip(mine.mean(), 0, 1)) if mine.size else 0.0
+            mine = winner == layer
+            probability = float(self._soft[layer][mine].mean()) if mine.any() else 0.0
+            given = self._memory.given(layer)[0]
+            result[identity] = confidence(probability, picture.features[cells_inside(mine)], given)
         return result
 
 

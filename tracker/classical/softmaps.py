@@ -47,6 +47,16 @@ def cell_places(height: int, width: int) -> Places:
     return (columns[None] + 1j * rows[:, None]).astype(np.complex64)
 
 
+def cells_inside(mask: Mask) -> Mask:
+    """Return (rows, columns): the cells whose centres are in `mask`, or one that it touches."""
+    rows, columns = cell_centres(*mask.shape)
+    inside: Mask = mask[rows[:, None], columns]
+    if mask.any() and not inside.any():
+        y, x = np.argwhere(mask)[0]
+        inside[min(y // STRIDE, len(rows) - 1), min(x // STRIDE, len(columns) - 1)] = True
+    return inside
+
+
 def blurred(maps: Floats, side: int) -> Floats:
     """Return maps (layers, h, w) averaged over squares."""
     return np.stack([cv2.blur(one, (side, side)) for one in maps])
