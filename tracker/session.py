@@ -58,6 +58,8 @@ class Options:
 
     mode: Mode = "offline"
     dilate: float | None = None  # source pixels; None: by the size of the frame
+    propagator: str = "auto"
+    inpainter: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -220,6 +222,8 @@ class Session:
             output=folder / f"{stem}_clean.mp4",
             prompted=prompted,
             mode=options.mode,
+            propagator=options.propagator,
+            inpainter=options.inpainter,
             dilate=options.dilate,
             masks_out=folder / f"{stem}_masks.zip",
             overlay_out=folder / f"{stem}_overlay.mp4",

@@ -6,7 +6,7 @@ Every handler takes the user's session and returns a new one with what to show. 
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from tracker.jobs import Mode, Progress, Report
+from tracker.removal import expectations
 from tracker.session import (
     Options,
     Session,
@@ -153,21 +154,27 @@ class Handlers:
         return self._marking(self._idle(session))
 
     async def remove(
-        self, session: Session | None, mode: Mode, margin: float
+        self,
+        session: Session | None,
+        mode: Mode,
+        margin: float,
+        propagator: str = "auto",
+        inpainter: str = "auto",
     ) -> AsyncIterator[Updates]:
         """Remove what is marked, showing news until it is done."""
         try:
             session = self._idle(session)
-            job = session.job(Options(mode, margin))
+            job = session.job(Options(mode, margin, propagator, inpainter))
+            waits = await asyncio.to_thread(expectations, job)
             ticket = self.lanes.remove(session.owner, job)
             if job.output is not None:
                 discard_runs(session.folder, keep=job.output.parent)
         except UserError as error:
             yield self.refuse(session, error)
             return
-        yield show(self.parts, session, "running") | {self.parts.progress: texts.starting()}
+        yield show(self.parts, session, "running") | {self.parts.progress: texts.starting(waits)}
         report: Report | None = None
-        async for updates, progress in self._news(session, ticket, mode):
+        async for updates, progress in self._news(session, ticket, mode, waits):
             report = progress.report if progress is not None else None
             if updates:
                 yield updates
@@ -190,7 +197,7 @@ class Handlers:
         yield updates
 
     async def _news(
-        self, session: Session, ticket: Ticket, mode: Mode
+        self, session: Session, ticket: Ticket, mode: Mode, waits: Sequence[str]
     ) -> AsyncIterator[tuple[Updates, Progress | None]]:
         """Yield what to show, with the newest progress, until the removal has ended."""
         last: Progress | None = None
@@ -203,7 +210,7 @@ class Handlers:
             if ticket.place:
                 text = texts.waiting(ticket.place)
             else:
-                text = texts.starting() if last is None else texts.running(last, mode)
+                text = texts.starting(waits) if last is None else texts.running(last, mode)
             updates: Updates = {}
             if text != shown:
                 updates[self.parts.progress] = shown = text

@@ -125,6 +125,12 @@ def _lay_out() -> Parts:
                         info="More hides soft edges and shadows; less keeps more of the picture.",
                         interactive=False,
                     )
+                    propagator = gr.Dropdown(
+                        texts.engine_choices("propagator"), value="auto", label="Tracking by"
+                    )
+                    inpainter = gr.Dropdown(
+                        texts.engine_choices("inpainter"), value="auto", label="Filling by"
+                    )
             engines = gr.HTML("", elem_id="engines")
     return Parts(
         session=session,
@@ -145,6 +151,8 @@ def _lay_out() -> Parts:
         back=back,
         mode=mode,
         margin=margin,
+        propagator=propagator,
+        inpainter=inpainter,
         progress=progress,
         clean=clean,
         masks=masks,
@@ -182,7 +190,7 @@ def _wire(demo: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
     edit(parts.frame.input, handlers.seek, parts.frame, trigger_mode="always_last")
     parts.remove.click(
         handlers.remove,
-        [session, parts.mode, parts.margin],
+        [session, parts.mode, parts.margin, parts.propagator, parts.inpainter],
         everything,
         show_progress="hidden",
         concurrency_limit=None,

@@ -40,6 +40,8 @@ class Parts:
     back: gr.Button
     mode: gr.Radio
     margin: gr.Slider
+    propagator: gr.Dropdown
+    inpainter: gr.Dropdown
     progress: gr.HTML
     clean: gr.DownloadButton
     masks: gr.DownloadButton
@@ -82,6 +84,8 @@ def show(parts: Parts, session: Session | None, state: State) -> Updates:
         parts.cancel: gr.update(visible=not done, interactive=running),
         parts.back: gr.update(visible=done),
         parts.mode: gr.update(interactive=not running),
+        parts.propagator: gr.update(interactive=not running),
+        parts.inpainter: gr.update(interactive=not running),
         parts.margin: gr.update(interactive=ready),
         parts.about: texts.NO_VIDEO if session is None else texts.about_video(session),
         **_downloads(parts, session.result if session is not None else None),

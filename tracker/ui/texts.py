@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from html import escape
 
-from tracker.engines import Choice
+from tracker.engines import Choice, table
 from tracker.jobs import Mode, Progress, Report
 from tracker.session import Result, Session
 
@@ -66,9 +66,18 @@ def waiting(place: int) -> str:
     return _bar(f"Waiting: {before} before yours", "", 0.0)
 
 
-def starting() -> str:
-    """Return what is shown before the first news."""
-    return _bar("Starting", "", 0.0)
+def starting(waits: Iterable[str] = ()) -> str:
+    """Return what is shown before the first news, and what will take long."""
+    notes = "".join(f'<div class="small">{escape(wait)}.</div>' for wait in waits)
+    return _bar("Starting", "", 0.0) + notes
+
+
+def engine_choices(job: str) -> list[tuple[str, str]]:
+    """Return the engines for a job, for people and for `engines.choose`."""
+    return [("the best there is", "auto")] + [
+        (name if state.startswith("ready, ") else f"{name} ({state})", name)
+        for name, state in table(job)
+    ]
 
 
 def running(progress: Progress, mode: Mode) -> str:
