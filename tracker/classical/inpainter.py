@@ -6,7 +6,6 @@ Every colour is read once from the frame that saw it.  What no frame saw is fill
 around the hole once, and carried along from then on.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +14,11 @@ from numpy.typing import NDArray
 from tracker.classical.blend import Ballot, Reading, elect, merge
 from tracker.classical.chain import Links
 from tracker.classical.flow import FAST, Flow, FlowEstimator
+from tracker.classical.invention import carry, invent, lay_base
 from tracker.classical.reading import from_around, read
 from tracker.classical.registration import Offer, Surroundings, register
-from tracker.classical.spatial import spread
 from tracker.classical.views import View, box_around, worth_keeping
-from tracker.types import Clip, Frame
+from tracker.types import Clip, Frame, Mask
 from tracker.windows import Schedule
 
 SCHEDULE = Schedule(stride=10, reach=10, reference_stride=10, max_references=20, overlap=False)
@@ -29,6 +28,8 @@ _NEED = (1.0, 0.25, 0.12, 0.06, 0.03)  # worth of the first, second, ... source 
 _LIFE_OF_A_SOURCE = 10.0  # frames after which a source is worth half
 _LEAST_WORTH = 0.005  # of a source, as a share of the hole
 _LEAST_BELIEF = 0.1  # of the most believed: less is not read
+_LEAST_INVENTION = 0.02  # of the hole: less is filled smoothly
+_NEAR = 100.0  # grey levels squared: what the surroundings foretell so well is no invention
 _PROBES = 300  # hole pixels that stand for the hole when sources are chosen
 
 
@@ -95,16 +96,17 @@ class ClassicalInpainter:
         result = np.array(target.frame)
         found = np.zeros(len(rows), bool)
         if readings:
-            found = np.max([reading.weight for reading in readings], axis=0) > 0
-            merged = merge([*readings, from_around(target, part, inside)])
+            nearby = from_around(target, part, inside)
+            found = np.max([reading.weight for reading in readings], axis=0) > nearby.weight
+            found |= nearby.error < _NEAR
+            merged = merge([*readings, nearby])
             result[target.hole] = np.clip(np.rint(merged), 0, 255)
-        if not found.all():
-            registered: dict[int, list[Offer]] = {}
-            for source, offer in offers:
-                registered.setdefault(source.index, []).append(offer)
-            self._invent(target, result, found, around, inside, registered)
+        missing = np.zeros(target.hole.shape, bool)
+        missing[target.hole] = ~found
+        if missing.any():
+            self._invent(target, result, missing, around, offers)
         result.setflags(write=False)
-        target.filled = result
+        target.filled, target.genuine = result, ~missing
         return result
 
     def _offers(
@@ -162,36 +164,29 @@ class ClassicalInpainter:
         self,
         target: View,
         result: NDArray[np.uint8],
-        found: NDArray[np.bool_],
+        missing: Mask,
         around: Surroundings,
-        inside: Flow,
-        known: Mapping[int, list[Offer]],
+        offers: list[tuple[View, Offer]],
     ) -> None:
-        """Fill what no frame saw: as it was invented before, else from around it."""
-        missing = np.zeros(target.hole.shape, bool)
-        missing[target.hole] = ~found
-        for carrier in self._carriers(target):
-            if not missing.any():
-                return
-            found_there = known.get(carrier.index)
-            if not found_there:
-                link = self._links.to(carrier.index)
-                found_there, link = register(around, carrier, link, self._estimator, 1)
-                self._links.correct(carrier.index, link)
-            if not found_there:
-                continue
-            everywhere = np.ones(found_there[0].error.shape, np.float32)
-            reading = read(carrier, found_there[0], inside, everywhere, filled=True)
-            usable = np.zeros_like(missing)
-            usable[target.hole] = reading.weight > 0
-            values = np.zeros_like(result)
-            values[target.hole] = np.clip(np.rint(reading.colours), 0, 255)
-            result[missing & usable] = values[missing & usable]
-            missing &= ~usable
-        if missing.any():
-            _spread_into(result, missing)
-            if self._anchor is None or missing.sum() > 0.02 * target.hole.sum():
-                self._anchor = target
+        """Fill what no frame saw, in place; `missing` keeps what had to be invented."""
+        carriers: list[tuple[View, Offer]] = []
+        for view in self._carriers(target):
+            found = [offer for source, offer in offers if source is view][:1]
+            if not found:
+                link = self._links.to(view.index)
+                found, link = register(around, view, link, self._estimator, 1)
+                self._links.correct(view.index, link)
+            carriers.extend((view, offer) for offer in found)
+        corner = np.array([around.part[1].start, around.part[0].start], np.float32)
+        detail, detailed = carry(result, missing, carriers, corner, target)
+        if not missing.any():
+            return
+        fresh = missing & ~detailed
+        if fresh.sum() > _LEAST_INVENTION * target.hole.sum():
+            detail[fresh] = invent(target, fresh)[fresh]
+            self._anchor = target
+        lay_base(result, missing, target, detail)
+        target.detail = detail
 
     def _carriers(self, target: View) -> list[View]:
         previous = self._views.get(target.index - 1)
@@ -221,13 +216,6 @@ def _read_elected(target: View, offers: list[tuple[View, Offer]], inside: Flow) 
         for (source, offer), weight in zip(offers, weights, strict=True)
         if ((weight > enough) & offer.visible).any()
     ]
-
-
-def _spread_into(result: NDArray[np.uint8], missing: NDArray[np.bool_]) -> None:
-    """Fill `missing` pixels of `result` in place from what surrounds them."""
-    part = box_around(missing, margin=8)
-    filled = spread(result[part].astype(np.float32), missing[part])
-    result[part] = np.clip(np.rint(filled), 0, 255)
 
 
 def _probes(target: View) -> Flow:

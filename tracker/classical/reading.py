@@ -11,36 +11,42 @@ from tracker.classical.spatial import doubt
 from tracker.classical.views import View
 
 
-def read(
-    source: View,
-    offer: Offer,
-    inside: Flow,
-    weight: NDArray[np.float32],
-    *,
-    filled: bool = False,
-) -> Reading:
+def place(source: View, offer: Offer, table: Flow) -> tuple[Flow, Flow, NDArray[np.bool_]]:
+    """Return where places of the registered part lie in the source, full size.
+
+    Args:
+        source: the frame to read.
+        offer: how it lies under the part.
+        table: (R, 256, 2), working size, relative to the part's corner.
+
+    Returns:
+        (R, 256, 2) places in the source, (R, 256, 2) places in the offer's half-size arrays,
+        and (R, 256) whether the source has such a place.
+    """
+    coarse = np.array(offer.offset.shape[1::-1]) / np.array(offer.places.shape[1::-1])
+    half = (table + np.float32(0.5)) * coarse.astype(np.float32) - np.float32(0.5)
+    places = source.to_full(sample(offer.places, table))
+    height, width = source.hole.shape
+    x, y = places[..., 0], places[..., 1]
+    within = (x >= -0.5) & (y >= -0.5) & (x <= width - 0.5) & (y <= height - 0.5)
+    return places, half, within
+
+
+def read(source: View, offer: Offer, inside: Flow, weight: NDArray[np.float32]) -> Reading:
     """Return what the source shows at places given in the registered part.
 
     Args:
         source: where colours come from.
         offer: how the source lies there.
         inside: (N, 2), working size, relative to the part's corner.
-        weight: (h, w) of the part.
-        filled: also read what was filled there, and not only what was seen.
+        weight: (h / 2, w / 2) of the part.
     """
     num_places = len(inside)
-    table = _as_table(inside)
-    coarse = np.array(offer.offset.shape[1::-1]) / np.array(offer.places.shape[1::-1])
-    half = (table + np.float32(0.5)) * coarse.astype(np.float32) - np.float32(0.5)
-    places = source.to_full(sample(offer.places, table))
-    frame = source.filled if filled and source.filled is not None else source.frame
-    height, width = source.hole.shape
-    colour = sample(frame, places, interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    table = as_table(inside)
+    places, half, usable = place(source, offer, table)
+    colour = sample(source.frame, places, interpolation=cv2.INTER_CUBIC).astype(np.float32)
     colour += sample(offer.offset, half)
-    x, y = places[..., 0], places[..., 1]
-    usable = (x >= -0.5) & (y >= -0.5) & (x <= width - 0.5) & (y <= height - 0.5)
-    if not filled:
-        usable &= sample(source.unusable, places) == 0
+    usable &= sample(source.unusable, places) == 0
     count = np.where(usable, np.maximum(sample(weight, half), np.float32(1e-12)), np.float32(0))
     error = sample(offer.error, half)
     return Reading(
@@ -53,14 +59,14 @@ def read(
 def from_around(target: View, part: tuple[slice, slice], inside: Flow) -> Reading:
     """Return what the surroundings of the hole suggest, by distance."""
     num_places = len(inside)
-    table = _as_table(inside)
+    table = as_table(inside)
     colours = target.small[part].astype(np.float32)
     error = sample(doubt(colours, ~target.known[part]), table).reshape(-1)[:num_places]
     shown = sample(colours, table).reshape(-1, 3)[:num_places]
     return Reading(shown, error, belief(error))
 
 
-def _as_table(places: Flow) -> Flow:
+def as_table(places: Flow) -> Flow:
     """Return (N, 2) places as (R, 256, 2), the last one repeated: cv2.remap wants an image."""
     num_places = len(places)
     rows = -(-num_places // 256)
