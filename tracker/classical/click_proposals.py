@@ -198,7 +198,7 @@ def standing_out(window: Window, region: Mask, free: Mask, motion: Plane | None)
             moves = max(0.0, float((motion[region] > 0).mean() - (motion[ring] > 0).mean()))
     sides = (region[:, 0], region[0], region[:, -1], region[-1])
     cut_off = sum(float(side.sum()) for side, cut in zip(sides, window.cuts, strict=True) if cut)
-    score = contrast * (0.2 + distinct) / 1.2 * (0.3 + moves) / 1.3 / (1 + cut_off / size)
+    score = contrast * (0.2 + distinct) / 1.2 * (0.15 + moves) / 1.15 / (1 + cut_off / size)
     return float(np.clip(score, 0, 1))
 
 
