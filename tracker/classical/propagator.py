@@ -290,10 +290,10 @@ def _motion_odds(
 
     `grid` and `places` (h, w, 2) are where pixels are and where flow says they were.
     """
-    cells = (slice(None, None, STRIDE), slice(None, None, STRIDE))
-    here, before = (
-        np.ascontiguousarray(v[cells]).view(np.complex64)[..., 0] for v in (grid, places)
-    )
-    expected = winning_layer(prior[(slice(None), *cells)])
-    odds = motion_odds(here, before, trust[cells], expected, motions)
-    return np.stack([resized(one, prior.shape[1:]) for one in odds])
+    height, width = trust.shape
+    rows, columns = cell_centres(height, width)
+    here, before = (v[rows[:, None], columns].view(np.complex64)[..., 0] for v in (grid, places))
+    expected = winning_layer(prior[:, rows[:, None], columns])
+    odds = motion_odds(here, before, trust[rows[:, None], columns], expected, motions)
+    size = (len(columns) * STRIDE, len(rows) * STRIDE)
+    return np.stack([cv2.resize(one, size)[:height, :width] for one in odds])
