@@ -275,3 +275,37 @@ def test_only_wanted_frames_are_filled():
     assert [result is frame for result, frame in zip(results, clip.frames, strict=True)] == [
         True, True, False, True, True,
     ]  # fmt: skip
+
+
+def test_invented_texture_continues_a_pattern_better_than_smoothness_does():
+    stripes = (np.sin(np.arange(160) * 2 * np.pi / 16) * 60 + 128).astype(np.uint8)
+    frame = np.repeat(np.repeat(stripes[None, :, None], 120, axis=0), 3, axis=2)
+    hole = np.zeros((120, 160), bool)
+    hole[40:80, 60:100] = True
+    clip = Clip((0,), (blank([frame], [hole])[0],), (hole,), 1)
+
+    filled = ClassicalInpainter().fill(clip)[0]
+
+    telea = cv2.inpaint(clip.frames[0], hole.astype(np.uint8), 3, cv2.INPAINT_TELEA)
+    assert psnr([filled], [frame], [hole]) > psnr([telea], [frame], [hole]) + 1
+
+
+def test_a_passer_by_who_is_in_no_hole_is_not_copied():
+    scene = texture(120, 200)
+    frames, holes = [], moving_holes(20, 120, 200)
+    for index in range(20):
+        frame = scene.copy()
+        top = 5 * index
+        frame[top : top + 12, 100:112] = (250, 20, 20)  # crosses the way of the hole
+        frames.append(frame)
+    truth = [
+        np.where(hole[..., None], scene, frame) for hole, frame in zip(holes, frames, strict=True)
+    ]
+    crossed = [
+        hole & (np.abs(frame.astype(int) - scene).max(axis=2) == 0)
+        for hole, frame in zip(holes, frames, strict=True)
+    ]
+
+    results = run(blank(frames, holes), holes, "offline")
+
+    assert psnr(results, truth, crossed) > 30

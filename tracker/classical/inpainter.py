@@ -15,7 +15,7 @@ from tracker.classical.blend import Ballot, Reading, elect, merge
 from tracker.classical.chain import Links
 from tracker.classical.flow import FAST, Flow, FlowEstimator
 from tracker.classical.invention import carry, invent, lay_base
-from tracker.classical.reading import from_around, read
+from tracker.classical.reading import LEAST_WEIGHT, from_around, read
 from tracker.classical.registration import Offer, Surroundings, register
 from tracker.classical.views import View, box_around, worth_keeping
 from tracker.types import Clip, Frame, Mask
@@ -94,17 +94,16 @@ class ClassicalInpainter:
         offers = self._offers(target, effort, around)
         readings = _read_elected(target, offers, inside)
         result = np.array(target.frame)
-        found = np.zeros(len(rows), bool)
+        missing, foretold = target.hole.copy(), np.zeros(target.hole.shape, bool)
         if readings:
             nearby = from_around(target, part, inside)
-            found = np.max([reading.weight for reading in readings], axis=0) > nearby.weight
-            found |= nearby.error < _NEAR
-            merged = merge([*readings, nearby])
-            result[target.hole] = np.clip(np.rint(merged), 0, 255)
-        missing = np.zeros(target.hole.shape, bool)
-        missing[target.hole] = ~found
+            weight = np.max([reading.weight for reading in readings], axis=0)
+            near = nearby.error < _NEAR
+            missing[target.hole] = (weight <= nearby.weight) & ~(near & (weight > LEAST_WEIGHT))
+            foretold[target.hole] = near
+            result[target.hole] = np.clip(np.rint(merge([*readings, nearby])), 0, 255)
         if missing.any():
-            self._invent(target, result, missing, around, offers)
+            self._invent(target, result, missing, foretold, around, offers)
         result.setflags(write=False)
         target.filled, target.genuine = result, ~missing
         return result
@@ -165,10 +164,15 @@ class ClassicalInpainter:
         target: View,
         result: NDArray[np.uint8],
         missing: Mask,
+        foretold: Mask,
         around: Surroundings,
         offers: list[tuple[View, Offer]],
     ) -> None:
-        """Fill what no frame saw, in place; `missing` keeps what had to be invented."""
+        """Fill what no frame saw, in place; `missing` keeps what had to be invented.
+
+        What was seen long ago is carried on; where the surroundings have `foretold` the rest
+        well, nothing is invented either.
+        """
         carriers: list[tuple[View, Offer]] = []
         for view in self._carriers(target):
             found = [offer for source, offer in offers if source is view][:1]
@@ -179,6 +183,7 @@ class ClassicalInpainter:
             carriers.extend((view, offer) for offer in found)
         corner = np.array([around.part[1].start, around.part[0].start], np.float32)
         detail, detailed = carry(result, missing, carriers, corner, target)
+        missing &= ~foretold
         if not missing.any():
             return
         fresh = missing & ~detailed

@@ -10,6 +10,8 @@ from tracker.classical.registration import Offer
 from tracker.classical.spatial import doubt
 from tracker.classical.views import View
 
+LEAST_WEIGHT = np.float32(1e-12)  # of what is seen but not believed
+
 
 def place(source: View, offer: Offer, table: Flow) -> tuple[Flow, Flow, NDArray[np.bool_]]:
     """Return where places of the registered part lie in the source, full size.
@@ -47,7 +49,7 @@ def read(source: View, offer: Offer, inside: Flow, weight: NDArray[np.float32]) 
     colour = sample(source.frame, places, interpolation=cv2.INTER_CUBIC).astype(np.float32)
     colour += sample(offer.offset, half)
     usable &= sample(source.unusable, places) == 0
-    count = np.where(usable, np.maximum(sample(weight, half), np.float32(1e-12)), np.float32(0))
+    count = np.where(usable, np.maximum(sample(weight, half), LEAST_WEIGHT), np.float32(0))
     error = sample(offer.error, half)
     return Reading(
         colour.reshape(-1, 3)[:num_places],
