@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.classical.click_window import Plane, shrink
-from tracker.types import Frame
+from tracker.types import Box, Frame, Mask
 
 _WORKING_PIXELS = 60_000
 _SMALLEST_SIDE = 16  # pixels; below, flow says nothing
@@ -65,28 +65,46 @@ class MotionCues:
         changes = [_mismatch(small, view.image, view.carried, view.usual) for view in self._views]
         self._change = np.min(changes, axis=0) if changes else None
 
-    def moving_odds(self) -> Plane | None:
-        """Return log-odds (h, w) that a pixel moves against the camera, or None."""
-        odds = self._moving()
-        return None if odds is None else _trust_inside(odds, _BLEEDING)
+    def odds_in(self, box: Box) -> Plane | None:
+        """Return log-odds (h, w) that a pixel moves, and as what moves in `box` does, or None."""
+        moving = self._moving()
+        if moving is None:
+            return None
+        (left, right), (top, bottom) = (
+            (int(low * scale), int(np.ceil(high * scale)))
+            for low, high, scale in zip(box[:2], box[2:], self._scale, strict=True)
+        )
+        inside = np.zeros(moving.shape, bool)
+        inside[top:bottom, left:right] = moving[top:bottom, left:right] > 0
+        odds = _trust_inside(moving, _BLEEDING)
+        if inside.any():
+            odds = (odds + self._odds_as(inside)) / np.float32(2)
+        return odds
 
     def odds_at(self, x: float, y: float) -> Plane | None:
         """Return log-odds (h, w) that a pixel moves as frame pixel (x, y) does, or None.
 
         Where that pixel rests, only what moves is told apart: much else rests too.
         """
-        moving = self._moving()
-        if moving is None or self._change is None:
+        if self._change is None:
             return None
         column = min(self._width - 1, int((x + 0.5) * self._scale[0]))
         row = min(self._height - 1, int((y + 0.5) * self._scale[1]))
-        around = (slice(max(0, row - 2), row + 3), slice(max(0, column - 2), column + 3))
+        around = np.zeros((self._height, self._width), bool)
+        around[max(0, row - 2) : row + 3, max(0, column - 2) : column + 3] = True
+        return self._odds_as(around)
+
+    def _odds_as(self, example: Mask) -> Plane:
+        """Return log-odds that a pixel moves as the median pixel of `example` does."""
+        moving = self._moving()
+        if moving is None or self._change is None:
+            raise ValueError("no neighbours to tell motion from")
         alike = np.zeros_like(moving)
         misfits = []
         speed = 0.0
         for view in self._views:
             motion = view.motion
-            own = np.median(motion[around].reshape(-1, 2), axis=0)
+            own = np.median(motion[example], axis=0)
             nearer = (np.linalg.norm(motion, axis=2) + 1) / (
                 np.linalg.norm(motion - own, axis=2) + 1
             )

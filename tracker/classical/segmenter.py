@@ -5,9 +5,11 @@ of several sizes around itself, and the one that stands out best is added to wha
 before it meant, or taken from it.
 
 Tried and dropped, as they won nothing over real clips: regions grown over the whole frame
-instead of in windows, choosing the proposal most others agree with, other weights in the
-score, proposals with and without motion side by side, settling the border of the whole mask
-once more after each click, and starting again without motion after a negative click.
+instead of in windows, choosing the proposal most others agree with, a vote among alike
+proposals, other weights in the score, scores that favour convex regions, rims that are
+nowhere weak or small corrections, proposals with and without motion side by side, settling
+the border of the whole mask once more after each click, and starting again without motion
+after a negative click.
 """
 
 from collections.abc import Sequence
@@ -189,7 +191,7 @@ def _start(canvas: _Canvas, mask: Mask | None, box: Box | None) -> _Step | None:
         return _Step((np.asarray(small) > 0.5,), (1.0,))
     if box is None:
         return None
-    proposal = in_box(canvas.frame, box, canvas.motion.moving_odds())
+    proposal = in_box(canvas.frame, box, canvas.motion.odds_in(box))
     return _Step((proposal.place(canvas.frame),), (proposal.score,))
 
 
