@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import cv2
 import numpy as np
 import pytest
@@ -157,8 +159,7 @@ def test_what_was_never_seen_does_not_flicker(mode):
     results = run(blank(frames, [hole] * 14), [hole] * 14, mode)
 
     steps = [
-        np.abs(one[hole].astype(float) - two[hole]).mean()
-        for one, two in zip(results[1:], results[2:], strict=False)
+        np.abs(one[hole].astype(float) - two[hole]).mean() for one, two in pairwise(results[1:])
     ]
     noise = np.abs(frames[0].astype(float) - frames[1]).mean()
     assert max(steps) < noise  # calmer than the pictures themselves
@@ -290,22 +291,13 @@ def test_invented_texture_continues_a_pattern_better_than_smoothness_does():
     assert psnr([filled], [frame], [hole]) > psnr([telea], [frame], [hole]) + 1
 
 
-def test_a_passer_by_who_is_in_no_hole_is_not_copied():
+def test_what_only_one_frame_shows_is_not_copied():
     scene = texture(120, 200)
-    frames, holes = [], moving_holes(20, 120, 200)
-    for index in range(20):
-        frame = scene.copy()
-        top = 5 * index
-        frame[top : top + 12, 100:112] = (250, 20, 20)  # crosses the way of the hole
-        frames.append(frame)
-    truth = [
-        np.where(hole[..., None], scene, frame) for hole, frame in zip(holes, frames, strict=True)
-    ]
-    crossed = [
-        hole & (np.abs(frame.astype(int) - scene).max(axis=2) == 0)
-        for hole, frame in zip(holes, frames, strict=True)
-    ]
+    frames, holes = [scene.copy() for _ in range(20)], moving_holes(20, 120, 200)
+    frames[9][52:68, 90:106] = (250, 20, 20)
 
     results = run(blank(frames, holes), holes, "offline")
 
-    assert psnr(results, truth, crossed) > 30
+    others = [index for index in range(20) if index != 9]
+    for index in others:
+        assert psnr([results[index]], [scene], [holes[index]]) > 30

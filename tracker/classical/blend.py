@@ -11,8 +11,8 @@ _AGREEMENT = 12.0  # grey levels: colours further apart than this show different
 _NOISE = 4.0  # grey levels squared: an error that even a perfect source has
 _PATCH = 3  # pixels: offers are compared as patches, at half the working size
 _LEAST_SHARE = np.float32(0.2)  # of the weightiest: less is noise, not evidence
-_APART = 5.0  # frames: closer sources repeat each other's mistakes
-_FADING = 8.0  # frames after which a source counts half
+APART = 5.0  # frames: closer sources repeat each other's mistakes
+_FADING = 8.0  # frames further away than the nearest source: counts half
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +33,10 @@ def elect(ballots: Sequence[Ballot]) -> list[NDArray[np.float32]]:
     from other times, say the same: what is truly behind the hole is shown alike by every
     frame that sees it, while wrong motions show different things.
     """
+    nearest = min(abs(ballot.when) for ballot in ballots)
     trust = [
         ballot.visible
-        * (np.asarray(ballot.share / (1 + abs(ballot.when) / _FADING), np.float32))
+        * np.asarray(ballot.share / (1 + (abs(ballot.when) - nearest) / _FADING), np.float32)
         * belief(ballot.error)
         for ballot in ballots
     ]
@@ -53,7 +54,7 @@ def elect(ballots: Sequence[Ballot]) -> list[NDArray[np.float32]]:
         asked = np.full_like(trust[0], 1e-9)
         for two, other in enumerate(ballots):
             gap = abs(ballot.when - other.when)
-            independent = np.float32(gap / (gap + _APART)) * trust[two]
+            independent = np.float32(gap / (gap + APART)) * trust[two]
             agreeing += independent * alike[one][two]
             asked += independent
         support = (agreeing + np.float32(0.3) * trust[one]) / (asked + np.float32(0.5) * trust[one])

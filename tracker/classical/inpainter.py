@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.classical.blend import Ballot, Reading, elect, merge
+from tracker.classical.blend import APART, Ballot, Reading, elect, merge
 from tracker.classical.chain import Links
 from tracker.classical.flow import FAST, Flow, FlowEstimator
 from tracker.classical.invention import carry, invent, lay_base
@@ -94,16 +94,17 @@ class ClassicalInpainter:
         offers = self._offers(target, effort, around)
         readings = _read_elected(target, offers, inside)
         result = np.array(target.frame)
-        missing, foretold = target.hole.copy(), np.zeros(target.hole.shape, bool)
+        nearby = from_around(target, part, inside)
+        doubted = np.zeros(target.hole.shape, np.float32)
+        doubted[target.hole] = nearby.error
+        missing = target.hole.copy()
         if readings:
-            nearby = from_around(target, part, inside)
             weight = np.max([reading.weight for reading in readings], axis=0)
             near = nearby.error < _NEAR
             missing[target.hole] = (weight <= nearby.weight) & ~(near & (weight > LEAST_WEIGHT))
-            foretold[target.hole] = near
             result[target.hole] = np.clip(np.rint(merge([*readings, nearby])), 0, 255)
         if missing.any():
-            self._invent(target, result, missing, foretold, around, offers)
+            self._invent(target, result, missing, doubted, around, offers)
         result.setflags(write=False)
         target.filled, target.genuine = result, ~missing
         return result
@@ -155,6 +156,8 @@ class ClassicalInpainter:
             worth = float(need[visible].sum())
             if fading:
                 worth /= 1 + abs(index - target.index) / _LIFE_OF_A_SOURCE
+                gap = min((abs(index - other) for other in tried - {target.index}), default=99)
+                worth *= gap / (gap + APART)
             if worth > best_worth:
                 best, best_worth = (source, visible), worth
         return best
@@ -164,14 +167,14 @@ class ClassicalInpainter:
         target: View,
         result: NDArray[np.uint8],
         missing: Mask,
-        foretold: Mask,
+        doubted: NDArray[np.float32],
         around: Surroundings,
         offers: list[tuple[View, Offer]],
     ) -> None:
         """Fill what no frame saw, in place; `missing` keeps what had to be invented.
 
-        What was seen long ago is carried on; where the surroundings have `foretold` the rest
-        well, nothing is invented either.
+        What was seen long ago is carried on; nor is anything invented where the surroundings
+        foretell it well: `doubted` (H, W) is the squared error to be expected of them.
         """
         carriers: list[tuple[View, Offer]] = []
         for view in self._carriers(target):
@@ -182,8 +185,9 @@ class ClassicalInpainter:
                 self._links.correct(view.index, link)
             carriers.extend((view, offer) for offer in found)
         corner = np.array([around.part[1].start, around.part[0].start], np.float32)
-        detail, detailed = carry(result, missing, carriers, corner, target)
-        missing &= ~foretold
+        detail, detailed = carry(result, missing, doubted, carriers, corner, target)
+        if offers:
+            missing &= doubted >= _NEAR  # `result` shows there what the surroundings foretell
         if not missing.any():
             return
         fresh = missing & ~detailed

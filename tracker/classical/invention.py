@@ -14,12 +14,14 @@ from tracker.classical.texture import displacements
 from tracker.classical.views import View, box_around
 from tracker.types import Mask
 
+_MUCH = 0.1  # of the error
 _MOSTLY = 250  # of 255: this much of what is sampled must be genuine
 
 
 def carry(
     result: NDArray[np.uint8],
     missing: Mask,
+    doubted: NDArray[np.float32],
     carriers: Sequence[tuple[View, Offer]],
     corner: NDArray[np.float32],
     target: View,
@@ -32,6 +34,8 @@ def carry(
     Args:
         result: (H, W, 3), the target as filled so far.
         missing: (H, W), where nothing is known; both are changed.
+        doubted: (H, W), the squared error to be expected of the surroundings: a carrier must
+            promise to be much better.
         carriers: filled frames and how they lie under the target, best first.
         corner: (2,), of the registered part, working size.
         target: the frame being filled.
@@ -50,7 +54,8 @@ def carry(
         table = as_table(inside)
         places, half, within = place(view, offer, table)
         genuine = sample(view.genuine.astype(np.uint8) * 255, places) > _MOSTLY
-        usable = (genuine & within).reshape(-1)[:num_places]
+        better = sample(offer.error, half).reshape(-1)[:num_places] < _MUCH * doubted[rows, columns]
+        usable = (genuine & within).reshape(-1)[:num_places] & better
         colours = sample(view.filled, places, interpolation=cv2.INTER_CUBIC).astype(np.float32)
         colours = (colours + sample(offer.offset, half)).reshape(-1, 3)[:num_places]
         values = np.clip(np.rint(colours), 0, 255).astype(np.uint8)

@@ -37,6 +37,8 @@ _PATCH = 9  # pixels: flow closer than this to the unknown is not trusted
 _LARGEST_OFFSET = 48.0  # grey levels: a larger change of exposure is a mistake
 _EXPOSURE_REACH = 7  # pixels of half the working size: half the side of a box
 _ERROR_REACH = 3
+_EXPOSURE_STEP = 25.0  # grey levels: so large a difference is still one of exposure
+_STRANGE = np.float32(6.0)  # times the median: differences of things, not of exposure
 _FEWEST_PIXELS = 64  # seen in both frames
 _NOISE = np.float32(10.0)  # grey levels squared: smaller errors do not tell motions apart
 _WHOLE = 0.999  # share of known pixels
@@ -196,8 +198,9 @@ def _offer(around: Surroundings, source: View, places: Flow, prior: float) -> Of
     shown = sample(source.tiny, source.to_tiny(half_places))
     share = both.astype(np.float32)
     difference = cv2.subtract(around.half_colours, shown, dtype=cv2.CV_32F) * share[..., None]
-    wide = _local_mean(difference, share, _EXPOSURE_REACH)
     squared = mean_square(difference)
+    usual = share * (squared < _STRANGE * np.median(squared[both]) + _EXPOSURE_STEP**2)
+    wide = _local_mean(difference * usual[..., None], usual, _EXPOSURE_REACH)
     unexplained = float(squared.sum()) / total
     if unexplained > 25:
         seen = around.half_colours[both]
