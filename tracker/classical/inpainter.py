@@ -44,7 +44,7 @@ class Effort:
 
 
 _AT_LEISURE = Effort(side=432, sources=4, offers=3, matches_distant=True)  # the future is known
-_AT_SPEED = Effort(side=288, sources=2, offers=2, matches_distant=False)  # streaming
+_AT_SPEED = Effort(side=192, sources=2, offers=2, matches_distant=False)  # streaming
 
 
 class ClassicalInpainter:
