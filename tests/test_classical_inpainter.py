@@ -87,8 +87,8 @@ def test_a_panned_texture_behind_a_moving_hole_is_restored(mode):
 
 @pytest.mark.parametrize("mode", ["offline", "streaming"])
 def test_behind_a_still_camera_the_background_comes_back_exactly(mode):
-    scene = texture(120, 200)
-    frames, holes = [scene] * 20, moving_holes(20, 120, 200)
+    scene = texture(120, 180)
+    frames, holes = [scene] * 20, moving_holes(20, 120, 180)
 
     results = run(blank(frames, holes), holes, mode)
 

@@ -29,7 +29,10 @@ _LIFE_OF_A_SOURCE = 10.0  # frames after which a source is worth half
 _LEAST_WORTH = 0.005  # of a source, as a share of the hole
 _LEAST_BELIEF = 0.1  # of the most believed: less is not read
 _LEAST_INVENTION = 0.02  # of the hole: less is filled smoothly
+_URGENT_INVENTION = 0.5  # of the hole: more does not wait
+_PAUSE = 6  # frames between two inventions
 _NEAR = 100.0  # grey levels squared: what the surroundings foretell so well is no invention
+_CONVINCING = 1.0  # times the belief in the surroundings: what is believed less was not seen
 _PROBES = 300  # hole pixels that stand for the hole when sources are chosen
 
 
@@ -101,7 +104,8 @@ class ClassicalInpainter:
         if readings:
             weight = np.max([reading.weight for reading in readings], axis=0)
             near = nearby.error < _NEAR
-            missing[target.hole] = (weight <= nearby.weight) & ~(near & (weight > LEAST_WEIGHT))
+            weak = weight <= _CONVINCING * nearby.weight
+            missing[target.hole] = weak & ~(near & (weight > LEAST_WEIGHT))
             result[target.hole] = np.clip(np.rint(merge([*readings, nearby])), 0, 255)
         if missing.any():
             self._invent(target, result, missing, doubted, around, offers)
@@ -191,11 +195,14 @@ class ClassicalInpainter:
         if not missing.any():
             return
         fresh = missing & ~detailed
-        if fresh.sum() > _LEAST_INVENTION * target.hole.sum():
+        pause = target.index - self._anchor.index if self._anchor else _PAUSE
+        share = float(fresh.sum() / target.hole.sum())
+        if share > _LEAST_INVENTION and (pause >= _PAUSE or share > _URGENT_INVENTION):
             detail[fresh] = invent(target, fresh)[fresh]
+            detailed |= fresh
             self._anchor = target
         lay_base(result, missing, target, detail)
-        target.detail = detail
+        target.detail, target.detailed = detail, detailed
 
     def _carriers(self, target: View) -> list[View]:
         previous = self._views.get(target.index - 1)

@@ -61,11 +61,11 @@ def carry(
         values = np.clip(np.rint(colours), 0, 255).astype(np.uint8)
         result[rows[usable], columns[usable]] = values[usable]
         missing[rows[usable], columns[usable]] = False
-        if view.detail is None:
+        if view.detail is None or view.detailed is None:
             continue
         fine = sample(view.detail.astype(np.float32), places).reshape(-1, 3)[:num_places]
         fresh = within.reshape(-1)[:num_places] & ~usable & ~detailed[rows, columns]
-        fresh &= sample(view.detailed, places).reshape(-1)[:num_places] > 127
+        fresh &= sample(view.detailed.astype(np.uint8), places).reshape(-1)[:num_places] > 0
         detail[rows[fresh], columns[fresh]] = np.rint(fine[fresh])
         detailed[rows[fresh], columns[fresh]] = True
     return detail, detailed

@@ -16,7 +16,7 @@ from tracker.classical.flow import Flow, complete, pixel_grid, sample
 from tracker.types import Mask
 
 _DIRECTIONS = 16
-_LENGTHS = (0.6, 1.05, 1.6)  # times the length that clears the hole
+_LENGTHS = (0.6, 1.05)  # times the length that clears the hole
 _MEAN = 9  # pixels, side of the box that separates fine from smooth
 _PATCH = 5  # pixels, side of what is compared
 _FAINTEST = 0.4  # of the detail, where the border does not foretell it
@@ -46,23 +46,25 @@ def displacements(
     """
     height, width = known.shape
     fine = fine_part(colours, known)
-    grid = pixel_grid(height, width)
+    grid, copied = pixel_grid(height, width), known.astype(np.uint8)
     power = np.asarray(2 * cv2.blur(mean_square(fine), (_MEAN, _MEAN)) + 1, np.float32)
-    errors, shifts = [], _candidates(wanted)
-    for shift in shifts:
+    shifts = _candidates(wanted)
+    gaps, seen = np.zeros((height, width, len(shifts)), np.float32), []
+    shares = np.zeros_like(gaps)
+    for number, shift in enumerate(shifts):
         places = grid + shift
-        there = sample(
-            known.astype(np.uint8),
-            places,
-            interpolation=cv2.INTER_NEAREST,
-            border=cv2.BORDER_CONSTANT,
-        ).astype(bool)
-        both = there & known
-        gap = mean_square(sample(fine, places, interpolation=cv2.INTER_NEAREST) - fine) * both
-        share = cv2.blur(both.astype(np.float32), (_PATCH, _PATCH))
-        mean = cv2.blur(gap, (_PATCH, _PATCH)) / np.maximum(share, np.float32(1e-6))
-        error = complete(np.asarray(mean, np.float32), ~both | wanted)
-        errors.append(np.where(there, error, np.float32(np.inf)))
+        there = sample(copied, places, interpolation=cv2.INTER_NEAREST, border=cv2.BORDER_CONSTANT)
+        both = (there > 0) & known
+        gap = mean_square(sample(fine, places, interpolation=cv2.INTER_NEAREST) - fine)
+        gaps[..., number] = cv2.blur(gap * both, (_PATCH, _PATCH))
+        shares[..., number] = cv2.blur(both.astype(np.float32), (_PATCH, _PATCH))
+        seen.append(there > 0)
+    border = cv2.dilate(wanted.astype(np.uint8), np.ones((_MEAN, _MEAN))) > 0
+    # Where a displaced frame cannot be compared, the others' mean speaks for it.
+    total, compared = gaps.sum(axis=2, keepdims=True), shares.sum(axis=2, keepdims=True)
+    gaps = np.where(shares > 0, gaps / np.maximum(shares, 1e-6), total / np.maximum(compared, 1e-6))
+    gaps = complete(np.asarray(gaps, np.float32), wanted | ~(known & border))
+    errors = [np.where(there, gaps[..., k], np.float32(np.inf)) for k, there in enumerate(seen)]
     costs = np.stack(errors)
     best = cv2.medianBlur(costs.argmin(axis=0).astype(np.uint8), 5)
     cost = np.take_along_axis(costs, best[None].astype(np.intp), axis=0)[0]

@@ -26,6 +26,7 @@ class View:
         self.filled: Frame | None = None
         self.genuine: Mask | None = None  # where `filled` shows what some frame saw
         self.detail: NDArray[np.int8] | None = None  # (H, W, 3), the fine part of what is invented
+        self.detailed: Mask | None = None  # where `detail` holds
 
     @cached_property
     def has_hole(self) -> bool:
@@ -95,12 +96,6 @@ class View:
         """Return (H, W), 255 where nothing may be copied: the hole and its soft edge."""
         kernel = np.ones((2 * _SOFT_EDGE + 1,) * 2, np.uint8)
         return np.asarray(cv2.dilate(self.hole.astype(np.uint8) * 255, kernel), np.uint8)
-
-    @cached_property
-    def detailed(self) -> NDArray[np.uint8]:
-        """Return (H, W), 255 where `detail` was invented."""
-        invented = np.zeros(self.hole.shape, bool) if self.genuine is None else ~self.genuine
-        return np.where(invented, 255, 0).astype(np.uint8)
 
     def to_full(self, places: Flow) -> Flow:
         """Return working-size `places` (..., 2) in pixels of the full frame."""
