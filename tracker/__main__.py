@@ -8,10 +8,12 @@ import dataclasses
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from types import FrameType
 
 from tracker import engines, prompts
 from tracker.arguments import Command, make_parser
@@ -119,16 +121,40 @@ def _run(options: argparse.Namespace, job: Job) -> None:
             print(f"note: {notice}", file=sys.stderr)
     show = _ignore if options.quiet else _Line()
     report = None
-    with closing(run_job(job)) as steps:
+    with closing(run_job(job)) as steps, _Interrupt() as interrupt:
         for progress in steps:
             show(progress)
             report = progress.report
+            interrupt.check()
     if report is None:
         raise RuntimeError("the job ended without a report")
     if not options.quiet:
         _say_what_was_done(report, [job.output, job.masks_out, job.overlay_out])
     if options.json is not None:
         _write_json(options.json, report)
+
+
+class _Interrupt:
+    """Remembers Ctrl-C: raised inside a callback of a C library, the exception is lost."""
+
+    def __init__(self) -> None:
+        self._came = False
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if Ctrl-C was pressed."""
+        if self._came:
+            raise KeyboardInterrupt
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._came = True
+        raise KeyboardInterrupt
+
+    def __enter__(self) -> "_Interrupt":
+        self._before = signal.signal(signal.SIGINT, self._on_signal)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
 
 
 def _ignore(progress: Progress) -> None:
