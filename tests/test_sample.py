@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 
 from script.make_sample import FPS, HEIGHT, NUM_FRAMES, WIDTH, main, render
+from tracker import engines
+from tracker.prompts import Place, label_frames
+from tracker.types import Point, Prompt
+from tracker.video import VideoReader
 
 SAMPLE = Path(__file__).resolve().parent.parent / "assets" / "sample.mp4"
 POINT = (300, 260)  # x, y: the click every example uses
@@ -76,6 +80,15 @@ def test_what_the_object_hides_at_first_is_seen_at_the_end(made):
     first, last = made[0][2], made[NUM_FRAMES - 1][2]
 
     assert not (first & last).any()
+
+
+def test_one_click_marks_the_balloon(made):
+    click = {Place(0, 1): Prompt(points=(Point(*POINT),))}
+    with VideoReader(SAMPLE) as reader:
+        found = label_frames(reader, click, engines.segmenter("classical"))[0] > 0
+
+    truth = made[0][2] > 0
+    assert (found & truth).sum() / (found | truth).sum() > 0.95
 
 
 def test_truth_is_written_on_demand(made, tmp_path, monkeypatch):

@@ -79,3 +79,7 @@ def test_causal_references_are_the_newest_three_tenths_before_the_local_frames()
     for window in islice(causal_windows(), 200):
         tenths = [index for index in range(window.local.start) if index % 10 == 0]
         assert list(window.references) == tenths[-3:]
+
+
+def test_causal_windows_may_do_without_references():
+    assert all(not window.references for window in islice(causal_windows(num_references=0), 50))

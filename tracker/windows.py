@@ -73,7 +73,8 @@ def causal_windows(
     """
     for current in count():
         local = range(max(0, current - history), current + lookahead + 1)
-        references = tuple(range(0, local.start, reference_stride)[-num_references:])
+        earlier = range(0, local.start, reference_stride)
+        references = tuple(earlier[max(0, len(earlier) - num_references) :])
         newest = range(current, current + 1)
         oldest = min((local.start, *references))
         yield Window(local, references, update=newest, final=newest, oldest_needed=oldest)
