@@ -1,31 +1,12 @@
-"""What a prompt must be, and what a mask owes to the clicks it came from."""
+"""What a mask owes to the clicks it came from."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from tracker.types import Frame, Mask, Point, Prompt
+from tracker.types import Mask, Point
 
 RADIUS_SHARE = 0.01  # of the frame's longer side: the disc a disobeyed click gets
-
-
-def check_prompt(frame: Frame, prompt: Prompt) -> None:
-    """Raise ValueError where `prompt` says nothing or does not fit `frame`."""
-    height, width = frame.shape[:2]
-    has_mask = prompt.mask is not None and bool(prompt.mask.any())
-    if not prompt.points and prompt.box is None and not has_mask:
-        raise ValueError("empty prompt: expected a point, a box or a mask")
-    for point in prompt.points:
-        if not (-0.5 <= point.x < width - 0.5 and -0.5 <= point.y < height - 0.5):
-            raise ValueError(
-                f"point ({point.x:g}, {point.y:g}) is outside the frame of {width}x{height}"
-            )
-    if prompt.mask is not None and prompt.mask.shape != (height, width):
-        raise ValueError(f"mask is {prompt.mask.shape} but frame is {(height, width)} (H, W)")
-    if prompt.box is not None:
-        x0, y0, x1, y1 = prompt.box
-        if not (x0 < x1 and y0 < y1 and x1 > 0 and y1 > 0 and x0 < width and y0 < height):
-            raise ValueError(f"box {prompt.box} does not overlap the frame of {width}x{height}")
 
 
 def keep_promises(mask: Mask, points: Sequence[Point]) -> Mask:

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from sam.embedding import Candidates, Embedding, PromptKey, Sam
-from sam.promises import check_prompt, keep_promises
-from tracker.types import Box, Frame, Mask, Prompt, Segmentation
+from sam.promises import keep_promises
+from tracker.types import Box, Frame, Mask, Prompt, Segmentation, check_prompt
 
 NUM_FRAMES = 4  # whose embeddings are kept, 4 to 7 MB each
 NUM_ANSWERS = 32  # kept per frame, 0.25 MB each

@@ -179,6 +179,7 @@ def test_the_frame_and_the_mask_are_left_as_they_were():
     ("prompt", "message"),
     [
         (Prompt(), "empty prompt"),
+        (Prompt(mask=np.zeros((180, 240), bool)), "empty prompt"),
         (Prompt((Point(240, 5),)), r"point \(240, 5\) is outside the frame of 240x180"),
         (Prompt((Point(5, -1),)), r"point \(5, -1\) is outside the frame of 240x180"),
         (Prompt(box=(300, 0, 310, 9)), "does not overlap the frame of 240x180"),

@@ -26,7 +26,7 @@ from tracker.classical.click_proposals import (
 )
 from tracker.classical.click_regions import depth_inside
 from tracker.classical.click_window import shrink
-from tracker.types import Box, Frame, Mask, Point, Prompt, Segmentation
+from tracker.types import Box, Frame, Mask, Point, Prompt, Segmentation, check_prompt
 
 _CANVAS_PIXELS = 410_000  # 854x480; larger frames are worked on reduced
 _MOST_STEPS = 64  # remembered masks
@@ -120,24 +120,6 @@ class ClassicalSegmenter:
         if step is None:
             raise ValueError("empty prompt: expected a point, a box or a mask")
         return step
-
-
-def check_prompt(frame: Frame, prompt: Prompt) -> None:
-    """Raise ValueError where `prompt` says nothing or does not fit `frame`."""
-    height, width = frame.shape[:2]
-    if not prompt.points and prompt.box is None and prompt.mask is None:
-        raise ValueError("empty prompt: expected a point, a box or a mask")
-    for point in prompt.points:
-        if not (-0.5 <= point.x < width - 0.5 and -0.5 <= point.y < height - 0.5):
-            raise ValueError(
-                f"point ({point.x:g}, {point.y:g}) is outside the frame of {width}x{height}"
-            )
-    if prompt.mask is not None and prompt.mask.shape != (height, width):
-        raise ValueError(f"mask is {prompt.mask.shape} but frame is {(height, width)} (H, W)")
-    if prompt.box is not None:
-        x0, y0, x1, y1 = prompt.box
-        if not (x0 < x1 and y0 < y1 and x1 > 0 and y1 > 0 and x0 < width and y0 < height):
-            raise ValueError(f"box {prompt.box} does not overlap the frame of {width}x{height}")
 
 
 def keep_promises(mask: Mask, points: Sequence[Point]) -> Mask:
