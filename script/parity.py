@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from script.parity_types import Row, UnusableFileError
+from script.parity_tools import Row, UnusableFileError
 
 Compare = Callable[[Path], Iterator[Row]]
 

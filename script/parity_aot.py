@@ -5,21 +5,15 @@ difference cannot feed back; `closed_loop` is the tracker on its own predictions
 """
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Run as a script, Python looks for modules in script/, not in the root the packages lie in.
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from aot.config import VARIANTS
@@ -33,15 +27,21 @@ from script.fill_rule import (
     input_hash,
     track_tensor,
 )
-from script.parity_types import Row, UnusableFileError, default_bound
+from script.parity_tools import (
+    Arrays,
+    Row,
+    UnusableFileError,
+    default_bound,
+    largest_difference,
+    listening,
+    read_golden,
+)
 
 LOGIT_BOUND = 2e-4
 MAX_WRONG_PIXELS = 20  # per frame of 129,600, forced labels: where two objects all but tie
 MAX_CLOSED_LOOP_ERROR = 1e-3  # share of pixels, in the first frames only:
 NUM_CLOSED_LOOP_FRAMES = 2  # with random weights the loop is chaotic
 SAMTRACK_MAX_FRAMES = 3
-
-Arrays = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,7 @@ def compare(path: Path) -> Iterator[Row]:
     Raises:
         UnusableFileError: it is no golden of AOT or DeAOT.
     """
-    with np.load(path, allow_pickle=False) as file:
-        golden = {key: file[key] for key in file.files}
+    golden = read_golden(path)
     if "meta" not in golden:
         raise UnusableFileError(f"{path.name} has no meta entry; expected a golden of AOT or DeAOT")
     meta = json.loads(str(golden["meta"]))
@@ -201,20 +200,20 @@ class _Check:
             if name == "decoder_logits":
                 bound = LOGIT_BOUND
                 expected = expected[:, : details[name].shape[1]]  # the rest is unused
-            yield Row(key, _difference(_thinned(name, details[name]), expected), bound)
+            yield Row(key, largest_difference(_thinned(name, details[name]), expected), bound)
 
     def _raw_logits(self, t: int, logits: list[Tensor]) -> Iterator[Row]:
         for index, group in enumerate(logits):
             if (key := f"engine{index}_raw") in self.golden:
                 ours = group[0, :4, ::3, ::3]
                 expected = self.golden[key][t - 1, : len(ours)]
-                yield Row(f"frame{t}_{key}", _difference(ours, expected), LOGIT_BOUND)
+                yield Row(f"frame{t}_{key}", largest_difference(ours, expected), LOGIT_BOUND)
 
     def _result(self, t: int, logits: list[Tensor]) -> Iterator[Row]:
         merged = self._enlarge(logits)
         ours = merged[0, :, ::6, ::6]
         expected = self.golden["logits_sub6"][t - 1, : len(ours)]
-        yield Row(f"frame{t}_logits", _difference(ours, expected), LOGIT_BOUND)
+        yield Row(f"frame{t}_logits", largest_difference(ours, expected), LOGIT_BOUND)
         wrong = merged.argmax(dim=1)[0].numpy() != self.golden["labels"][t - 1]
         yield Row(f"frame{t}_wrong_pixels", float(wrong.sum()), MAX_WRONG_PIXELS)
 
@@ -248,15 +247,8 @@ def _stages(network: PropagationNetwork, details: dict[str, Tensor]) -> Iterator
             details[name] = output[:, :width].clone()
             details[name.replace("_out", "_id_out")] = output[:, width:].clone()
 
-    handles = [
-        module.register_forward_hook(lambda _, __, output, name=name: keep(name, output))
-        for name, module in modules.items()
-    ]
-    try:
+    with listening(modules, lambda name, _, output: keep(name, output)):
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _compare_preprocessing(golden: Arrays, meta: dict[str, Any]) -> Iterator[Row]:
@@ -270,7 +262,7 @@ def _compare_preprocessing(golden: Arrays, meta: dict[str, Any]) -> Iterator[Row
     ours = {"uint8_path": frame, "float_path": frame.astype(np.float32)}
     for key, pixels in ours.items():
         image = torch.from_numpy(normalised(pixels, size)[:, ::5, ::5])
-        yield Row(key, _difference(image, golden[key]), default_bound(0.0))
+        yield Row(key, largest_difference(image, golden[key]), default_bound(0.0))
 
 
 def _labels_of_group(labels: Tensor, index: int) -> Tensor:
@@ -294,16 +286,3 @@ def _thinned(name: str, tensor: Tensor) -> Tensor:
     if name.startswith("decoder"):
         return tensor[:, ::8, ::3, ::3]
     return tensor[::3, None, ::8]  # tokens, with the batch dimension of the official code
-
-
-def _difference(ours: Tensor, expected: NDArray[Any]) -> float:
-    """Return the largest absolute difference; shapes must agree."""
-    if tuple(ours.shape) != expected.shape:
-        raise ValueError(f"our stage is {tuple(ours.shape)}, the golden's {expected.shape}")
-    return float(np.abs(ours.numpy().astype(np.float64) - expected).max())
-
-
-if __name__ == "__main__":
-    for argument in sys.argv[1:]:
-        for row in compare(Path(argument)):
-            print(f"{row.stage:40} {row.difference:9.2e} of {row.bound:.1e}")

@@ -5,15 +5,10 @@ test procedure: masks dilated, windows slid, overlaps averaged, pixels truncated
 """
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-# Run as a script, Python looks for modules in script/, not in the root the packages lie in.
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 import torch
@@ -25,7 +20,15 @@ from e2fgvi import E2FGVI, build_network
 from e2fgvi.fitting import Fit
 from e2fgvi.inpainter import E2FGVIInpainter
 from script.fill_rule import Bytes, clip_frames, fill_state_dict, hole_masks, input_hash
-from script.parity_types import Row, UnusableFileError, default_bound
+from script.parity_tools import (
+    Arrays,
+    Row,
+    UnusableFileError,
+    default_bound,
+    largest_difference,
+    listening,
+    read_golden,
+)
 from tracker.types import Clip
 from tracker.windows import Schedule, offline_windows
 
@@ -37,8 +40,6 @@ MAX_SHARE = 0.01  # of its pixels that may be
 DILATION = 4  # pixels, published
 BASE_SIZE = (432, 240)  # width, height
 
-Arrays = dict[str, NDArray[Any]]
-
 
 def compare(path: Path) -> Iterator[Row]:
     """Yield one row per stage of the golden at `path`.
@@ -46,8 +47,7 @@ def compare(path: Path) -> Iterator[Row]:
     Raises:
         UnusableFileError: it is no golden of E2FGVI.
     """
-    with np.load(path, allow_pickle=False) as file:
-        golden = {key: file[key] for key in file.files}
+    golden = read_golden(path)
     if "meta" not in golden:
         raise UnusableFileError(f"{path.name} has no meta entry; expected a golden of E2FGVI")
     meta = json.loads(str(golden["meta"]))
@@ -128,15 +128,8 @@ def _recorded(network: E2FGVI, stages: dict[str, Tensor]) -> Iterator[None]:
         is_repeated = name.startswith("prop_") and calls
         stages[f"{name}_{calls}" if is_repeated else name] = output.clone()
 
-    handles = [
-        module.register_forward_hook(lambda _, __, output, name=name: keep(name, output))
-        for name, module in modules.items()
-    ]
-    try:
+    with listening(modules, lambda name, _, output: keep(name, output)):
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _bound(key: str, standard_deviation: float) -> float:
@@ -166,11 +159,10 @@ def _thinned(key: str, stage: Tensor, token_frames: list[int]) -> Tensor:
 
 
 def _difference(ours: Tensor, expected: NDArray[Any]) -> float:
-    """Return the largest absolute difference; shapes must agree."""
+    """Return the largest absolute difference; shapes must agree but for dimensions of one."""
     if ours.numel() != expected.size:
         raise ValueError(f"our stage is {tuple(ours.shape)}, the golden's {expected.shape}")
-    values = ours.reshape(expected.shape).numpy().astype(np.float64)
-    return float(np.abs(values - expected).max())
+    return largest_difference(ours.reshape(expected.shape), expected)
 
 
 def _compare_procedure(
@@ -224,9 +216,3 @@ def run_procedure(
             composed = np.where(holes[i][..., None], prediction, frames[i]).astype(np.float32)
             filled[i] = composed if i not in filled else 0.5 * filled[i] + 0.5 * composed
     return [filled[i].astype(np.uint8) for i in range(len(frames))]
-
-
-if __name__ == "__main__":
-    for argument in sys.argv[1:]:
-        for row in compare(Path(argument)):
-            print(f"{row.stage:40} {row.difference:9.2e} of {row.bound:.1e}")

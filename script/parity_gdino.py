@@ -6,24 +6,26 @@ frames.  Weights go the way real ones do: under their official keys through our 
 
 import json
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-# Run as a script, Python looks for modules in script/, not in the root the packages lie in.
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from sam.grounding_dino import load_network
 from script.fill_rule import Floats, clip_frames, track_tensor, unit_noise
-from script.parity_types import Row, UnusableFileError, default_bound
+from script.parity_tools import (
+    Arrays,
+    Row,
+    UnusableFileError,
+    default_bound,
+    largest_difference,
+    listening,
+    read_golden,
+)
 
 LOGIT_BOUND = 1e-3
 BOX_BOUND = 1e-4
@@ -47,8 +49,6 @@ _SPREADS = (  # of what is neither a matrix nor set around one
     (r"bias$", 0.05),
     (r"relative_position_bias_table$|^transformer\.level_embed$", 0.5),
 )
-
-Arrays = dict[str, NDArray[Any]]
 
 
 def fill_tensor(key: str, shape: tuple[int, ...]) -> Floats:
@@ -92,8 +92,7 @@ def compare(path: Path) -> Iterator[Row]:
     Raises:
         UnusableFileError: it is no golden of Grounding DINO.
     """
-    with np.load(path, allow_pickle=False) as file:
-        golden = {key: file[key] for key in file.files}
+    golden = read_golden(path)
     if "a_caption" not in golden:
         raise UnusableFileError(f"{path.name} has no case a; expected a golden of Grounding DINO")
     network = load_network(pseudo_weights())
@@ -132,54 +131,28 @@ def _compare_case(network: Any, golden: Arrays) -> Iterator[Row]:
         if f"{name}_idx" in golden:
             ours = stage.flatten()[golden[f"{name}_idx"]]
             bound = default_bound(float(golden[f"{name}_stats"][1]))
-            yield Row(name, _difference(ours, golden[f"{name}_val"]), bound)
-    yield Row("enc_max_logit", _difference(proposals, golden["enc_max_logit"]), ENCODER_LOGIT_BOUND)
+            yield Row(name, largest_difference(ours, golden[f"{name}_val"]), bound)
+    yield Row(
+        "enc_max_logit", largest_difference(proposals, golden["enc_max_logit"]), ENCODER_LOGIT_BOUND
+    )
     reference = outputs.init_reference_points[0, order]
-    yield Row("init_reference", _difference(reference, golden["init_reference"]), BOX_BOUND)
+    yield Row("init_reference", largest_difference(reference, golden["init_reference"]), BOX_BOUND)
     logits = outputs.logits[0, order, : ids.shape[1]]
-    yield Row("logits", _difference(logits, golden["logits"]), LOGIT_BOUND)
-    yield Row("boxes", _difference(outputs.pred_boxes[0, order], golden["boxes"]), BOX_BOUND)
+    yield Row("logits", largest_difference(logits, golden["logits"]), LOGIT_BOUND)
+    yield Row("boxes", largest_difference(outputs.pred_boxes[0, order], golden["boxes"]), BOX_BOUND)
 
 
 @contextmanager
 def _recorded(network: Any, stages: dict[str, Tensor]) -> Iterator[None]:
     """Collect what the golden knows of the stages before the encoder."""
     model = network.model
+    modules = {"bert_last_hidden": model.text_backbone, "encoded_text": model.text_projection}
+    modules |= {f"input_proj{level}": each for level, each in enumerate(model.input_proj_vision)}
 
-    def keep_pair(level: int, source: Tensor, projected: Tensor) -> None:
-        stages[f"input_proj{level}"] = projected
-        if level < 3:
-            stages[f"backbone{level}"] = source
+    def hear(name: str, inputs: tuple[Tensor, ...], output: Any) -> None:
+        stages[name] = output[0] if name == "bert_last_hidden" else output
+        if name in ("input_proj0", "input_proj1", "input_proj2"):
+            stages[name.replace("input_proj", "backbone")] = inputs[0]
 
-    handles = [
-        model.text_backbone.register_forward_hook(
-            lambda _, __, output: stages.update(bert_last_hidden=output[0])
-        ),
-        model.text_projection.register_forward_hook(
-            lambda _, __, output: stages.update(encoded_text=output)
-        ),
-    ]
-    handles += [
-        module.register_forward_hook(
-            lambda _, inputs, output, level=level: keep_pair(level, inputs[0], output)
-        )
-        for level, module in enumerate(model.input_proj_vision)
-    ]
-    try:
+    with listening(modules, hear):
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _difference(ours: Tensor, expected: NDArray[Any]) -> float:
-    """Return the largest absolute difference; shapes must agree."""
-    if tuple(ours.shape) != expected.shape:
-        raise ValueError(f"our stage is {tuple(ours.shape)}, the golden's {expected.shape}")
-    return float(np.abs(ours.numpy().astype(np.float64) - expected).max())
-
-
-if __name__ == "__main__":
-    for argument in sys.argv[1:]:
-        for row in compare(Path(argument)):
-            print(f"{row.stage:40} {row.difference:9.2e} of {row.bound:.1e}")

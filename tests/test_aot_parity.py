@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from script import fill_rule, parity, parity_aot  # noqa: E402
-from script.parity_types import Row, UnusableFileError, default_bound  # noqa: E402
+from script.parity_tools import Row, UnusableFileError, default_bound  # noqa: E402
 
 GOLDENS = Path(__file__).parent / "goldens"
 WHOLE_GOLDENS = (
