@@ -10,18 +10,9 @@ import numpy as np
 import pytest
 
 from tracker.desk import View, picture_of
+from tracker.folders import bring, discard, discard_runs, new_folder, safe_stem, sweep
 from tracker.jobs import Report
-from tracker.session import (
-    Options,
-    Session,
-    bring,
-    discard,
-    discard_runs,
-    new_folder,
-    results_of,
-    safe_stem,
-    sweep,
-)
+from tracker.session import Options, Session, results_of
 from tracker.types import Point, Prompt, Segmentation, UserError
 
 HEIGHT, WIDTH = 40, 60

@@ -11,7 +11,7 @@ from tracker.desk import View
 from tracker.jobs import Progress, Report
 from tracker.session import Result, Session
 from tracker.ui import build_demo, launch_options, texts
-from tracker.ui.stage import data_url
+from tracker.ui.scripted import data_url
 
 
 @pytest.fixture

@@ -5,12 +5,6 @@ Big arrays are shared between them.  Only the frame being looked at is held, nev
 clip.  All files of a session lie in one temporary directory.
 """
 
-import os
-import re
-import secrets
-import shutil
-import tempfile
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,14 +14,13 @@ import numpy as np
 
 from tracker import images
 from tracker.desk import View
+from tracker.folders import new_run, safe_stem
 from tracker.jobs import Job, Mode, Report
 from tracker.prompts import Place, check
 from tracker.types import MAX_OBJECTS, Frame, LabelMap, Mask, Point, Prompt, Segmentation, UserError
 from tracker.video import VideoInfo
 
-FOLDER_PREFIX, RUN_PREFIX = "cleanplate-session-", "run-"
 MAX_UNDO = 50
-MAX_AGE_SECONDS = 24 * 3600.0
 
 LookAt = Callable[[int], View]  # frame index -> what it looks like
 FindObject = Callable[[int, Prompt], Segmentation]  # frame index, prompt -> masks
@@ -215,7 +208,7 @@ class Session:
         prompted = {index: labels for index, labels in prompted.items() if labels.any()}
         if not prompted:
             raise UserError("nothing is marked yet; click on the object to remove first")
-        folder = Path(tempfile.mkdtemp(prefix=RUN_PREFIX, dir=self.folder))
+        folder = new_run(self.folder)
         stem = safe_stem(self.name)
         return Job(
             source=self.source,
@@ -233,35 +226,13 @@ class Session:
         """Keep what a removal made."""
         return replace(self, result=result)
 
+    def back_to_marks(self) -> "Session":
+        """Leave the result."""
+        return replace(self, result=None)
+
     def _with(self, edit: Edit) -> "Session":
         edit = replace(edit, frame=self.view.index)
         return replace(self, edit=edit, past=(*self.past, self.edit)[-MAX_UNDO:], result=None)
-
-
-def new_folder(root: Path) -> Path:
-    """Return a new directory in `root` whose name nobody can guess."""
-    root.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{secrets.token_hex(16)}-", dir=root))
-
-
-def bring(upload: Path, folder: Path) -> Path:
-    """Return the place of `upload` in a session's folder, linked there or copied.
-
-    The name is ours, so that nothing depends on what the user called the file.
-    """
-    suffix = upload.suffix if re.fullmatch(r"\.\w{1,5}", upload.suffix, re.ASCII) else ""
-    place = Path(tempfile.mkdtemp(prefix="source-", dir=folder)) / f"video{suffix}"
-    try:
-        os.link(upload, place)
-    except OSError:  # another file system, or one without hard links
-        shutil.copyfile(upload, place)
-    return place
-
-
-def safe_stem(name: str) -> str:
-    """Return the name of a file, without ending, reduced to what any system can store."""
-    words = re.sub(r"[^\w-]+", "_", Path(name).stem).strip("_")
-    return words[:60] or "video"
 
 
 def results_of(job: Job, report: Report | None) -> Result:
@@ -275,28 +246,3 @@ def results_of(job: Job, report: Report | None) -> Result:
 
     found = (existing(job.output), existing(job.masks_out), existing(job.overlay_out))
     return Result(*found, report=report, complete=report is not None)
-
-
-def discard(folder: Path, upload: Path | None = None) -> None:
-    """Delete all files of a session, and what was uploaded for it."""
-    shutil.rmtree(folder, ignore_errors=True)
-    if upload is not None:
-        upload.unlink(missing_ok=True)
-
-
-def discard_runs(folder: Path, keep: Path) -> None:
-    """Delete the files of all removals of a session but the one in `keep`."""
-    for run in folder.glob(f"{RUN_PREFIX}*"):
-        if run != keep:
-            shutil.rmtree(run, ignore_errors=True)
-
-
-def sweep(root: Path, max_age_seconds: float = MAX_AGE_SECONDS) -> None:
-    """Delete from `root` what sessions that ended long ago left, whatever ended them."""
-    limit = time.time() - max_age_seconds
-    for folder in root.glob(f"{FOLDER_PREFIX}*"):
-        try:
-            if folder.lstat().st_mtime < limit:
-                shutil.rmtree(folder, ignore_errors=True)
-        except FileNotFoundError:  # another server was quicker
-            continue

@@ -60,6 +60,11 @@ def hint(session: Session) -> str:
     return "Click the object you want to remove"
 
 
+def clicks(number: int) -> str:
+    """Return how often an object was clicked."""
+    return {0: "not marked yet", 1: "1 click"}.get(number, f"{number} clicks")
+
+
 def waiting(place: int) -> str:
     """Return what who queues sees."""
     before = "1 removal is" if place == 1 else f"{place} removals are"

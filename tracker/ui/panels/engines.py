@@ -1,0 +1,44 @@
+"""Which engines do the work on this machine."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from tracker.jobs import Report
+from tracker.session import Session
+from tracker.types import UserError
+from tracker.ui import texts
+from tracker.ui.panel import Panel, State, Updates
+from tracker.ui.wiring import Wiring
+
+
+@dataclass(frozen=True, eq=False)
+class EnginesPanel(Panel):
+    """One line."""
+
+    line: gr.HTML
+
+    @classmethod
+    def lay_out(cls) -> "EnginesPanel":
+        """Make it."""
+        return cls(gr.HTML("", elem_id="engines"))
+
+    def show(self, session: Session | None, state: State) -> Updates:
+        """Return it as it is: only `greet` and a finished removal change it."""
+        return {}
+
+    def at_work(self, segmenter: str, report: Report) -> Updates:
+        """Say which engines did a removal."""
+        return {self.line: texts.engines_at_work(segmenter, report)}
+
+    def wire(self, wiring: Wiring, demo: gr.Blocks) -> None:
+        """Say which engines are used here when the page opens; get the processes ready."""
+
+        def greet(session: Session | None) -> Updates:
+            wiring.visits.begin()
+            try:
+                return {self.line: texts.engines_chosen(wiring.lanes.who_works())}
+            except UserError as error:
+                return wiring.notice.say(str(error))
+
+        wiring.beside(demo.load, greet, outputs=[self.line, wiring.notice.notice])

@@ -1,0 +1,142 @@
+"""Step 3: remove, with news until it is done."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from tracker.folders import discard_runs
+from tracker.jobs import Job, Mode, Progress, Report
+from tracker.removal import expectations
+from tracker.session import Session, results_of
+from tracker.types import Frame, UserError
+from tracker.ui import texts
+from tracker.ui.panel import Panel, State, Updates
+from tracker.ui.panels.engines import EnginesPanel
+from tracker.ui.panels.quality import QualityPanel
+from tracker.ui.panels.stage import StagePanel
+from tracker.ui.wiring import Wiring
+from tracker.video import salvage
+from tracker.worker import StoppedError, Ticket
+
+NEWS_SECONDS = 0.2  # between two looks at a running removal
+
+
+@dataclass(frozen=True, eq=False)
+class RemovalPanel(Panel):
+    """The buttons, and how far it is."""
+
+    remove: gr.Button
+    cancel: gr.Button
+    back: gr.Button
+    progress: gr.HTML
+
+    @classmethod
+    def lay_out(cls) -> "RemovalPanel":
+        """Make it."""
+        gr.HTML(texts.heading(3, "Remove it"))
+        with gr.Row(elem_classes="row", elem_id="remove-row"):
+            remove = gr.Button("Remove", variant="primary", interactive=False, min_width=120)
+            cancel = gr.Button("Cancel", variant="stop", interactive=False, min_width=90)
+            back = gr.Button("Edit clicks", visible=False, min_width=90)
+        progress = gr.HTML(texts.NOTHING_DONE, elem_id="progress")
+        return cls(remove, cancel, back, progress)
+
+    def show(self, session: Session | None, state: State) -> Updates:
+        """Return what can be pressed now."""
+        done, running = state == "done", state == "running"
+        marked = session is not None and bool(session.edit.masks)
+        updates: Updates = {
+            self.remove: gr.update(
+                interactive=marked and not running, value="Remove again" if done else "Remove"
+            ),
+            self.cancel: gr.update(visible=not done, interactive=running),
+            self.back: gr.update(visible=done),
+        }
+        if state in ("empty", "marking"):
+            updates[self.progress] = texts.NOTHING_DONE
+        return updates
+
+    def wire(
+        self, wiring: Wiring, quality: QualityPanel, stage: StagePanel, engines: EnginesPanel
+    ) -> None:
+        """Remove, cancel, and go back to the marks."""
+
+        async def remove(session: Session | None, *values: Any) -> AsyncIterator[Updates]:
+            try:
+                session = wiring.visits.idle(session)
+                job = session.job(quality.options(*values))
+                waits = await asyncio.to_thread(expectations, job)
+                ticket = wiring.lanes.remove(session.owner, job)
+                if job.output is not None:
+                    discard_runs(session.folder, keep=job.output.parent)
+            except UserError as error:
+                yield wiring.refuse(session, error)
+                return
+            yield wiring.show(session, "running") | {self.progress: texts.starting(waits)}
+            report: Report | None = None
+            async for updates, progress in self._news(stage, session, ticket, job.mode, waits):
+                report = progress.report if progress is not None else None
+                if updates:
+                    yield updates
+            try:
+                ticket.result(0)
+            except StoppedError:
+                report = None  # what is finished is shown, also what a killed process left
+                await _salvage(job, session)
+            except UserError as error:
+                yield wiring.show(session, "marking") | wiring.notice.say(str(error))
+                return
+            result = results_of(job, report)
+            ending: Updates = {self.progress: texts.finished(result)}
+            if report is not None:
+                ending |= engines.at_work(wiring.lanes.segmenter, report)
+            yield wiring.show(session.with_result(result)) | ending
+
+        def cancel(session: Session | None) -> Updates:
+            if session is not None:
+                wiring.lanes.cancel(session.owner)
+            return {self.cancel: gr.update(interactive=False)}
+
+        wiring.beside(self.remove.click, remove, *quality.inputs)
+        wiring.beside(self.cancel.click, cancel, outputs=[self.cancel])
+        wiring.edit(self.back.click, Session.back_to_marks)
+
+    async def _news(
+        self,
+        stage: StagePanel,
+        session: Session,
+        ticket: Ticket,
+        mode: Mode,
+        waits: Sequence[str],
+    ) -> AsyncIterator[tuple[Updates, Progress | None]]:
+        """Yield what to show, with the newest progress, until the removal has ended."""
+        last: Progress | None = None
+        shown = ""
+        while True:
+            ended = ticket.done  # asked before taking, so that nothing is missed
+            items: list[Progress] = ticket.take()
+            last = items[-1] if items else last
+            previews: list[Frame] = [each.preview for each in items if each.preview is not None]
+            if ticket.place:
+                text = texts.waiting(ticket.place)
+            else:
+                text = texts.starting(waits) if last is None else texts.running(last, mode)
+            updates: Updates = {}
+            if text != shown:
+                updates[self.progress] = shown = text
+            if previews:
+                updates |= stage.show_preview(session, previews[-1])
+            yield updates, last
+            if ended:
+                return
+            await asyncio.sleep(NEWS_SECONDS)
+
+
+async def _salvage(job: Job, session: Session) -> None:
+    """Make playable what a stopped removal left."""
+    for path in (job.output, job.overlay_out):
+        if path is not None:
+            await asyncio.to_thread(salvage, path, session.info)

@@ -1,0 +1,82 @@
+"""Who is on the page: the session of each browser tab, and when its files go."""
+
+from pathlib import Path
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from tracker.folders import bring, discard, new_folder, sweep
+from tracker.session import Session
+from tracker.types import UserError
+from tracker.ui.lanes import Lanes
+
+
+def folder_root() -> Path:
+    """Return where the folders of sessions lie: inside what Gradio may serve.
+
+    Their names cannot be guessed, so only who made a file knows where it is, and nothing
+    is copied to be downloaded.
+    """
+    return Path(get_upload_folder())
+
+
+class Visits:
+    """The sessions of all users; what is a user's own is in their session."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        self.lanes = lanes
+        self._sessions: dict[str, Session] = {}  # browser tab -> its session, to clear it away
+
+    def bring(self, video: Path, request: gr.Request, *, is_upload: bool) -> Session:
+        """Open a video in a new session of this tab; the old one goes.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+        self.clear(request)
+        folder = new_folder(folder_root())
+        source = bring(video, folder)
+        upload = video if is_upload else None
+        try:
+            info, view = self.lanes.open(folder.name, source)
+        except UserError as error:
+            discard(folder, upload)
+            raise UserError(str(error).replace(source.name, video.name)) from error
+        session = Session(folder, source, video.name, upload, info, view)
+        self._sessions[request.session_hash or ""] = session
+        return session
+
+    def idle(self, session: Session | None) -> Session:
+        """Return the session if it can be edited now.
+
+        Raises:
+            UserError: there is no video, or not any more, or a removal is running.
+        """
+        if session is None:
+            raise UserError("bring a video first")
+        if not session.folder.exists():
+            raise UserError("this page was left for too long; bring the video again")
+        if self.lanes.is_busy(session.owner):
+            raise UserError("a removal is running; wait for it or cancel it first")
+        return session
+
+    def begin(self) -> None:
+        """Get the processes ready, and clear away what ended long ago."""
+        self.lanes.warm()
+        sweep(folder_root())
+
+    def clear(self, request: gr.Request) -> None:
+        """Clear away what a tab had."""
+        self.expire(self._sessions.pop(request.session_hash or "", None))
+
+    def expire(self, session: Session | None) -> None:
+        """Clear away a session."""
+        if session is not None:
+            self.lanes.leave(session.owner)
+            discard(session.folder, session.upload)
+
+    def close(self) -> None:
+        """Clear away everything, at the end of the program."""
+        self.lanes.close()
+        for session in self._sessions.values():
+            discard(session.folder, session.upload)
