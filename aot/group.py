@@ -106,12 +106,15 @@ def merged_labels(logits: Sequence[Tensor], size: tuple[int, int], align_corners
 def confidences(logits: Sequence[Tensor]) -> list[float]:
     """Return how sure each object's pixels are of it on average; 0 for one that has none.
 
+    A pixel is as sure as its label is ahead of the next best: 1 certain, 0 undecided.
+
     Args:
         logits: per group (1, 1 + objects, H / 4, W / 4).
     """
     probabilities = merge(logits).softmax(dim=1)[0].flatten(1)
-    best, winner = probabilities.max(dim=0)
+    best, winner = probabilities.topk(2, dim=0)
+    ahead, winner = best[0] - best[1], winner[0]
     num_labels = len(probabilities)
-    total = torch.bincount(winner, weights=best, minlength=num_labels)
+    total = torch.bincount(winner, weights=ahead, minlength=num_labels)
     count = torch.bincount(winner, minlength=num_labels).clamp(min=1)
     return [float(value) for value in (total / count)[1:]]

@@ -262,11 +262,11 @@ def test_labelling_in_strips_is_labelling_at_once(align_corners):
     assert labels.dtype == torch.uint8
 
 
-def test_confidence_is_the_mean_probability_of_an_objects_pixels():
+def test_confidence_is_how_far_an_objects_pixels_are_ahead_of_the_next_best():
     probability = torch.tensor([[0.1, 0.6, 0.2], [0.8, 0.3, 0.1], [0.1, 0.1, 0.7]]).t()
     logits = probability.log().t().view(1, 3, 1, 3)  # pixels: object 1, background, object 2
 
-    assert confidences([logits]) == pytest.approx([0.8, 0.7])
+    assert confidences([logits]) == pytest.approx([0.7, 0.5])
     assert confidences([logits - torch.tensor([0, 0, 90.0]).view(1, 3, 1, 1)])[1] == 0.0
 
 

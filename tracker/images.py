@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from tracker.types import Alpha, Frame, LabelMap, Mask, Point
 
@@ -78,6 +79,12 @@ def enlarge(frame: Frame, height: int, width: int, region: Region) -> Frame:
         borderMode=cv2.BORDER_REPLICATE,
     )
     return result
+
+
+def areas(labels: LabelMap) -> NDArray[np.int64]:
+    """Return (256,): how many pixels each label has."""
+    counts = cv2.calcHist([labels], [0], None, [256], [0, 256])
+    return np.rint(counts.ravel()).astype(np.int64)
 
 
 def dilate(mask: Mask, radius: float) -> Mask:

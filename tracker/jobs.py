@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from tracker.evidence import Trace
 from tracker.types import Frame, LabelMap
 
 Mode: TypeAlias = Literal["offline", "streaming"]
@@ -63,6 +64,7 @@ class Report:
     engines: Mapping[str, str]  # job -> engine name
     peak_rss_mb: float
     notices: tuple[str, ...] = ()  # what the user should know, a sentence each
+    objects: Mapping[int, Trace] = field(default_factory=dict)  # object id -> how it went
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,3 +77,6 @@ class Progress:
     seconds_left: float | None = None  # of the whole job
     preview: Frame | None = None  # the newest finished picture, small; a few per second
     report: Report | None = None
+    frame: int | None = None  # the one just done
+    evidence: Mapping[int, tuple[int, float]] = field(default_factory=dict)
+    # object id -> its area in that frame, pixels of the source, and confidence

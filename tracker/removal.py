@@ -18,13 +18,14 @@ from tracker import engines, images
 from tracker.costs import Countdown, Stopwatch, TimedInpainter, TimedPropagator, peak_rss_mb
 from tracker.engine_table import INPAINTERS, InpainterSpec
 from tracker.engines import Choice
+from tracker.evidence import Evidence
 from tracker.interfaces import MaskPropagator
 from tracker.jobs import Job, Progress, Report, Settings, Stage
 from tracker.masks import MaskReader
 from tracker.outputs import Outputs
 from tracker.pipeline import HolePlan, Pair, add_labels, ahead, propagate, remove
 from tracker.spool import LabelSpool
-from tracker.types import Frame, LabelMap, UserError
+from tracker.types import Frame, LabelMap, Tracked, UserError
 from tracker.video import SourceFrame, VideoReader, probe
 from tracker.windows import PUBLISHED, Schedule, causal_windows, offline_windows
 
@@ -71,6 +72,7 @@ class _Run:
         self.choices = _choose_engines(job)
         self.masks = None if job.masks is None else stack.enter_context(MaskReader(job.masks))
         self.num_frames = 0
+        self.evidence = Evidence()
         if self.masks is not None:
             self.num_frames = self._count()
             self.masks.check(self.num_frames, self.info.height, self.info.width)
@@ -117,6 +119,7 @@ class _Run:
             engines=self._engine_names(),
             peak_rss_mb=round(peak_rss_mb(), 1),
             notices=(*self.reader.notices, *self.notices, *self.outputs.notices),
+            objects=self.evidence.traces(),
         )
 
     def _engine_names(self) -> dict[str, str]:
@@ -142,9 +145,10 @@ class _Run:
             propagator.step(self.reader.read(start).rgb, add_labels(labels * 0, labels, new))
             with closing(ahead(self.reader.backwards(start))) as sources:
                 for source in sources:
-                    found = propagator.step(source.rgb).labels
-                    merged = add_labels(self.spool[source.index], found, new)
+                    found = propagator.step(source.rgb)
+                    merged = add_labels(self.spool[source.index], found.labels, new)
                     self.spool[source.index] = merged
+                    self.evidence.note(source.index, Tracked(merged, found.confidence), new)
                     yield self._progress("track", source, merged)
 
     def _new_objects(self) -> list[tuple[int, set[int]]]:
@@ -170,7 +174,9 @@ class _Run:
 
         with closing(propagate(frames(), self.job.prompted, self._propagator())) as tracked:
             for result in tracked:
-                yield current.popleft(), result.labels
+                source = current.popleft()
+                self.evidence.note(source.index, result)
+                yield source, result.labels
 
     def _known_labels(self) -> Generator[Labelled]:
         """Decode; give each frame the labels found for it before."""
@@ -268,7 +274,10 @@ class _Run:
             size = images.fit_within(self.info.height, self.info.width, PREVIEW_PIXELS)
             preview = images.shrink(drawn, *size)
         total, left = self._countdown.total(stage), self._countdown.seconds_left
-        return Progress(stage, done, total, left, preview)
+        index = picture.index
+        return Progress(
+            stage, done, total, left, preview, frame=index, evidence=self.evidence.at(index)
+        )
 
 
 def _passes(job: Job) -> list[Stage]:
