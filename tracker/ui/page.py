@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from tracker.ui import texts
+from tracker.ui.api import add_endpoints
 from tracker.ui.lanes import Lanes
 from tracker.ui.panel import Panel
 from tracker.ui.panels.engines import EnginesPanel
@@ -69,6 +70,7 @@ def build_demo(lanes: Lanes | None = None) -> gr.Blocks:
         panels = _lay_out()
         _wire(demo, panels, Wiring(session, panels.notice, panels.all(), visits))
         demo.unload(_when_left(visits))
+        add_endpoints(visits.lanes)
     atexit.register(visits.close)
     demo.queue(max_size=MAX_EVENTS)
     return demo
