@@ -7,6 +7,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from corpus import with_subtitles
 from video_making import TICK, YUV420, frame_times, scene, sound_packets, write_video
 
 from tracker.types import UserError
@@ -205,25 +206,6 @@ def test_sound_mp4_cannot_hold_becomes_aac_and_says_so(tmp_path, codec):
     assert min(abs(best) % 126, 126 - abs(best) % 126) < 40 or abs(best) <= 1100
 
 
-def with_subtitles(path):
-    """Put two subtitles beside a second of pictures."""
-    text = path.with_suffix(".srt")
-    text.write_text(
-        "1\n00:00:00,100 --> 00:00:00,500\nHello\n\n2\n00:00:00,700 --> 00:00:01,000\nYou\n"
-    )
-    plain = write_video(path.with_name("plain.mkv"), scene(YUV420, 30), YUV420)
-    with av.open(str(plain)) as video, av.open(str(text)) as words, av.open(str(path), "w") as out:
-        pictures = out.add_stream_from_template(video.streams.video[0])
-        subtitles = out.add_stream_from_template(words.streams.subtitles[0])
-        for source, target in ((video.demux(video=0), pictures), (words.demux(), subtitles)):
-            for packet in source:
-                if packet.dts is None:
-                    continue
-                packet.stream = target
-                out.mux(packet)
-    return path
-
-
 def subtitle_packets(path):
     with av.open(str(path)) as container:
         stream = container.streams.subtitles[0]
@@ -231,7 +213,8 @@ def subtitle_packets(path):
 
 
 def test_subtitles_are_copied_where_the_container_holds_them(tmp_path):
-    source = with_subtitles(tmp_path / "in.mkv")
+    source = tmp_path / "in.mkv"
+    with_subtitles(source)
 
     assert copy(source, tmp_path / "out.mkv") == []
     notices = copy(source, tmp_path / "out.mp4")

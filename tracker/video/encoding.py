@@ -1,5 +1,6 @@
 """Pictures to packets: H.264 that plays everywhere, or FFV1 that loses nothing."""
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -33,6 +34,7 @@ from tracker.video.notices import Notices
 # Constant quantisation keeps every picture above 42 dB, whatever it shows; rate control would
 # spend less on hard ones.  Without B-pictures the worst are better at the same size.
 H264_OPTIONS = {"preset": "superfast", "qp": "17", "bf": "0"}
+HALF_A_MILLISECOND = Fraction(1, 2000)
 KEY_SECONDS = 2  # a key picture at least this often: what a crash can cost, and how far to seek
 MAX_ENCODER_THREADS = 8
 
@@ -63,6 +65,7 @@ class PictureEncoder:
         """
         self._target = target
         self._durations: dict[int, int] = {}
+        self._last_millisecond = -1
         self._default_duration = max(1, round(1 / info.rate / info.time_base))
         self._lossless = lossless
         if lossless:
@@ -98,11 +101,21 @@ class PictureEncoder:
     def encode(self, picture: av.VideoFrame, time: Fraction, duration: Fraction | None) -> None:
         """Encode a picture of this encoder's format, shown at `time` seconds."""
         time_base = self._time_base
-        picture.pts = round(time / time_base)
+        picture.pts = round((self._apart(time) if self._lossless else time) / time_base)
         picture.time_base = time_base
         ticks = max(1, round(duration / time_base)) if duration else self._default_duration
         self._durations[picture.pts] = ticks
         self._mux(self.stream.encode(picture))
+
+    def _apart(self, time: Fraction) -> Fraction:
+        """Return `time`, or a millisecond after the picture before if that has the same one.
+
+        Matroska counts milliseconds, and players take pictures of one time for a broken file.
+        """
+        millisecond = max(math.floor(time * 1000 + Fraction(1, 2)), self._last_millisecond + 1)
+        self._last_millisecond = millisecond
+        shifted = Fraction(millisecond, 1000)
+        return shifted if abs(shifted - time) > HALF_A_MILLISECOND else time
 
     def finish(self) -> None:
         """Encode what is still held back."""

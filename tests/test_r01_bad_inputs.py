@@ -1,0 +1,65 @@
+"""R1: what is no video is refused at once, in one sentence, and leaves nothing behind."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from corpus import BAD
+
+from tracker.__main__ import main
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def refusal(capsys, source, folder):
+    """Return the one line with which the command line refuses `source`."""
+    code = main(["remove", str(source), str(folder / "out.mp4"), "--point", "1,1"])
+    lines = capsys.readouterr().err.splitlines()
+    assert code == 2
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_r01_bad_input_is_refused_at_once_and_leaves_nothing(tmp_path, monkeypatch, capsys, name):
+    bad, out, temporary = (tmp_path / part for part in ("in", "out", "temporary"))
+    for folder in (bad, out, temporary):
+        folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    BAD[name].make(bad / name)
+    before = sorted(path.name for path in bad.iterdir())
+
+    began = time.monotonic()
+    line = refusal(capsys, bad / name, out)
+
+    assert time.monotonic() - began < 2
+    assert line.startswith("error: ")
+    assert re.search(BAD[name].refused, line), line
+    assert sorted(path.name for path in bad.iterdir()) == before
+    assert list(out.iterdir()) == list(temporary.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in this file system")
+def test_r01_pipes_and_devices_are_not_waited_for(tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe.mp4")
+
+    for path in (tmp_path / "pipe.mp4", Path("/dev/zero")):
+        assert f"{path} is not a file" in refusal(capsys, path, tmp_path)
+
+
+def test_r01_the_exit_code_is_2_and_there_is_no_traceback(tmp_path):
+    BAD["text.mp4"].make(tmp_path / "text.mp4")
+    arguments = ["remove", tmp_path / "text.mp4", tmp_path / "out.mp4", "--point", "1,1"]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "tracker", *arguments],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
