@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tracker import engines
+from tracker.engine_table import INPAINTERS
 from tracker.published import RECORDS
 from tracker.types import Clip, Point, Prompt, UserError
 
@@ -315,3 +316,17 @@ def test_a_learned_engine_says_how_long_a_cpu_will_take_and_what_its_licence_for
     assert "s per frame without an accelerator" in engines.waiting_time(choice, 300)
     assert "non-commercial" in engines.licence_note(choice)
     assert engines.waiting_time(engines.choose("inpainter", "classical"), 300) is None
+
+
+@pytest.mark.parametrize(
+    ("size", "source_pixels", "expected"),
+    [
+        ("balanced", 1920 * 1080, 960 * 540),
+        ("balanced", 320 * 180, 320 * 180),
+        ("fast", 1920 * 1080, 207360),
+        ("fast", 320 * 180, 23040),
+        ("full", 1920 * 1080, None),
+    ],
+)
+def test_the_working_size_is_as_large_as_asked(size, source_pixels, expected):
+    assert INPAINTERS["classical"].pixels_at(size, source_pixels) == expected

@@ -87,6 +87,20 @@ def test_a_smaller_working_size_still_changes_only_the_hole():
     np.testing.assert_array_equal(result.rgb[labels == 0], picture.rgb[labels == 0])
 
 
+@pytest.mark.parametrize(("feather", "softened"), [(0, 0), (3, 3), (None, 2)])
+def test_the_seam_is_as_soft_as_asked(feather, softened):
+    picture = Picture(np.zeros((40, 40, 3), np.uint8))
+    labels = np.zeros((40, 40), np.uint8)
+    labels[16:24, 16:24] = 1
+    plan = HolePlan(objects=None, dilation=4, working_size=(40, 40), feather=feather)
+
+    (result,) = remove([(picture, labels)], causal_windows(), FlatInpainter(), plan)
+
+    across = result.rgb[20, 12:20, 0]  # from the left edge of the hole to its middle
+    assert np.count_nonzero((across > 0) & (across < FILL)) == softened
+    assert across[softened] == FILL
+
+
 def test_only_the_chosen_objects_are_removed():
     picture = Picture(np.zeros((4, 6, 3), np.uint8))
     labels = np.array([[1, 1, 2, 2, 3, 3]] * 4, np.uint8)

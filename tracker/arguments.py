@@ -108,7 +108,19 @@ def _add_filling(parser: argparse.ArgumentParser) -> None:
         metavar="PIXELS",
         help="how far the hole reaches beyond the mask (default: 4 at 432x240, scaled)",
     )
-
+    group.add_argument(
+        "--feather",
+        type=_pixels,
+        metavar="PIXELS",
+        help="how far inside the hole its seam is softened (default: half of --dilate)",
+    )
+    group.add_argument(
+        "--size",
+        choices=("fast", "balanced", "full"),
+        default=DEFAULTS.size,
+        help="how large a picture the fill is invented at: full is the source's own size, slow "
+        "and hungry for memory (default %(default)s)",
+    )
     group.add_argument(
         "--schedule",
         choices=("published", "fast"),

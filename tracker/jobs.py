@@ -10,6 +10,7 @@ from tracker.evidence import Trace
 from tracker.types import Frame, LabelMap
 
 Mode: TypeAlias = Literal["offline", "streaming"]
+Size: TypeAlias = Literal["fast", "balanced", "full"]
 Stage: TypeAlias = Literal["track", "fill", "done"]
 
 
@@ -23,6 +24,8 @@ class Settings:
     max_references: int | None = 20  # frames of the whole clip a window looks at; None: all 10ths
     recall: Literal["recompute", "memory"] = "recompute"  # what streaming knows of earlier frames
     lookahead: int = 0  # frames streaming waits for, for better quality
+    size: Size = "balanced"  # at which pixels are invented: fast has fewer, full the source's
+    feather: float | None = None  # source pixels a seam is softened over; None: dilate / 2
 
 
 @dataclass(frozen=True, eq=False)

@@ -171,6 +171,7 @@ class HolePlan:
     objects: tuple[int, ...] | None  # ids to remove; None: all
     dilation: float  # source pixels
     working_size: tuple[int, int]  # height, width
+    feather: float | None = None  # source pixels; None: half the dilation
 
     def hole(self, labels: LabelMap) -> Mask:
         """Return the pixels of the source that may change."""
@@ -185,14 +186,14 @@ class HolePlan:
     def composite(self, source: SourceT, hole: Mask, filled: Frame) -> SourceT:
         """Return `source` with its hole, and nothing else, taken from `filled`.
 
-        The seam is softened inside the hole, over half of what the mask was grown by.
+        The seam is softened inside the hole, over `feather` pixels.
         """
         region = images.bounding_box(hole)
         if region is None:
             return source
-        height, width = hole.shape
-        whole = images.enlarge(filled, height, width, region)
-        return source.composite(whole, images.feather(hole, self.dilation / 2))
+        whole = images.enlarge(filled, hole.shape[0], hole.shape[1], region)
+        width = self.dilation / 2 if self.feather is None else self.feather
+        return source.composite(whole, images.feather(hole, width))
 
 
 def remove(

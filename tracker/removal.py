@@ -219,13 +219,13 @@ class _Run:
         choice = self.choices["inpainter"]
         spec = INPAINTERS[choice.name]
         height, width = self.info.height, self.info.width
-        dilation = self.job.dilate
+        dilation, settings = self.job.dilate, self.job.settings
         plan = HolePlan(
             self.job.objects,
             images.default_dilation(height, width) if dilation is None else dilation,
-            images.fit_within(height, width, spec.max_pixels),
+            images.fit_within(height, width, spec.pixels_at(settings.size, height * width)),
+            settings.feather,
         )
-        settings = self.job.settings
         inpainter = TimedInpainter(engines.make_inpainter(choice, settings), self.watch)
         if self.job.mode == "streaming":
             windows = causal_windows(
