@@ -6,6 +6,7 @@ of the time and objects worth removing are not small.
 """
 
 import importlib
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -13,14 +14,25 @@ import torch
 from PIL import Image
 from torch import nn
 
-from sam.proposals import Proposal
-from tracker.types import Frame, Mask
+from tracker.types import Frame, Mask, Proposal
 
 POINTS_PER_SIDE = 16  # published: 32
 LEAST_SCORE = 0.88  # published, as the following two
 LEAST_STABILITY = 0.95
 SAME_OBJECT = 0.7  # overlap of two boxes of one thing
 BATCH = 16  # places asked about at once; 64 as published take 1 GB, and are no faster on a CPU
+
+
+class SamProposer:
+    """Finds objects in any frame; remembers nothing."""
+
+    def __init__(self, network: nn.Module) -> None:
+        """Wrap one of `sam.networks`, in inference mode, weights loaded.  It is not changed."""
+        self._network = network
+
+    def propose(self, frame: Frame, neighbours: Sequence[Frame] = ()) -> list[Proposal]:
+        """Return what stands out in `frame` (H, W, 3); `neighbours` are not looked at."""
+        return propose(self._network, frame)
 
 
 def propose(

@@ -168,16 +168,6 @@ def test_an_unpublished_hash_is_told(ckpt, server, publish):
     assert hashlib.sha256(CONTENT).hexdigest() in sentence
 
 
-def test_what_a_file_needs_comes_with_it(ckpt, server, publish, monkeypatch):
-    record = publish(needs=("words",))
-    words = Checkpoint(**{**vars(record), "name": "words", "file": "words.txt", "needs": ()})
-    monkeypatch.setattr("tracker.checkpoints.RECORDS", {"little": record, "words": words})
-
-    downloads.download(["little"])
-
-    assert leftovers(ckpt) == ["little.pth", "words.txt"]
-
-
 def test_a_broken_connection_keeps_the_part_and_the_next_try_goes_on(ckpt, server, publish):
     publish()
     server.behaviour = "breaks off"

@@ -31,6 +31,7 @@ __all__ = [
     "record",
     "sha256_of",
     "size_problem",
+    "stamp",
 ]
 
 logger = logging.getLogger(__name__)
@@ -78,14 +79,33 @@ def record(name: str) -> Checkpoint:
 
 
 def path(name: str) -> Path | None:
-    """Return the file of `name` if it is on disk and of a possible size, else None."""
-    file = folder() / record(name).file
-    reason = size_problem(record(name), file)
+    """Return where the weights of `name` are on disk: its file, or a folder that serves as well.
+
+    The file must be of a possible size; the folder, of Hugging Face's form, must have the
+    two files that count.  None if there is neither.
+    """
+    checkpoint = record(name)
+    file = folder() / checkpoint.file
+    reason = size_problem(checkpoint, file)
     if reason is None:
         return file
     if file.is_file():
         logger.warning("%s is not used: %s", file, reason)
+    if checkpoint.folder is not None:
+        place = folder() / checkpoint.folder
+        if (place / "config.json").is_file() and (place / "model.safetensors").is_file():
+            return place
     return None
+
+
+def stamp(name: str) -> tuple[str, int, int] | None:
+    """Return what changes when the weights of `name` are replaced; None if there are none."""
+    place = path(name)
+    if place is None:
+        return None
+    file = place / "model.safetensors" if place.is_dir() else place
+    status = file.stat()
+    return str(file), status.st_size, status.st_mtime_ns
 
 
 def on_disk() -> set[str]:

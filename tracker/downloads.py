@@ -36,7 +36,7 @@ _ONE_AT_A_TIME = threading.Lock()  # two downloads of one file would write into 
 
 
 def download(names: Sequence[str], report: Report | None = None) -> list[str]:
-    """Get the named checkpoints and what they need; skip those that are there and right.
+    """Get the named checkpoints; skip those that are there and right.
 
     Args:
         names: names of records.
@@ -49,9 +49,9 @@ def download(names: Sequence[str], report: Report | None = None) -> list[str]:
         UserError: a file could not be had; nothing lies under its final name that did not
             before, and what has arrived is kept if the next try can go on from there.
     """
-    wanted = list(dict.fromkeys(part for name in names for part in (name, *record(name).needs)))
+    wanted = [record(name) for name in dict.fromkeys(names)]
     with _ONE_AT_A_TIME:
-        return [_get(record(name), report or _silent) for name in wanted]
+        return [_get(checkpoint, report or _silent) for checkpoint in wanted]
 
 
 def _silent(name: str, done: int, total: int | None) -> None:

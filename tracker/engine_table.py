@@ -1,26 +1,35 @@
 """How every engine is made: one loader each, and the tables that name them.
 
 Only this module imports the model folders, inside the loader that needs them, so starting
-the program needs neither weights nor torch.  A loader reads weights once per device and
-returns a maker; the maker makes an engine object for one video.
+the program needs neither weights nor torch.  A loader reads weights once per device, and
+again only if their file was replaced, and returns a maker; the maker makes an engine object
+for one video.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, partial
-from typing import Generic, TypeVar
+from functools import cache, lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from threadpoolctl import threadpool_limits
 
 from tracker import checkpoints
-from tracker.interfaces import Inpainter, MaskPropagator, Segmenter
+from tracker.interfaces import Inpainter, MaskPropagator, Proposer, Segmenter, TextDetector
 from tracker.jobs import Settings, Size
 from tracker.published import RECORDS
 from tracker.types import UserError
 from tracker.windows import PUBLISHED, Schedule
 
+if TYPE_CHECKING:
+    from torch import nn
+
+    from aot.network import PropagationNetwork
+    from e2fgvi import E2FGVI
+
 EngineT = TypeVar("EngineT", covariant=True)
 FAST_SHARE = 0.4  # of an inpainter's pixels: twice as fast, and details still show
+Stamp = tuple[str, int, int] | None  # of a file; see `checkpoints.stamp`
 
 
 @dataclass(frozen=True)
@@ -81,29 +90,79 @@ def _classical_inpainter(device: str) -> Callable[[Settings], Inpainter]:
     return lambda settings: ClassicalInpainter()
 
 
-@cache
-def _sam(name: str, device: str) -> Callable[[Settings], Segmenter]:
+def _classical_proposer(device: str) -> Callable[[Settings], Proposer]:
+    from tracker.classical.proposer import ClassicalProposer
+
+    _one_blas_thread()
+    return lambda settings: ClassicalProposer()
+
+
+@lru_cache(maxsize=2)  # one that clicks and one that refines
+def _sam_network(name: str, device: str, stamp: Stamp) -> "nn.Module":
     from sam.networks import load_network
-    from sam.segmenter import SamSegmenter
 
     try:
-        network = load_network(name, checkpoints.load(name), device)
+        return load_network(name, checkpoints.load(name), device)
     except ValueError as error:
         raise _foreign(name, error) from error
+
+
+def _sam(name: str, device: str) -> Callable[[Settings], Segmenter]:
+    from sam.segmenter import SamSegmenter
+
+    network = _sam_network(name, device, checkpoints.stamp(name))
     return lambda settings: SamSegmenter(network, device=device)
 
 
-@cache
-def _aot(variant: str, device: str) -> Callable[[Settings], MaskPropagator]:
+def _sam_proposer(name: str, device: str) -> Callable[[Settings], Proposer]:
+    from sam.automatic import SamProposer
+
+    network = _sam_network(name, device, checkpoints.stamp(name))
+    return lambda settings: SamProposer(network)
+
+
+@lru_cache(maxsize=1)
+def _grounding_dino_network(device: str, stamp: Stamp) -> "nn.Module":
+    from sam.grounding_dino import load_folder, load_network
+
+    name = "groundingdino"
+    place = checkpoints.path(name)
+    try:
+        if place is not None and place.is_dir():
+            return load_folder(place, device)
+        return load_network(checkpoints.load(name), device)
+    except ValueError as error:
+        raise _foreign(name, error) from error
+
+
+def _grounding_dino(device: str) -> Callable[[Settings], TextDetector]:
+    import sam.detector
+
+    network = _grounding_dino_network(device, checkpoints.stamp("groundingdino"))
+    vocabulary = Path(sam.detector.__file__).with_name("vocabulary") / "bert_base_uncased.txt"
+    return lambda settings: sam.detector.GroundingDinoDetector(network, vocabulary, device=device)
+
+
+@lru_cache(maxsize=1)
+def _aot_network(variant: str, device: str, stamp: Stamp) -> "PropagationNetwork":
     import torch
 
-    from aot import DeAOTPropagator, load_network
+    from aot import load_network
 
     dtype = torch.float16 if device == "cuda" else torch.float32
     try:
-        network = load_network(variant, checkpoints.load(variant), device, dtype)
+        network: PropagationNetwork = load_network(
+            variant, checkpoints.load(variant), device, dtype
+        )
     except ValueError as error:
         raise _foreign(variant, error) from error
+    return network
+
+
+def _aot(variant: str, device: str) -> Callable[[Settings], MaskPropagator]:
+    from aot import DeAOTPropagator
+
+    network = _aot_network(variant, device, checkpoints.stamp(variant))
     return lambda settings: DeAOTPropagator(
         network,
         device=device,
@@ -112,19 +171,24 @@ def _aot(variant: str, device: str) -> Callable[[Settings], MaskPropagator]:
     )
 
 
-@cache
-def _e2fgvi(name: str, device: str) -> Callable[[Settings], Inpainter]:
-    import torch
-
+@lru_cache(maxsize=1)
+def _e2fgvi_network(name: str, device: str, stamp: Stamp) -> "E2FGVI":
     from e2fgvi import build_network
-    from e2fgvi.inpainter import E2FGVIInpainter
 
     network = build_network(hq=name == "e2fgvi_hq")
     try:
         network.load_state_dict(checkpoints.load(name), strict=True)
     except RuntimeError as error:
         raise _foreign(name, error) from error
-    network = network.to(device)
+    return network.to(device)
+
+
+def _e2fgvi(name: str, device: str) -> Callable[[Settings], Inpainter]:
+    import torch
+
+    from e2fgvi.inpainter import E2FGVIInpainter
+
+    network = _e2fgvi_network(name, device, checkpoints.stamp(name))
     dtype = torch.float16 if device == "cuda" else torch.float32
     return lambda settings: E2FGVIInpainter(
         network, device=device, dtype=dtype, recall=settings.recall
@@ -142,6 +206,10 @@ def _foreign(name: str, error: Exception) -> UserError:
 
 def _clicker(name: str, *, auto_on_cpu: bool) -> EngineSpec[Segmenter]:
     return EngineSpec(partial(_sam, name), name, auto_on_cpu=auto_on_cpu)
+
+
+def _proposer(name: str, *, auto_on_cpu: bool) -> EngineSpec[Proposer]:
+    return EngineSpec(partial(_sam_proposer, name), name, auto_on_cpu=auto_on_cpu)
 
 
 def _tracker(variant: str, cpu_seconds: float) -> EngineSpec[MaskPropagator]:
@@ -165,6 +233,17 @@ SEGMENTERS: Mapping[str, EngineSpec[Segmenter]] = {
     "sam_hq_tiny": _clicker("sam_hq_tiny", auto_on_cpu=True),
     "mobile_sam": _clicker("mobile_sam", auto_on_cpu=True),
     "classical": EngineSpec(_classical_segmenter),
+}
+DETECTORS: Mapping[str, EngineSpec[TextDetector]] = {  # words need weights: no stand-in
+    "groundingdino": EngineSpec(_grounding_dino, "groundingdino"),
+}
+PROPOSERS: Mapping[str, EngineSpec[Proposer]] = {
+    "sam_vit_b": _proposer("sam_vit_b", auto_on_cpu=False),
+    "sam_vit_l": _proposer("sam_vit_l", auto_on_cpu=False),
+    "sam_vit_h": _proposer("sam_vit_h", auto_on_cpu=False),
+    "sam_hq_tiny": _proposer("sam_hq_tiny", auto_on_cpu=True),
+    "mobile_sam": _proposer("mobile_sam", auto_on_cpu=True),
+    "classical": EngineSpec(_classical_proposer),
 }
 PROPAGATORS: Mapping[str, EngineSpec[MaskPropagator]] = {
     "r50_deaotl": _tracker("r50_deaotl", 1.0),

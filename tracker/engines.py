@@ -5,19 +5,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from tracker import checkpoints
-from tracker.engine_table import INPAINTERS, PROPAGATORS, SEGMENTERS, EngineSpec
-from tracker.interfaces import Inpainter, MaskPropagator, Segmenter
+from tracker import checkpoints, verdicts
+from tracker.engine_table import (
+    DETECTORS,
+    INPAINTERS,
+    PROPAGATORS,
+    PROPOSERS,
+    SEGMENTERS,
+    EngineSpec,
+)
+from tracker.interfaces import Inpainter, MaskPropagator, Proposer, Segmenter, TextDetector
 from tracker.jobs import Settings
 from tracker.published import RECORDS
 from tracker.types import UserError
 
 JOBS: Mapping[str, Mapping[str, EngineSpec[object]]] = {
     "segmenter": SEGMENTERS,
+    "detector": DETECTORS,
+    "proposer": PROPOSERS,
     "propagator": PROPAGATORS,
     "inpainter": INPAINTERS,
 }
 DEFAULTS = Settings()
+OWN_LICENCE = "MIT"  # of the engines that need no weights
 
 
 @dataclass(frozen=True)
@@ -57,23 +67,37 @@ def resolve_device(name: str) -> str:
     return name
 
 
-def choose(job: str, name: str = "auto", device: str = "auto") -> Choice:
+def choose(
+    job: str, name: str = "auto", device: str = "auto", *, commercial: bool = False
+) -> Choice:
     """Return the engine for a job: the named one, or the best that can run here.
 
-    "auto" takes the first in the table whose checkpoint is on disk and that suits the
-    device; the last needs neither.
+    "auto" takes the first in the table whose checkpoint is on disk, that passed its
+    self-test if it had one, and that suits the device; the last needs none of this.
+
+    Args:
+        job: a key of JOBS.
+        name: of an engine, or "auto".
+        device: "auto", or where to compute.
+        commercial: only engines whose weights may be used commercially.
 
     Raises:
-        UserError: there is no such engine or device, or its checkpoint is missing.
+        UserError: there is no such engine or device, its checkpoint is missing, or its
+            licence forbids what it is wanted for.
     """
     specs = JOBS[job]
     if name == "auto":
-        return _choose_best(job, specs, device)
+        return _choose_best(job, specs, device, commercial=commercial)
     if name not in specs:
         raise UserError(f"unknown {job} {name!r}; choose one of: auto, {', '.join(specs)}")
     checkpoint = specs[name].checkpoint
     if checkpoint is None:
         return Choice(job, name, "cpu", "asked for; needs no checkpoint")
+    if commercial and not RECORDS[checkpoint].commercial:
+        raise UserError(
+            f"the weights of {name} are for non-commercial use ({RECORDS[checkpoint].licence}); "
+            "choose another engine, or leave --commercial out"
+        )
     if checkpoints.path(checkpoint) is None:
         file = RECORDS[checkpoint].file
         raise UserError(f"{name} needs ckpt/{file}; run: python -m tracker download {checkpoint}")
@@ -82,7 +106,9 @@ def choose(job: str, name: str = "auto", device: str = "auto") -> Choice:
     return Choice(job, name, resolve_device(device), "asked for")
 
 
-def _choose_best(job: str, specs: Mapping[str, EngineSpec[object]], device: str) -> Choice:
+def _choose_best(
+    job: str, specs: Mapping[str, EngineSpec[object]], device: str, *, commercial: bool
+) -> Choice:
     passed_over = ""
     for name, spec in specs.items():
         if spec.checkpoint is None:
@@ -91,6 +117,12 @@ def _choose_best(job: str, specs: Mapping[str, EngineSpec[object]], device: str)
         if checkpoints.path(spec.checkpoint) is None:
             passed_over = passed_over or "no checkpoint of a learned engine in ckpt/"
             continue
+        if commercial and not RECORDS[spec.checkpoint].commercial:
+            passed_over = f"{name} is on disk but not for commercial use"
+            continue
+        if (failure := verdicts.failure(spec.checkpoint)) is not None:
+            passed_over = f"{name} is on disk but failed its self-test: {failure}"
+            continue
         if not has_torch():
             passed_over = f"{name} is on disk but needs torch; run: bash script/install.sh full"
             continue
@@ -98,12 +130,25 @@ def _choose_best(job: str, specs: Mapping[str, EngineSpec[object]], device: str)
         if where != "cpu" or spec.auto_on_cpu:
             return Choice(job, name, where, "its checkpoint is on disk")
         passed_over = f"{name} is on disk but slow without an accelerator; ask for it by name"
-    raise ValueError(f"no engine for {job} works without a checkpoint")
+    wanted = next(iter(specs))  # no stand-in without weights
+    if passed_over.startswith(wanted):
+        raise UserError(passed_over)
+    return choose(job, wanted, device, commercial=commercial)
 
 
 def make_segmenter(choice: Choice, settings: Settings = DEFAULTS) -> Segmenter:
     """Return a new segmenter, for one video."""
     return SEGMENTERS[choice.name].load(choice.device)(settings)
+
+
+def make_detector(choice: Choice, settings: Settings = DEFAULTS) -> TextDetector:
+    """Return a new detector of what words describe."""
+    return DETECTORS[choice.name].load(choice.device)(settings)
+
+
+def make_proposer(choice: Choice, settings: Settings = DEFAULTS) -> Proposer:
+    """Return a new finder of what nobody pointed at."""
+    return PROPOSERS[choice.name].load(choice.device)(settings)
 
 
 def make_propagator(choice: Choice, settings: Settings = DEFAULTS) -> MaskPropagator:
@@ -121,9 +166,18 @@ def segmenter(name: str = "auto", device: str = "auto") -> Segmenter:
     return make_segmenter(choose("segmenter", name, device))
 
 
-def describe(device: str = "auto") -> list[Choice]:
-    """Return what "auto" takes for every job on this machine."""
-    return [choose(job, device=device) for job in JOBS]
+def describe(device: str = "auto", *, commercial: bool = False) -> list[Choice]:
+    """Return what "auto" takes for every job on this machine.
+
+    A job nobody can do yet has the engine "none", and what to do as the reason.
+    """
+    choices = []
+    for job in JOBS:
+        try:
+            choices.append(choose(job, device=device, commercial=commercial))
+        except UserError as error:
+            choices.append(Choice(job, "none", resolve_device(device), str(error)))
+    return choices
 
 
 def table(job: str) -> list[tuple[str, str]]:
@@ -132,6 +186,8 @@ def table(job: str) -> list[tuple[str, str]]:
     for name, spec in JOBS[job].items():
         if spec.checkpoint is None:
             state = "ready, needs no checkpoint"
+        elif (failure := verdicts.failure(spec.checkpoint)) is not None:
+            state = f"failed its self-test: {failure}"
         elif checkpoints.path(spec.checkpoint) is not None:
             state = "ready" if spec.auto_on_cpu else "ready; slow without an accelerator"
         else:
@@ -149,6 +205,12 @@ def waiting_time(choice: Choice, num_frames: int | None) -> str | None:
     if num_frames is None:
         return sentence
     return f"{sentence}, {max(1, round(seconds * num_frames / 60))} min for this clip"
+
+
+def licence(choice: Choice) -> str:
+    """Return the licence of the weights an engine uses, or its own if it uses none."""
+    checkpoint = JOBS[choice.job][choice.name].checkpoint
+    return OWN_LICENCE if checkpoint is None else RECORDS[checkpoint].licence
 
 
 def licence_note(choice: Choice) -> str | None:

@@ -1,4 +1,4 @@
-"""The four jobs an engine can do: one method each, arrays in and arrays out.
+"""The five jobs an engine can do: one method each, arrays in and arrays out.
 
 An engine object belongs to one video.  Loaded networks are shared and never change;
 whatever is remembered between calls (the encoded frame, the memories, the background)
@@ -8,7 +8,16 @@ lives in the engine object, so there is nothing to reset.
 from collections.abc import Sequence
 from typing import Protocol
 
-from tracker.types import Clip, Detection, Frame, LabelMap, Prompt, Segmentation, Tracked
+from tracker.types import (
+    Clip,
+    Detection,
+    Frame,
+    LabelMap,
+    Prompt,
+    Proposal,
+    Segmentation,
+    Tracked,
+)
 
 
 class Segmenter(Protocol):
@@ -26,8 +35,25 @@ class Segmenter(Protocol):
 class TextDetector(Protocol):
     """Turns words into boxes."""
 
-    def detect(self, frame: Frame, caption: str) -> list[Detection]:
-        """Return the boxes matching `caption`, best first."""
+    def detect(
+        self,
+        frame: Frame,
+        caption: str,
+        *,
+        box_threshold: float | None = None,
+        text_threshold: float | None = None,
+    ) -> list[Detection]:
+        """Return the boxes matching `caption`, best first; thresholds 0 to 1, None: published."""
+
+
+class Proposer(Protocol):
+    """Finds objects nobody pointed at."""
+
+    def propose(self, frame: Frame, neighbours: Sequence[Frame] = ()) -> list[Proposal]:
+        """Return masks of what stands out in `frame`, surest first; they may overlap.
+
+        `neighbours` are frames just before and after `frame`, for engines that use motion.
+        """
 
 
 class MaskPropagator(Protocol):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One file of weights, or of words, as its authors published it."""
+    """One file of weights as its authors published it."""
 
     name: str
     file: str  # its name in the checkpoint folder
@@ -23,7 +23,7 @@ class Checkpoint:
     bytes: int | None = None
     sha256: str | None = None
     zipped: bool = False  # published inside a zip archive
-    needs: tuple[str, ...] = ()  # other records it is useless without
+    folder: str | None = None  # a Hugging Face folder with the same weights serves as well
 
     @property
     def page(self) -> str:
@@ -95,18 +95,7 @@ _ALL = (
         "v0.1.0-alpha/groundingdino_swint_ogc.pth",
         bytes=693_997_677,
         sha256="3b3ca2563c77c69f651d7bd133e97139c186df06231157a64c507099c52bc799",
-        needs=("bert_vocab",),
-    ),
-    Checkpoint(
-        name="bert_vocab",
-        file="bert_base_uncased_vocab.txt",
-        purpose="the vocabulary words to boxes reads with",
-        licence="Apache-2.0",
-        commercial=True,
-        least_bytes=231_508,
-        url="https://huggingface.co/google-bert/bert-base-uncased/resolve/main/vocab.txt",
-        bytes=231_508,
-        sha256="07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+        folder="grounding-dino-tiny",
     ),
     _aot("aott", "AOTT_PRE_YTB_DAV.pth", "1owPmwV4owd_ll6GuilzklqTyAd0ZvbCu", 23_209_292),
     _aot("aots", "AOTS_PRE_YTB_DAV.pth", "1beU5E6Mdnr_pPrgjWvdWurKAIwJSz1xf", 28_265_836),

@@ -83,6 +83,15 @@ class Detection:
 
 
 @dataclass(frozen=True, eq=False)
+class Proposal:
+    """A mask that may be an object nobody pointed at, how sure that is, and what it is called."""
+
+    mask: Mask
+    score: float  # 0 to 1
+    name: str = ""  # the words that found it; empty if none did
+
+
+@dataclass(frozen=True, eq=False)
 class Tracked:
     """The labels of one frame, and how sure each object's are: 1 certain, 0 lost."""
 

@@ -67,7 +67,7 @@ class MotionCues:
 
     def odds_in(self, box: Box) -> Plane | None:
         """Return log-odds (h, w) that a pixel moves, and as what moves in `box` does, or None."""
-        moving = self._moving()
+        moving = self.moving()
         if moving is None:
             return None
         (left, right), (top, bottom) = (
@@ -96,7 +96,7 @@ class MotionCues:
 
     def _odds_as(self, example: Mask) -> Plane:
         """Return log-odds that a pixel moves as the median pixel of `example` does."""
-        moving = self._moving()
+        moving = self.moving()
         if moving is None or self._change is None:
             raise ValueError("no neighbours to tell motion from")
         alike = np.zeros_like(moving)
@@ -120,7 +120,8 @@ class MotionCues:
         odds = sure * together + (1 - sure) * np.minimum(-moving, 0)
         return _trust_inside(odds, _BLEEDING_CLICKED)
 
-    def _moving(self) -> Plane | None:
+    def moving(self) -> Plane | None:
+        """Return log-odds (h, w) that a pixel moves against the camera, None without neighbours."""
         if self._change is None:
             return None
         lengths = [np.linalg.norm(view.motion, axis=2) for view in self._views]

@@ -10,7 +10,8 @@ pytest.importorskip("segment_anything_hq")
 from test_sam_segmenter import frame, hq, plain, small_sam  # noqa: E402
 
 from sam.automatic import propose  # noqa: E402
-from sam.proposals import Proposal, Rule, new_objects  # noqa: E402
+from tracker.proposals import Rule, new_objects  # noqa: E402
+from tracker.types import Proposal  # noqa: E402
 
 HEIGHT, WIDTH = 100, 150
 

@@ -6,19 +6,11 @@ frame.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tracker.types import LabelMap, Mask
-
-
-@dataclass(frozen=True, eq=False)
-class Proposal:
-    """A mask that may be an object, and how sure the network is of it, 0 to 1."""
-
-    mask: Mask
-    score: float
+from tracker.types import LabelMap, Proposal
 
 
 @dataclass(frozen=True)
@@ -58,6 +50,6 @@ def new_objects(
             continue
         if np.count_nonzero(free) < rule.least_background * num_pixels:
             continue
-        new.append(Proposal(free, proposal.score))
+        new.append(replace(proposal, mask=free))
         background &= ~free
     return new
