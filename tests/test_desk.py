@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tracker.desk import Desk, Find, Leave, Look, Open, Prepare, WhoWorks
+from tracker.engines import JOBS
 from tracker.types import Point, Prompt, UserError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -82,7 +83,7 @@ def test_leaving_twice_is_no_fault(film):
 def test_the_engines_are_named_for_every_job():
     jobs = {choice.job for choice in Desk()(WhoWorks())}
 
-    assert jobs == {"segmenter", "propagator", "inpainter"}
+    assert jobs == set(JOBS)
 
 
 def test_starting_the_page_imports_nothing_heavy():

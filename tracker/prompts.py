@@ -107,10 +107,12 @@ def label_frames(
     return prompted
 
 
-def read_neighbours(reader: VideoReader, index: int) -> list[Frame]:
-    """Return a few frames around `index`, for a segmenter that uses motion."""
+def read_neighbours(
+    reader: VideoReader, index: int, steps: Sequence[int] = NEIGHBOUR_STEPS
+) -> list[Frame]:
+    """Return a few frames around `index`, for an engine that uses motion."""
     found = []
-    for step in NEIGHBOUR_STEPS:
+    for step in steps:
         if index + step >= 0:
             with suppress(UserError):  # past the end
                 found.append(reader.read(index + step).rgb)

@@ -13,7 +13,13 @@ TAGLINE = (
 NO_VIDEO = '<div class="small">Drop one on the left, or</div>'
 NOTHING_DONE = '<div class="progress small">Nothing is running.</div>'
 WORDS_NOTE = "Words need the Grounding DINO checkpoint, which is not installed; click instead."
-_JOBS = {"segmenter": "clicks", "propagator": "tracking", "inpainter": "filling"}
+_JOBS = {
+    "segmenter": "clicks",
+    "detector": "words",
+    "proposer": "finding",
+    "propagator": "tracking",
+    "inpainter": "filling",
+}
 _STAGES = {"track": "Following the object", "fill": "Filling the background"}
 
 
