@@ -152,6 +152,21 @@ def _add_filling(parser: argparse.ArgumentParser) -> None:
 def _add_running(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how to run")
     group.add_argument("--mode", choices=("offline", "streaming"), default="offline")
+    group.add_argument(
+        "--in",
+        dest="first",
+        type=_whole,
+        default=0,
+        metavar="FRAME",
+        help="first frame worked on; those before pass as they are (default %(default)s)",
+    )
+    group.add_argument(
+        "--out",
+        dest="last",
+        type=_whole,
+        metavar="FRAME",
+        help="last frame worked on; those after it pass as they are (default: the end)",
+    )
     group.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     group.add_argument(
         "--overlay-out", type=Path, metavar="FILE.mp4", help="also write the objects marked"

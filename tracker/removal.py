@@ -7,32 +7,31 @@ on disk, pictures in a window.
 """
 
 import time
-from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
 from tracker import engines, images
 from tracker.costs import Countdown, Stopwatch, TimedInpainter, TimedPropagator, peak_rss_mb
-from tracker.engine_table import INPAINTERS, InpainterSpec
 from tracker.engines import Choice
 from tracker.evidence import Evidence
+from tracker.filling import Filling
 from tracker.interfaces import MaskPropagator
-from tracker.jobs import Job, Progress, Report, Settings, Stage
+from tracker.jobs import Job, Progress, Report, Stage
 from tracker.masks import MaskReader
 from tracker.outputs import Outputs
-from tracker.pipeline import HolePlan, Pair, add_labels, ahead, propagate, remove
+from tracker.part import Part
+from tracker.pipeline import ahead
+from tracker.routes import backwards_from_all
 from tracker.spool import LabelSpool
-from tracker.types import Frame, LabelMap, Tracked, UserError
+from tracker.tracking import Labelled, Tracking
+from tracker.types import LabelMap, UserError
 from tracker.video import SourceFrame, VideoReader, probe
-from tracker.windows import PUBLISHED, Schedule, causal_windows, offline_windows
 
 PREVIEW_SECONDS = 0.25  # between two previews
 PREVIEW_PIXELS = 640 * 360
-
-Labelled = tuple[SourceFrame, LabelMap]
 
 
 def run_job(job: Job) -> Generator[Progress]:
@@ -66,20 +65,28 @@ class _Run:
 
     def __init__(self, job: Job, stack: ExitStack) -> None:
         self.job = job
+        self.part = Part(job.first, job.last)
         self.watch = Stopwatch()
         self.reader = stack.enter_context(VideoReader(job.source, job.fps))
         self.info = self.reader.info
         self.choices = _choose_engines(job)
         self.masks = None if job.masks is None else stack.enter_context(MaskReader(job.masks))
+        self.length = 0  # frames of the part, once they are known
         self.num_frames = 0
-        self.evidence = Evidence()
         if self.masks is not None:
-            self.num_frames = self._count()
-            self.masks.check(self.num_frames, self.info.height, self.info.width)
+            num_frames = self._count()
+            self.masks.check(num_frames, self.info.height, self.info.width)
+            self.part.check_end(num_frames)
+            self.length = self.part.length_in(num_frames)
         elif not job.prompted:
             raise UserError("nothing to remove: no object has been pointed at")
+        self.part.check(job.prompted)
         self.outputs = stack.enter_context(Outputs(job, self.reader))
         self.spool = stack.enter_context(LabelSpool(self.info.height, self.info.width))
+        self.evidence = Evidence()
+        self.tracking = Tracking(
+            self.reader, self.part, job.prompted, self._propagator, self.spool, self.evidence
+        )
         self.notices = [
             note for choice in self.choices.values() if (note := engines.licence_note(choice))
         ]
@@ -89,8 +96,7 @@ class _Run:
     def offline(self) -> Generator[Progress]:
         """Label every frame first; then fill."""
         if self.masks is None:
-            yield from self._track_forwards()
-            yield from self._track_backwards()
+            yield from self._track()
         yield from self._finish(self._known_labels())
 
     def stream(self) -> Generator[Progress]:
@@ -98,13 +104,12 @@ class _Run:
         if self.masks is not None:
             yield from self._finish(self._known_labels())
             return
-        if (first := min(self.job.prompted)) > 0:
+        if (start := min(self.job.prompted)) > self.part.first:
             self.notices.append(
-                f"streaming looks only back: frames 0-{first - 1}, before the first prompt, "
-                "pass unchanged"
+                f"streaming looks only back: frames {self.part.first}-{start - 1}, before the "
+                "first prompt, pass unchanged"
             )
         yield from self._finish(self._labels_as_they_come())
-        self._check_prompts_were_reached()
 
     def report(self) -> Report:
         """Say what was done."""
@@ -126,70 +131,56 @@ class _Run:
         found = {} if self.job.segmenter is None else {"segmenter": self.job.segmenter}
         return found | {job: choice.name for job, choice in self.choices.items()}
 
-    def _track_forwards(self) -> Generator[Progress]:
+    def _track(self) -> Generator[Progress]:
+        """Label all frames of the part, forwards and then from every prompt backwards."""
+        start, routes = min(self.job.prompted), backwards_from_all(self.job.prompted)
+        self.reader.read(start)  # which says so if it is past the end
         if self.info.num_frames is not None:
-            going_back = sum(start for start, _ in self._new_objects())
-            self._countdown.set_total("track", self.info.num_frames + going_back)
-        with closing(self._labels_as_they_come()) as labelled:
-            for source, labels in labelled:
-                self.spool[source.index] = labels
+            steps = [route.frames_to(self.part.first, None) for route in routes]
+            along = self.part.length_in(self.info.num_frames) + self.part.first - start
+            written = self.info.num_frames if self.job.output is None else 0
+            self._countdown.set_total("track", along + sum(steps) + written)
+        stop = None if self.part.last is None else self.part.last + 1 - start
+        sources = self.watch.each("decode", self.reader.frames(start))
+        with closing(ahead(islice(sources, stop))) as decoded:
+            for source, labels in self.tracking.forwards(decoded, start):
                 self.num_frames = source.index + 1
                 yield self._progress("track", source, labels)
-        self._check_prompts_were_reached()
-
-    def _track_backwards(self) -> Generator[Progress]:
-        """Follow each object into the frames before the one it was first pointed at in."""
-        for start, new in self._new_objects():
-            labels = self.job.prompted[start]
-            propagator = self._propagator()
-            propagator.step(self.reader.read(start).rgb, add_labels(labels * 0, labels, new))
-            with closing(ahead(self.reader.backwards(start))) as sources:
-                for source in sources:
-                    found = propagator.step(source.rgb)
-                    merged = add_labels(self.spool[source.index], found.labels, new)
-                    self.spool[source.index] = merged
-                    self.evidence.note(source.index, Tracked(merged, found.confidence), new)
-                    yield self._progress("track", source, merged)
-
-    def _new_objects(self) -> list[tuple[int, set[int]]]:
-        """Return the frames after the first in which objects are named first, and their ids."""
-        known: set[int] = set()
-        found = []
-        for start, labels in sorted(self.job.prompted.items()):
-            new = set(np.unique(labels[labels > 0]).tolist()) - known
-            known |= new
-            if new and start > 0:
-                found.append((start, new))
-        return found
+        self._check_end()
+        self.length = self.num_frames - self.part.first
+        for route in routes:
+            for source, labels in self.tracking.outwards(route):
+                yield self._progress("track", source, labels)
 
     def _labels_as_they_come(self) -> Generator[Labelled]:
-        """Decode in a thread of its own; label each frame."""
-        current: deque[SourceFrame] = deque()
-
-        def frames() -> Generator[Frame]:
-            with closing(ahead(self.watch.each("decode", self.reader))) as sources:
-                for source in sources:
-                    current.append(source)
-                    yield source.rgb
-
-        with closing(propagate(frames(), self.job.prompted, self._propagator())) as tracked:
-            for result in tracked:
-                source = current.popleft()
-                self.evidence.note(source.index, result)
-                yield source, result.labels
+        """Decode in a thread of its own; label each frame from the first prompt on."""
+        start = min(self.job.prompted)
+        stop = None if self.part.last is None else self.part.last + 1 - start
+        blank = np.zeros((self.info.height, self.info.width), np.uint8)
+        with closing(ahead(self.watch.each("decode", self.reader))) as sources:
+            for source in islice(sources, start):
+                yield source, blank
+            with closing(self.tracking.along(islice(sources, stop), start)) as labelled:
+                yield from labelled
+            for source in sources:
+                yield source, blank
 
     def _known_labels(self) -> Generator[Labelled]:
         """Decode; give each frame the labels found for it before."""
-        labels = self.spool if self.masks is None else self.masks
         for source in self.watch.each("decode", self.reader):
-            yield source, labels[source.index]
+            yield source, self._labels_of(source.index)
+
+    def _labels_of(self, index: int) -> LabelMap:
+        if self.masks is None:
+            return self.spool[index]
+        if index in self.part:
+            return self.masks[index]
+        return np.zeros((self.info.height, self.info.width), np.uint8)
 
     def _finish(self, labelled: Generator[Labelled]) -> Generator[Progress]:
         """Write the masks as they come and, if a video is wanted, the filled frames."""
-        length, self.num_frames = self.num_frames, 0
         stage = _passes(self.job)[-1]
-        if length and stage == "fill":
-            self._countdown.set_total(stage, length)
+        self.num_frames = 0
 
         def pass_on() -> Generator[Labelled]:
             with closing(ahead(labelled)) as pairs:
@@ -200,10 +191,7 @@ class _Run:
 
         with ExitStack() as stack:
             pairs = stack.enter_context(closing(pass_on()))
-            results: Generator[SourceFrame] = (source for source, _ in pairs)
-            if self.job.output is not None:
-                results = stack.enter_context(closing(self._fill(pairs, length, stack)))
-            for result in results:
+            for result in self._results(pairs, stack):
                 with self.watch.measure("encode"):
                     self.outputs.write(result)
                 self.num_frames += 1
@@ -212,36 +200,23 @@ class _Run:
                 except GeneratorExit:  # keep what is finished before waiting for the threads
                     self.outputs.close()
                     raise
+        self._check_end()
 
-    def _fill(
-        self, labelled: Iterator[Labelled], length: int, stack: ExitStack
-    ) -> Generator[SourceFrame]:
+    def _results(self, pairs: Generator[Labelled], stack: ExitStack) -> Generator[SourceFrame]:
+        """Fill the part that is worked on; pass the rest on."""
+        if self.job.output is not None:
+            yield from (source for source, _ in islice(pairs, self.part.first))
+            worked_on = islice(pairs, self.length or self.part.length)
+            yield from stack.enter_context(closing(self._fill(worked_on, stack)))
+        yield from (source for source, _ in pairs)
+
+    def _fill(self, labelled: Iterator[Labelled], stack: ExitStack) -> Generator[SourceFrame]:
         choice = self.choices["inpainter"]
-        spec = INPAINTERS[choice.name]
-        height, width = self.info.height, self.info.width
-        dilation, settings = self.job.dilate, self.job.settings
-        plan = HolePlan(
-            self.job.objects,
-            images.default_dilation(height, width) if dilation is None else dilation,
-            images.fit_within(height, width, spec.pixels_at(settings.size, height * width)),
-            settings.feather,
-        )
-        inpainter = TimedInpainter(engines.make_inpainter(choice, settings), self.watch)
+        filling = Filling(self.job, choice.name, self.info)
+        inpainter = TimedInpainter(engines.make_inpainter(choice, self.job.settings), self.watch)
         if self.job.mode == "streaming":
-            windows = causal_windows(
-                history=spec.history,
-                num_references=spec.num_references,
-                lookahead=settings.lookahead,
-            )
-            return remove(labelled, windows, inpainter, plan)
-        reader = stack.enter_context(VideoReader(self.job.source, self.job.fps))
-
-        def fetch(index: int) -> Pair:
-            labels = (self.spool if self.masks is None else self.masks)[index]
-            return plan.shrink(reader.read(index).rgb, plan.hole(labels))
-
-        schedule = replace(_schedule(spec, settings), max_references=settings.max_references)
-        return remove(labelled, offline_windows(length, schedule), inpainter, plan, fetch)
+            return filling.as_they_come(labelled, inpainter)
+        return filling.at_leisure(labelled, self.length, inpainter, self._labels_of, stack)
 
     def _propagator(self) -> MaskPropagator:
         propagator = engines.make_propagator(self.choices["propagator"], self.job.settings)
@@ -254,13 +229,15 @@ class _Run:
             return info.num_frames
         return sum(1 for _ in self.reader)
 
-    def _check_prompts_were_reached(self) -> None:
-        last = max(self.job.prompted)
+    def _check_end(self) -> None:
+        """Refuse prompts and markers past the last frame read."""
+        last = max(self.job.prompted, default=0)
         if last >= self.num_frames:
             raise UserError(
                 f"frame {last} is past the end: the video has {self.num_frames} frames "
                 f"(0-{self.num_frames - 1})"
             )
+        self.part.check_end(self.num_frames)
 
     def _progress(
         self, stage: Stage, picture: SourceFrame, labels: LabelMap | None = None
@@ -285,12 +262,6 @@ def _passes(job: Job) -> list[Stage]:
     if job.output is None:
         return ["track"]
     return ["fill"] if job.mode == "streaming" or job.masks is not None else ["track", "fill"]
-
-
-def _schedule(spec: InpainterSpec, settings: Settings) -> Schedule:
-    if settings.schedule is None:
-        return spec.schedule
-    return PUBLISHED if settings.schedule == "published" else replace(PUBLISHED, overlap=False)
 
 
 def _choose_engines(job: Job) -> dict[str, Choice]:

@@ -14,19 +14,20 @@ class LabelSpool:
     """Label maps by frame index, compressed in a file that disappears with the object.
 
     A label map seldom takes more than a few kilobytes.  Writing an index again replaces
-    it.  The file has no name (or is deleted when closed), so a crash leaves nothing.
+    it; a frame for which nothing was written has no labels.  The file has no name (or is
+    deleted when closed), so a crash leaves nothing.
     """
 
     def __init__(self, height: int, width: int) -> None:
-        self._shape = (height, width)
+        self.shape = (height, width)
         self._file = tempfile.TemporaryFile(prefix="cleanplate-")  # noqa: SIM115
         self._places: dict[int, tuple[int, int]] = {}  # index -> offset, size
         self._end = 0
         self._lock = threading.Lock()  # one stage reads ahead while another looks back
 
     def __setitem__(self, index: int, labels: LabelMap) -> None:
-        if labels.shape != self._shape:
-            raise ValueError(f"labels are {labels.shape} but the clip is {self._shape} (H, W)")
+        if labels.shape != self.shape:
+            raise ValueError(f"labels are {labels.shape} but the clip is {self.shape} (H, W)")
         packed = zlib.compress(np.ascontiguousarray(labels, np.uint8).tobytes(), 1)
         try:
             with self._lock:
@@ -42,12 +43,14 @@ class LabelSpool:
             ) from error
 
     def __getitem__(self, index: int) -> LabelMap:
+        if index not in self._places:
+            return np.zeros(self.shape, np.uint8)
         offset, size = self._places[index]
         with self._lock:
             self._file.seek(offset)
             packed = self._file.read(size)
         labels = np.frombuffer(zlib.decompress(packed), np.uint8)
-        return labels.reshape(self._shape)
+        return labels.reshape(self.shape)
 
     def __len__(self) -> int:
         return len(self._places)

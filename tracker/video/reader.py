@@ -62,6 +62,10 @@ class VideoReader:
         """Yield all frames; every call starts again from frame 0."""
         return self._source.frames(0)
 
+    def frames(self, start: int) -> Iterator[SourceFrame]:
+        """Yield the frames from `start` on; none if there are not so many."""
+        return self._source.frames(start)
+
     def read(self, index: int) -> SourceFrame:
         """Return frame `index`, the one a plain reading would deliver at that place.
 

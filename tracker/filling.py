@@ -1,0 +1,77 @@
+"""The fill of a job: which windows an inpainter gets, at which size, and where from."""
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+
+from tracker import images
+from tracker.engine_table import INPAINTERS, InpainterSpec
+from tracker.interfaces import Inpainter
+from tracker.jobs import Job, Settings
+from tracker.part import Part
+from tracker.pipeline import HolePlan, Pair, remove
+from tracker.types import LabelMap
+from tracker.video import SourceFrame, VideoInfo, VideoReader
+from tracker.windows import PUBLISHED, Schedule, causal_windows, offline_windows
+
+Labelled = tuple[SourceFrame, LabelMap]
+
+
+class Filling:
+    """Fills the part of a video that a job works on.
+
+    Args:
+        job: what is wanted.
+        name: of the inpainter.
+        info: of the video.
+    """
+
+    def __init__(self, job: Job, name: str, info: VideoInfo) -> None:
+        self._job, self._spec = job, INPAINTERS[name]
+        self._part = Part(job.first, job.last)
+        height, width = info.height, info.width
+        dilation, settings = job.dilate, job.settings
+        self.plan = HolePlan(
+            job.objects,
+            images.default_dilation(height, width) if dilation is None else dilation,
+            images.fit_within(height, width, self._spec.pixels_at(settings.size, height * width)),
+            settings.feather,
+        )
+
+    def as_they_come(
+        self, labelled: Iterator[Labelled], inpainter: Inpainter
+    ) -> Generator[SourceFrame]:
+        """Fill frames, those of the part alone, looking only back."""
+        windows = causal_windows(
+            history=self._spec.history,
+            num_references=self._spec.num_references,
+            lookahead=self._job.settings.lookahead,
+        )
+        return remove(labelled, windows, inpainter, self.plan)
+
+    def at_leisure(
+        self,
+        labelled: Iterator[Labelled],
+        length: int,
+        inpainter: Inpainter,
+        labels_of: Callable[[int], LabelMap],
+        stack: ExitStack,
+    ) -> Generator[SourceFrame]:
+        """Fill `length` frames, those of the part, looking at all of them."""
+        reader = stack.enter_context(VideoReader(self._job.source, self._job.fps))
+
+        def fetch(place: int) -> Pair:
+            index = self._part.first + place
+            return self.plan.shrink(reader.read(index).rgb, self.plan.hole(labels_of(index)))
+
+        windows = offline_windows(length, _schedule(self._spec, self._job.settings))
+        return remove(labelled, windows, inpainter, self.plan, fetch)
+
+
+def _schedule(spec: InpainterSpec, settings: Settings) -> Schedule:
+    schedule = spec.schedule
+    if settings.schedule is not None:
+        schedule = PUBLISHED
+        if settings.schedule == "fast":
+            schedule = replace(PUBLISHED, overlap=False)
+    return replace(schedule, max_references=settings.max_references)

@@ -1,0 +1,163 @@
+"""Labels for every frame of a part of a video, from those given in some.
+
+One pass forwards follows all objects, through all their prompts.  Then every object is
+followed from each of its prompts back to the one before, and what both directions say is
+joined (`routes.switch_over`).  After a correction only the ways out from changed prompts
+are gone again, with the other objects given as they are known there, so that they compete.
+"""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing
+
+import numpy as np
+
+from tracker.evidence import Evidence
+from tracker.interfaces import MaskPropagator
+from tracker.part import Part
+from tracker.pipeline import ahead, propagate
+from tracker.routes import Route, switch_over
+from tracker.spool import LabelSpool
+from tracker.types import Frame, LabelMap, Tracked
+from tracker.video import SourceFrame, VideoReader
+
+Labelled = tuple[SourceFrame, LabelMap]
+
+# A propagator knows little but its last few frames: when these are as they were, so will be
+# the rest.
+AGREEING_FRAMES = 5
+AGREEMENT = 0.97  # intersection over union: borders differ by less than a pixel or so
+
+
+class Tracking:
+    """The labels of one part of one video in the making.
+
+    Args:
+        reader: the video.
+        part: the frames wanted.
+        prompted: frame -> labels given; objects left out there are tracked on.
+        make_propagator: makes one that knows nothing yet.
+        spool: where labels go.
+        evidence: where confidences go.
+    """
+
+    def __init__(
+        self,
+        reader: VideoReader,
+        part: Part,
+        prompted: Mapping[int, LabelMap],
+        make_propagator: Callable[[], MaskPropagator],
+        spool: LabelSpool,
+        evidence: Evidence,
+    ) -> None:
+        self._reader, self._part, self._prompted = reader, part, prompted
+        self._make_propagator = make_propagator
+        self._spool, self._evidence = spool, evidence
+        self.num_steps = 0  # frames a propagator has labelled
+
+    def along(self, sources: Iterator[SourceFrame], first: int) -> Generator[Labelled]:
+        """Label the pictures of `sources`, which begin with frame `first`, as they come."""
+        current: deque[SourceFrame] = deque()
+
+        def frames() -> Generator[Frame]:
+            for source in sources:
+                current.append(source)
+                yield source.rgb
+
+        prompted = {index - first: labels for index, labels in self._prompted.items()}
+        with closing(propagate(frames(), prompted, self._make_propagator())) as tracked:
+            for result in tracked:
+                source = current.popleft()
+                self._evidence.note(source.index, result)
+                self.num_steps += 1
+                yield source, result.labels
+
+    def forwards(self, sources: Iterator[SourceFrame], first: int) -> Generator[Labelled]:
+        """Label and spool the pictures of `sources`, which begin with frame `first`."""
+        with closing(self.along(sources, first)) as labelled:
+            for source, labels in labelled:
+                self._spool[source.index] = labels
+                yield source, labels
+
+    def outwards(self, route: Route) -> Generator[Labelled]:
+        """Follow objects along `route`; then let what was found count where it is better."""
+        given = _with(self._spool[route.start], self._prompted[route.start], route.stops)
+        propagator = self._make_propagator()
+        propagator.step(self._reader.read(route.start).rgb, given)
+        self._put(route.start, Tracked(given, dict.fromkeys(route.stops, 1.0)), route.stops)
+        sources = (
+            self._reader.frames(route.start + 1)
+            if route.forwards
+            else self._reader.backwards(route.start)
+        )
+        size = self._spool.shape
+        with LabelSpool(*size) as found, closing(ahead(sources)) as pictures:
+            seen = Evidence()
+            visited: list[int] = []
+            agreeing = 0
+            for source in pictures:
+                index = source.index
+                active = [k for k, stop in route.stops.items() if _is_before(index, stop, route)]
+                if index not in self._part or not active:
+                    break
+                tracked = propagator.step(source.rgb)
+                self.num_steps += 1
+                found[index] = tracked.labels
+                seen.note(index, tracked, active)
+                visited.append(index)
+                agreeing = agreeing + 1 if self._agree(index, tracked.labels, active) else 0
+                yield source, _with(self._spool[index], tracked.labels, active)
+                if agreeing == AGREEING_FRAMES:
+                    break
+            self._settle(route, visited, found, seen)
+
+    def _agree(self, index: int, labels: LabelMap, objects: Iterable[int]) -> bool:
+        """Return whether a frame's objects are where they were known to be."""
+        known, before = self._evidence.at(index), self._spool[index]
+        return all(k in known and _overlap(labels == k, before == k) >= AGREEMENT for k in objects)
+
+    def _settle(self, route: Route, visited: list[int], found: LabelSpool, seen: Evidence) -> None:
+        """Take what was found, as far as it is better than what is known."""
+        num_taken = {
+            number: self._num_better(number, stop, route, visited, seen)
+            for number, stop in route.stops.items()
+        }
+        for place, index in enumerate(visited):
+            taken = [number for number, count in num_taken.items() if place < count]
+            if taken:
+                confidence = {k: sure for k, (_, sure) in seen.at(index).items()}
+                self._put(index, Tracked(found[index], confidence), taken)
+
+    def _num_better(
+        self, number: int, stop: int | None, route: Route, visited: list[int], seen: Evidence
+    ) -> int:
+        """Return for how many frames from its prompt what was found of an object counts."""
+        before = [index for index in visited if _is_before(index, stop, route)]
+        if stop is None or len(before) < abs(stop - route.start) - 1:  # nothing beyond, or agreed
+            return len(before)
+        new = [seen.at(index)[number][1] for index in before]
+        old = [self._evidence.at(index).get(number, (0, 0.0))[1] for index in before]
+        return switch_over(new, old)
+
+    def _put(self, index: int, tracked: Tracked, objects: Iterable[int]) -> None:
+        merged = _with(self._spool[index], tracked.labels, objects)
+        self._spool[index] = merged
+        self._evidence.note(index, Tracked(merged, tracked.confidence), objects)
+
+
+def _is_before(index: int, stop: int | None, route: Route) -> bool:
+    """Return whether a frame comes before `stop` on the way."""
+    return stop is None or (index < stop if route.forwards else index > stop)
+
+
+def _with(labels: LabelMap, others: LabelMap, objects: Iterable[int]) -> LabelMap:
+    """Return `labels` with some objects where `others` has them, and nowhere else."""
+    chosen = list(objects)
+    kept = np.where(np.isin(labels, chosen), 0, labels)
+    return np.where(np.isin(others, chosen), others, kept).astype(np.uint8)
+
+
+def _overlap(left: LabelMap, right: LabelMap) -> float:
+    """Return intersection over union; 1 if both are empty."""
+    union = np.count_nonzero(left | right)
+    return 1.0 if not union else np.count_nonzero(left & right) / union
