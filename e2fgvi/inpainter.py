@@ -93,10 +93,14 @@ class E2FGVIInpainter:
         return self._fill_frugally(clip)
 
     def _fill_frugally(self, clip: Clip) -> list[Frame]:
-        """Fill with the references nearest in time only."""
+        """Fill with the references nearest in time only, keyframes before others."""
+        local = clip.indices[: clip.num_local]
         nearest = sorted(
             range(clip.num_local, len(clip.frames)),
-            key=lambda p: min(abs(clip.indices[p] - i) for i in clip.indices[: clip.num_local]),
+            key=lambda p: (
+                clip.indices[p] not in clip.keyframes,
+                min(abs(clip.indices[p] - i) for i in local),
+            ),
         )
         chosen = [*range(clip.num_local), *sorted(nearest[:FRUGAL_REFERENCES])]
         return self._fill(

@@ -296,6 +296,21 @@ def test_a_frame_fitted_to_base_and_back_keeps_its_content():
     assert np.abs(back.astype(int) - frame)[4:-4, 4:-4].max() <= 2  # scaled down and up again
 
 
+@pytest.mark.parametrize("recall", ["recompute", "memory"])
+def test_a_keyframe_long_past_is_still_looked_at(network, recall):
+    frames, holes = video(9)
+    holes[1] = np.zeros_like(holes[1])  # given without a hole
+    other = [frames[0], 255 - frames[1], *frames[2:]]
+
+    def windows():
+        return causal_windows(history=1, reference_stride=4, num_references=1, keyframes=(1,))
+
+    first = fill_all(E2FGVIInpainter(network, recall=recall), windows(), frames, holes)
+    second = fill_all(E2FGVIInpainter(network, recall=recall), windows(), other, holes)
+
+    assert (first[8] != second[8])[holes[8]].any()
+
+
 def test_what_lies_in_the_hole_is_never_seen(network):
     frames, holes = video(3)
     painted = [

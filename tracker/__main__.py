@@ -19,6 +19,7 @@ from tracker import engines, prompts
 from tracker.arguments import Command, make_parser
 from tracker.downloads import download
 from tracker.jobs import Job, Progress, Report, Settings
+from tracker.keyframes import parse_keyframes
 from tracker.masks import read_label_image
 from tracker.published import DEFAULT
 from tracker.removal import expectations, run_job
@@ -55,6 +56,7 @@ def _fill(options: argparse.Namespace) -> None:
         options.output,
         masks=options.masks,
         objects=options.objects,
+        keyframes=parse_keyframes(options.keyframe),
         mode=options.mode,
         inpainter=options.inpainter,
         device=options.device,
@@ -91,6 +93,7 @@ def _prompted_job(options: argparse.Namespace, output: Path | None, masks_out: P
         prompted,
         segmenter=segmenter.name if any(p.points or p.box for p in said.values()) else None,
         objects=getattr(options, "objects", None),
+        keyframes=parse_keyframes(getattr(options, "keyframe", [])),
         mode=options.mode,
         propagator=options.propagator,
         inpainter=getattr(options, "inpainter", "auto"),

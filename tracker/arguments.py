@@ -103,6 +103,13 @@ def _add_filling(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--objects", type=_ids, metavar="1,3", help="remove only these")
     group.add_argument("--inpainter", default="auto", metavar="NAME", help="see: engines")
     group.add_argument(
+        "--keyframe",
+        metavar="FILE@FRAME",
+        action="append",
+        default=[],
+        help="that frame as it should look, without the objects; it guides the other frames",
+    )
+    group.add_argument(
         "--dilate",
         type=_pixels,
         metavar="PIXELS",

@@ -8,6 +8,7 @@ from tracker import images
 from tracker.engine_table import INPAINTERS, InpainterSpec
 from tracker.interfaces import Inpainter
 from tracker.jobs import Job, Settings
+from tracker.keyframes import Keyframes
 from tracker.part import Part
 from tracker.pipeline import HolePlan, Pair, remove
 from tracker.types import LabelMap
@@ -29,6 +30,7 @@ class Filling:
     def __init__(self, job: Job, name: str, info: VideoInfo) -> None:
         self._job, self._spec = job, INPAINTERS[name]
         self._part = Part(job.first, job.last)
+        self._keyframes = Keyframes(job.keyframes).counted_from(job.first)
         height, width = info.height, info.width
         dilation, settings = job.dilate, job.settings
         self.plan = HolePlan(
@@ -46,8 +48,9 @@ class Filling:
             history=self._spec.history,
             num_references=self._spec.num_references,
             lookahead=self._job.settings.lookahead,
+            keyframes=self._keyframes,
         )
-        return remove(labelled, windows, inpainter, self.plan)
+        return remove(labelled, windows, inpainter, self.plan, keyframes=self._keyframes)
 
     def at_leisure(
         self,
@@ -61,11 +64,14 @@ class Filling:
         reader = stack.enter_context(VideoReader(self._job.source, self._job.fps))
 
         def fetch(place: int) -> Pair:
+            if place in self._keyframes:
+                return self.plan.show(self._keyframes[place])
             index = self._part.first + place
             return self.plan.shrink(reader.read(index).rgb, self.plan.hole(labels_of(index)))
 
-        windows = offline_windows(length, _schedule(self._spec, self._job.settings))
-        return remove(labelled, windows, inpainter, self.plan, fetch)
+        schedule = _schedule(self._spec, self._job.settings)
+        windows = offline_windows(length, schedule, self._keyframes)
+        return remove(labelled, windows, inpainter, self.plan, fetch, self._keyframes)
 
 
 def _schedule(spec: InpainterSpec, settings: Settings) -> Schedule:

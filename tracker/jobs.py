@@ -42,6 +42,8 @@ class Job:
     segmenter: str | None = None  # who made `prompted`; for the report only
     masks: Path | None = None  # zip or folder of label PNGs, or one PNG for a hole that stays
     objects: tuple[int, ...] | None = None  # ids to remove; None: all
+    # Frame index -> that frame as it should look (an image file or RGB); see keyframes.py.
+    keyframes: Mapping[int, Path | Frame] = field(default_factory=dict)
     first: int = 0  # frames worked on, the in and
     last: int | None = None  # the out marker, inclusive; None: to the end.  The rest passes
     mode: Mode = "offline"

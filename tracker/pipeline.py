@@ -7,8 +7,9 @@ outermost generator stops everything.  Nothing here knows files, engines or peop
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -22,6 +23,7 @@ from tracker.windows import Window
 ItemT = TypeVar("ItemT")
 SelfT = TypeVar("SelfT", bound="Source")
 Pair = tuple[Frame, Mask]  # a picture and its hole, at the working size
+NO_KEYFRAMES: Mapping[int, Frame] = MappingProxyType({})
 
 
 class Source(Protocol):
@@ -72,14 +74,20 @@ class FrameBuffer:
     """The pictures some window may still need, pulled when first asked for.
 
     Local frames arrive in order from `pairs`.  References that lie outside what has been
-    read come from `fetch`, and are kept: a schedule names few of them.
+    read come from `fetch`, and are kept: a schedule names few of them.  So are keyframes.
     """
 
-    def __init__(self, pairs: Iterable[Pair], fetch: Callable[[int], Pair] | None = None) -> None:
+    def __init__(
+        self,
+        pairs: Iterable[Pair],
+        fetch: Callable[[int], Pair] | None = None,
+        keyframes: Collection[int] = (),
+    ) -> None:
         self._source = iter(pairs)
         self._pairs: dict[int, Pair] = {}
         self._references: dict[int, Pair] = {}
         self._fetch = fetch
+        self._keyframes = frozenset(keyframes)
         self._num_read = 0
 
     def __getitem__(self, index: int) -> Pair:
@@ -110,6 +118,7 @@ class FrameBuffer:
             tuple(hole for _, hole in pairs),
             len(window.local),
             range(window.update.start - first, window.update.stop - first),
+            self._keyframes.intersection(indices),
         )
 
     def _reference(self, index: int) -> Pair:
@@ -126,8 +135,8 @@ class FrameBuffer:
         return self._references[index]
 
     def forget(self, before: int) -> None:
-        """Drop frames older than `before`."""
-        for index in [i for i in self._pairs if i < before]:
+        """Drop frames older than `before`, except keyframes."""
+        for index in [i for i in self._pairs if i < before and i not in self._keyframes]:
             del self._pairs[index]
 
 
@@ -136,13 +145,14 @@ def inpaint(
     windows: Iterable[Window],
     inpainter: Inpainter,
     fetch: Callable[[int], Pair] | None = None,
+    keyframes: Collection[int] = (),
 ) -> Generator[Frame]:
     """Fill the hole in every frame, in order; pixels outside it are not to be used.
 
     A frame covered by several windows gets the running average E2FGVI uses: each new
     prediction counts as much as all earlier ones together.
     """
-    buffer = FrameBuffer(pairs, fetch)
+    buffer = FrameBuffer(pairs, fetch, keyframes)
     predictions: dict[int, NDArray[np.uint8] | NDArray[np.float32]] = {}
     for window in windows:
         num_read = buffer.read_until(window.local.stop)
@@ -183,6 +193,10 @@ class HolePlan:
             hole, *self.working_size
         )
 
+    def show(self, keyframe: Frame) -> Pair:
+        """Return what the inpainter sees of a frame given as it should look."""
+        return self.shrink(keyframe, np.zeros(keyframe.shape[:2], bool))
+
     def composite(self, source: SourceT, hole: Mask, filled: Frame) -> SourceT:
         """Return `source` with its hole, and nothing else, taken from `filled`.
 
@@ -202,20 +216,25 @@ def remove(
     inpainter: Inpainter,
     plan: HolePlan,
     fetch: Callable[[int], Pair] | None = None,
+    keyframes: Mapping[int, Frame] = NO_KEYFRAMES,
 ) -> Generator[SourceT]:
-    """Return every picture without the chosen objects, as soon as it is final."""
+    """Return every picture without the chosen objects, as soon as it is final.
+
+    Where the frame is one of `keyframes`, its hole shows what they show.
+    """
     waiting: deque[tuple[SourceT, Mask]] = deque()
 
     def pairs() -> Iterator[Pair]:
-        for source, labels in labelled:
+        for index, (source, labels) in enumerate(labelled):
             hole = plan.hole(labels)
-            pair = plan.shrink(source.rgb, hole)
+            given = keyframes.get(index)
+            pair = plan.shrink(source.rgb, hole) if given is None else plan.show(given)
             waiting.append((source.detached(), hole))  # without its RGB: many may wait
             yield pair
 
-    for filled in inpaint(pairs(), windows, inpainter, fetch):
+    for index, filled in enumerate(inpaint(pairs(), windows, inpainter, fetch, keyframes)):
         source, hole = waiting.popleft()
-        yield plan.composite(source, hole, filled)
+        yield plan.composite(source, hole, keyframes.get(index, filled))
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from tracker.evidence import Evidence
 from tracker.filling import Filling
 from tracker.interfaces import MaskPropagator
 from tracker.jobs import Job, Progress, Report, Stage
+from tracker.keyframes import Keyframes
 from tracker.masks import MaskReader
 from tracker.outputs import Outputs
 from tracker.part import Part
@@ -70,6 +71,8 @@ class _Run:
         self.reader = stack.enter_context(VideoReader(job.source, job.fps))
         self.info = self.reader.info
         self.choices = _choose_engines(job)
+        self.keyframes = Keyframes(job.keyframes)
+        self.keyframes.check(self.info, self.part)
         self.masks = None if job.masks is None else stack.enter_context(MaskReader(job.masks))
         self.length = 0  # frames of the part, once they are known
         self.num_frames = 0
@@ -238,6 +241,7 @@ class _Run:
                 f"(0-{self.num_frames - 1})"
             )
         self.part.check_end(self.num_frames)
+        self.keyframes.check_end(self.num_frames)
 
     def _progress(
         self, stage: Stage, picture: SourceFrame, labels: LabelMap | None = None

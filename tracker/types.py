@@ -106,6 +106,7 @@ class Clip:
     `indices` are frame numbers in the whole video, so an engine may keep what it has
     computed for a frame (features, flows) from one call to the next.  Only the results at
     the positions `wanted` count; an engine may return the other local frames as they are.
+    Frames named in `keyframes` were given by the user as they should look, without a hole.
     """
 
     indices: tuple[int, ...]
@@ -113,6 +114,7 @@ class Clip:
     holes: tuple[Mask, ...]
     num_local: int
     wanted: range | None = None  # positions in `frames`; None: all local frames
+    keyframes: frozenset[int] = frozenset()  # frame numbers
 
     @property
     def wanted_positions(self) -> range:

@@ -4,7 +4,7 @@ This is the whole difference between offline and streaming: the same inpainter, 
 by the same loop, is given other windows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import count
 
@@ -17,7 +17,8 @@ class Window:
     references: tuple[int, ...]  # distant frames, looked at only
     update: range  # local frames whose result counts
     final: range  # frames no later window touches: emit them
-    oldest_needed: int  # no later window's local frames, nor a causal reference, lie before
+    # No later window's local frames, nor a causal reference, lie before; but keyframes may.
+    oldest_needed: int
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Schedule:
 
 
 PUBLISHED = Schedule()
+MAX_KEYFRAMES = 10  # that one window looks at, besides its references
 
 
 def reference_indices(num_frames: int, schedule: Schedule) -> tuple[int, ...]:
@@ -47,34 +49,55 @@ def reference_indices(num_frames: int, schedule: Schedule) -> tuple[int, ...]:
     return tuple(round(k * (num_frames - 1) / max(1, limit - 1)) for k in range(limit))
 
 
-def offline_windows(num_frames: int, schedule: Schedule = PUBLISHED) -> Iterator[Window]:
-    """Slide a window over a whole clip; references come from past and future alike."""
+def nearest_keyframes(keyframes: Collection[int], local: range) -> set[int]:
+    """Return the keyframes outside `local` that lie nearest to it in time."""
+    outside = [index for index in keyframes if index not in local]
+    outside.sort(key=lambda index: max(local.start - index, index - local.stop))
+    return set(outside[:MAX_KEYFRAMES])
+
+
+def offline_windows(
+    num_frames: int, schedule: Schedule = PUBLISHED, keyframes: Collection[int] = ()
+) -> Iterator[Window]:
+    """Slide a window over a whole clip; references come from past and future alike.
+
+    Keyframes, given without a hole, are references of every window.
+    """
     candidates = reference_indices(num_frames, schedule)
     stride, reach = schedule.stride, schedule.reach
     for start in range(0, num_frames, stride):
         stop = min(num_frames, start + stride)
         last = min(num_frames, (start + 1 if schedule.overlap else stop) + reach)
         local = range(max(0, start - reach), last)
-        references = tuple(index for index in candidates if index not in local)
+        references = {index for index in candidates if index not in local}
+        references |= nearest_keyframes(keyframes, local)
         next_local = max(0, start + stride - reach) if stop < num_frames else num_frames
         if schedule.overlap:
             update, final = local, range(local.start, next_local)
         else:
             update = final = range(start, stop)
-        yield Window(local, references, update, final, oldest_needed=next_local)
+        yield Window(local, tuple(sorted(references)), update, final, oldest_needed=next_local)
 
 
 def causal_windows(
-    *, history: int = 3, reference_stride: int = 10, num_references: int = 3, lookahead: int = 0
+    *,
+    history: int = 3,
+    reference_stride: int = 10,
+    num_references: int = 3,
+    lookahead: int = 0,
+    keyframes: Collection[int] = (),
 ) -> Iterator[Window]:
     """Give each frame, forever, a window that ends with it: no look-ahead, bounded memory.
 
     With `lookahead` it ends that many frames later, and so does the wait for the result.
+    Keyframes are references of every window after them.
     """
     for current in count():
         local = range(max(0, current - history), current + lookahead + 1)
         earlier = range(0, local.start, reference_stride)
-        references = tuple(earlier[max(0, len(earlier) - num_references) :])
+        distant = earlier[max(0, len(earlier) - num_references) :]
+        past = nearest_keyframes([index for index in keyframes if index < local.start], local)
+        references = tuple(sorted({*distant, *past}))
         newest = range(current, current + 1)
-        oldest = min((local.start, *references))
+        oldest = min((local.start, *distant))
         yield Window(local, references, update=newest, final=newest, oldest_needed=oldest)

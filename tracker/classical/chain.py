@@ -42,7 +42,7 @@ class Link:
 
     def places(self, grid: Flow) -> Flow:
         """Return where `grid` (..., 2) lies in the other frame."""
-        if not self.residual.any():
+        if grid.size == 0 or not self.residual.any():
             return apply(self.homography, grid)
         table = grid if grid.ndim == 3 else grid[None]
         extra = sample(self.residual, table / np.float32(SPACING)).reshape(grid.shape)
@@ -178,8 +178,14 @@ class Links:
         limit = _LARGEST_RESIDUAL * max(height, width)
         return np.clip(rest, -limit, limit)
 
-    def match(self, index: int, views: Mapping[int, View], references: Sequence[int]) -> None:
-        """Link distant frames directly, by what they show."""
+    def match(
+        self,
+        index: int,
+        views: Mapping[int, View],
+        references: Sequence[int],
+        keyframes: Collection[int] = (),
+    ) -> None:
+        """Link distant frames directly, by what they show; keyframes even if that is little."""
         size = views[index].size
         for other in references:
             if other in self._links or index - self._failed.get(other, -1000) < 10:
@@ -188,11 +194,39 @@ class Links:
             found = match(self._describe(views[index]), self._describe(views[other]))
             if found is not None and is_plausible(found, views[index].outline):
                 self._links[other] = Link(found, np.zeros_like(lattice(*size)))
+            elif other in keyframes:
+                link = self._insist(views[index], views[other])
+                if link is not None:
+                    self._links[other] = link
+
+    def _insist(self, first: View, second: View) -> Link | None:
+        """Return the link between distant frames that hardly have distinctive points."""
+        views = (first, second)
+        by_points = match(*(describe(view.gray, view.known, faintly=True) for view in views))
+        for guess in (by_points, _shift(first, second)):
+            if guess is not None and is_plausible(guess, first.outline):
+                link = self._between(first, second, guess)
+                if link is not None:
+                    return link
+        return None
 
     def _describe(self, view: View) -> Features:
         if view.index not in self._features:
             self._features[view.index] = describe(view.gray, view.known)
         return self._features[view.index]
+
+
+def _shift(first: View, second: View) -> Homography:
+    """Return the shift from one view to another that fits best on the whole."""
+    one, two = np.asarray(first.gray, np.float32), np.asarray(second.gray, np.float32)
+    height, width = first.size
+    window = (
+        cv2.createHanningWindow((width, height), cv2.CV_32F) if min(height, width) > 1 else None
+    )
+    by, _ = cv2.phaseCorrelate(one, two, window)
+    homography = np.eye(3)
+    homography[:2, 2] = by
+    return homography
 
 
 def _shrink(known: Mask) -> Mask:

@@ -10,6 +10,8 @@ from tracker.classical.camera import Homography
 from tracker.types import Mask
 
 _MOST_POINTS = 600
+_CONTRAST = 0.04  # of a point to its surroundings; OpenCV's default
+_FAINT_CONTRAST = 0.005
 _CLEARLY_BEST = 0.8  # of the second-best distance
 _FEWEST_INLIERS = 12
 
@@ -22,10 +24,11 @@ class Features:
     descriptors: NDArray[np.float32]  # (N, 128)
 
 
-def describe(gray: NDArray[np.uint8], known: Mask) -> Features:
-    """Return the features of what is known of a frame."""
+def describe(gray: NDArray[np.uint8], known: Mask, *, faintly: bool = False) -> Features:
+    """Return the features of what is known of a frame; `faintly`: of little contrast, too."""
     mask = cv2.erode(known.astype(np.uint8) * 255, np.ones((5, 5), np.uint8), borderValue=255)
-    sift = cv2.SIFT.create(nfeatures=_MOST_POINTS)
+    contrast = _FAINT_CONTRAST if faintly else _CONTRAST
+    sift = cv2.SIFT.create(nfeatures=_MOST_POINTS, contrastThreshold=contrast)
     keypoints, descriptors = sift.detectAndCompute(gray, mask)
     points = np.array([keypoint.pt for keypoint in keypoints], np.float32).reshape(-1, 2)
     if descriptors is None:

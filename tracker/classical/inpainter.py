@@ -33,6 +33,7 @@ _URGENT_INVENTION = 0.5  # of the hole: more does not wait
 _PAUSE = 6  # frames between two inventions
 _NEAR = 100.0  # grey levels squared: what the surroundings foretell so well is no invention
 _CONVINCING = 1.0  # times the belief in the surroundings: what is believed less was not seen
+_KEYFRAME = 8.0  # times as much is believed of what the user gave
 _PROBES = 300  # hole pixels that stand for the hole when sources are chosen
 
 
@@ -70,11 +71,13 @@ class ClassicalInpainter:
         for index, frame, hole in zip(clip.indices, clip.frames, clip.holes, strict=True):
             if index not in self._views:
                 self._views[index] = View(index, frame, hole, self._effort.side)
+                self._views[index].is_keyframe = index in clip.keyframes
         for position in wanted:
             index = clip.indices[position]
             self._links.move_to(index, self._views, clip.indices[: clip.num_local])
             if self._effort.matches_distant:
-                self._links.match(index, self._views, clip.indices[clip.num_local :])
+                references = clip.indices[clip.num_local :]
+                self._links.match(index, self._views, references, clip.keyframes)
             if self._views[index].has_hole:
                 results[position] = self._fill_view(self._views[index], self._effort)
         self._forget(clip)
@@ -158,7 +161,7 @@ class ClassicalInpainter:
             source = self._views[index]
             visible = _visible(source, self._links.to(index).places(probes))
             worth = float(need[visible].sum())
-            if fading:
+            if fading and not source.is_keyframe:
                 worth /= 1 + abs(index - target.index) / _LIFE_OF_A_SOURCE
                 gap = min((abs(index - other) for other in tried - {target.index}), default=99)
                 worth *= gap / (gap + APART)
@@ -222,7 +225,13 @@ def _read_elected(target: View, offers: list[tuple[View, Offer]], inside: Flow) 
     if not offers:
         return []
     ballots = [
-        Ballot(offer.colours, offer.error, offer.visible, offer.share, source.index - target.index)
+        Ballot(
+            offer.colours,
+            offer.error,
+            offer.visible,
+            np.asarray(offer.share * (_KEYFRAME if source.is_keyframe else 1), np.float32),
+            source.index - target.index,
+        )
         for source, offer in offers
     ]
     weights = elect(ballots)

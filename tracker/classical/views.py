@@ -23,6 +23,7 @@ class View:
         self.index = index
         self.frame = frame  # filled later: `filled`
         self.hole = hole
+        self.is_keyframe = False  # given by the user as it should look
         self.filled: Frame | None = None
         self.genuine: Mask | None = None  # where `filled` shows what some frame saw
         self.detail: NDArray[np.int8] | None = None  # (H, W, 3), the fine part of what is invented
