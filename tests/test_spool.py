@@ -56,5 +56,26 @@ def test_a_full_disk_is_said_in_a_sentence(monkeypatch):
 
     monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: FullFile())
 
-    with LabelSpool(4, 4) as spool, pytest.raises(UserError, match=r"No space left.*free some"):
+    message = r"no room for \d+ bytes of masks in .*, where 0\.0 MB .*No space left.*free some"
+    with LabelSpool(4, 4) as spool, pytest.raises(UserError, match=message):
         spool[0] = np.ones((4, 4), np.uint8)
+
+
+def test_labels_written_again_and_again_take_no_more_room():
+    rng = np.random.default_rng(0)
+    with LabelSpool(64, 64) as spool:
+        sizes = []
+        for _ in range(10):  # of ten sizes, none of which fits the room of another
+            for index in range(5):
+                noise = rng.integers(0, 2, (rng.integers(1, 64), 64), np.uint8)
+                spool[index] = np.pad(noise, ((0, 64 - len(noise)), (0, 0)))
+            sizes.append(spool.size)
+
+    # Five records of at most 64 x 64 bytes and a little for zlib's head, in whole kilobytes.
+    assert max(sizes) <= 5 * 5 * 1024
+
+
+def test_a_frame_that_was_never_written_has_no_labels():
+    with LabelSpool(2, 3) as spool:
+        assert not spool[7].any()
+        assert spool[7].shape == (2, 3)

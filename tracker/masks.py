@@ -4,7 +4,6 @@ Archives come from anywhere: nothing in them is ever written to disk, names neve
 archive, and sizes are checked before anything is unpacked.
 """
 
-import secrets
 import stat
 import zipfile
 import zlib
@@ -12,8 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
-from types import TracebackType
 
+from tracker.closable import Closable
 from tracker.label_images import (
     HEAD_BYTES,
     MAX_FILE_BYTES,
@@ -22,8 +21,10 @@ from tracker.label_images import (
     encode_labels,
     read_label_image,
 )
+from tracker.room import NO_ROOM, no_room
 from tracker.types import LabelMap, UserError
 from tracker.video import natural_key
+from tracker.video.naming import leftovers, temporary_name
 
 __all__ = ["MaskReader", "MaskWriter", "read_label_image"]
 
@@ -32,7 +33,7 @@ MAX_RATIO = 100  # unpacked to packed, of entries above a megabyte; PNG is compr
 HARMLESS_BYTES = 1 << 20
 
 
-class MaskWriter:
+class MaskWriter(Closable):
     """A zip of palette PNGs, `00000.png` …, under a temporary name until it is whole.
 
     Used in a `with` block; leaving it without `commit` keeps what is finished as
@@ -42,7 +43,8 @@ class MaskWriter:
         UserError: The name cannot be used, or the disk is full.
     """
 
-    def __init__(self, path: Path, overwrite: bool = False) -> None:
+    def __init__(self, path: Path, overwrite: bool = False, num_frames: int | None = None) -> None:
+        """Begin an archive; `num_frames`, if known, is for telling how much room it needs."""
         if path.suffix.lower() != ".zip":
             raise UserError(f"{path.name}: unknown ending; masks are written to a .zip")
         if not path.parent.is_dir():
@@ -50,12 +52,15 @@ class MaskWriter:
         if path.is_dir() or (path.exists() and not overwrite):
             raise UserError(f"{path} exists; choose another name or pass --overwrite")
         self._path = path
-        self._temporary = path.with_name(f".cleanplate-masks-{secrets.token_hex(4)}.zip")
+        for leftover in leftovers(path):  # of a run that was killed: without its table, useless
+            leftover.unlink(missing_ok=True)
+        self._temporary = temporary_name(path)
         try:
             # PNG is compressed already.
             self._archive = zipfile.ZipFile(self._temporary, "x", zipfile.ZIP_STORED)
         except OSError as error:
             raise UserError(f"{path} cannot be written: {error.strerror}") from None
+        self._num_frames = num_frames
         self._num_masks = 0
         self._is_over = False
 
@@ -64,8 +69,15 @@ class MaskWriter:
         try:
             self._archive.writestr(f"{self._num_masks:05d}.png", encode_labels(labels))
         except OSError as error:
-            raise UserError(f"{self._path} cannot be written: {error.strerror}") from None
+            raise self._failure(error) from None
         self._num_masks += 1
+
+    def complete(self) -> None:
+        """Write everything there is to write; only the name is missing."""
+        try:
+            self._archive.close()
+        except OSError as error:
+            raise self._failure(error) from None
 
     def commit(self) -> None:
         """Finish the archive and give it its name."""
@@ -86,27 +98,26 @@ class MaskWriter:
         self._temporary.unlink(missing_ok=True)
         return None
 
-    def _finish(self, name: Path) -> None:
-        try:
-            self._archive.close()
-            self._temporary.replace(name)
-        except OSError as error:
-            raise UserError(f"{self._path} cannot be written: {error.strerror}") from None
-        self._is_over = True
-
-    def __enter__(self) -> "MaskWriter":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Abandon the archive unless it was committed."""
         self.abandon()
 
+    def _finish(self, name: Path) -> None:
+        self.complete()
+        try:
+            self._temporary.replace(name)
+        except OSError as error:
+            raise self._failure(error) from None
+        self._is_over = True
 
-class MaskReader:
+    def _failure(self, error: OSError) -> UserError:
+        if error.errno not in NO_ROOM:
+            return UserError(f"{self._path} cannot be written: {error.strerror}")
+        written = self._temporary.stat().st_size
+        return UserError(no_room(self._path, written, self._num_masks, self._num_frames))
+
+
+class MaskReader(Closable):
     """Label maps by frame index, read when asked for.
 
     Raises:
@@ -218,17 +229,6 @@ class MaskReader:
         if self._archive is not None:
             self._archive.close()
             self._archive = None
-
-    def __enter__(self) -> "MaskReader":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _read_file(path: Path, num_bytes: int) -> bytes:

@@ -3,16 +3,16 @@
 import os
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 
 from tracker import images
+from tracker.closable import Closable
 from tracker.jobs import Job
 from tracker.masks import MaskWriter
 from tracker.types import LabelMap, UserError
 from tracker.video import SourceFrame, VideoReader, VideoWriter
 
 
-class Outputs:
+class Outputs(Closable):
     """The clean video, the masks and the overlay, as far as a job asks for them.
 
     Everything is written under temporary names; `commit` gives all files their own.
@@ -30,7 +30,7 @@ class Outputs:
                 )
             if job.masks_out is not None:
                 self._masks = opening.enter_context(
-                    MaskWriter(job.masks_out, overwrite=job.overwrite)
+                    MaskWriter(job.masks_out, job.overwrite, reader.info.num_frames)
                 )
             if job.overlay_out is not None:
                 self._overlay = opening.enter_context(
@@ -52,9 +52,11 @@ class Outputs:
 
     def commit(self) -> None:
         """Finish all files and give them their names."""
-        for writer in (self._video, self._masks, self._overlay):
-            if writer is not None:
-                writer.commit()
+        writers = [each for each in (self._masks, self._overlay, self._video) if each is not None]
+        for writer in writers:  # what takes time or may fail comes before the first name is given
+            writer.complete()
+        for writer in writers:
+            writer.commit()
 
     def close(self) -> None:
         """Keep what is finished under partial names, unless it has been committed."""
@@ -65,17 +67,6 @@ class Outputs:
         """Return what the user should know about the files."""
         writers = [writer for writer in (self._video, self._overlay) if writer is not None]
         return tuple(dict.fromkeys(notice for writer in writers for notice in writer.notices))
-
-    def __enter__(self) -> "Outputs":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stack.__exit__(kind, error, trace)
 
 
 def _check_names(job: Job) -> None:

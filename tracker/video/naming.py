@@ -1,9 +1,12 @@
 """Names of outputs: what may be written where, and under which name until it is whole."""
 
 import hashlib
+import os
+import re
 import secrets
 from pathlib import Path
 
+from tracker.processes import is_running, this_machine
 from tracker.types import UserError
 from tracker.video.folder_source import TIMES_FILE
 from tracker.video.paths import is_file, is_folder, status
@@ -62,12 +65,33 @@ def _prefix(path: Path) -> str:
 
 
 def temporary_name(path: Path) -> Path:
-    """Return a new hidden name beside `path`, from which `leftovers` can tell its purpose."""
-    return path.with_name(f"{_prefix(path)}{secrets.token_hex(4)}{path.suffix}")
+    """Return a new hidden name beside `path` that tells its purpose and who writes it."""
+    who = f"{this_machine()}-{os.getpid()}"
+    return path.with_name(f"{_prefix(path)}{who}-{secrets.token_hex(4)}{path.suffix}")
 
 
 def leftovers(path: Path) -> list[Path]:
-    """Return temporary files of writers of `path` that were killed, oldest first."""
-    prefix = _prefix(path)
-    found = [p for p in path.parent.iterdir() if p.name.startswith(prefix)]
+    """Return temporary files of writers of `path` that were killed, oldest first.
+
+    Files of writers that live, or that run on another machine, do not count.
+    """
+    whose = re.compile(re.escape(f"{_prefix(path)}{this_machine()}-") + r"(\d+)-")
+    found = []
+    for candidate in _list(path.parent):
+        owner = whose.match(candidate.name)
+        if owner is not None and not is_running(int(owner[1])):
+            found.append(candidate)
     return sorted(found, key=lambda p: p.stat().st_mtime)
+
+
+def own_files(path: Path) -> list[Path]:
+    """Return the temporary files this process has beside `path`, for it."""
+    start = f"{_prefix(path)}{this_machine()}-{os.getpid()}-"
+    return [each for each in _list(path.parent) if each.name.startswith(start)]
+
+
+def _list(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:  # one may write into some folders without being shown what is there
+        return []

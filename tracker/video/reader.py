@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
 
+from tracker.closable import Closable
 from tracker.types import UserError
 from tracker.video.folder_source import FolderSource
 from tracker.video.frames import SourceFrame
@@ -28,7 +28,7 @@ def probe(path: Path, fps: Fraction = Fraction(24)) -> VideoInfo:
         return reader.info
 
 
-class VideoReader:
+class VideoReader(Closable):
     """A video to be read, upright, with exact times; nothing is held but the current frames.
 
     Raises:
@@ -108,17 +108,6 @@ class VideoReader:
     def close(self) -> None:
         """Let go of the file."""
         self._rewind()
-
-    def __enter__(self) -> "VideoReader":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _rewind(self) -> None:
         close = getattr(self._cursor, "close", None)

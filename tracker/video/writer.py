@@ -1,16 +1,15 @@
 """Writing videos: under a temporary name until everything is there."""
 
-import errno
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 
 import av
 
+from tracker.closable import Closable
+from tracker.room import NO_ROOM, no_room
 from tracker.types import Frame, UserError
 from tracker.video.colour import Colour
 from tracker.video.folder_writer import FolderWriter
@@ -21,18 +20,16 @@ from tracker.video.movie_writer import MovieWriter
 from tracker.video.naming import (
     check_output,
     is_folder_name,
-    leftovers,
+    own_files,
     partial_name,
     temporary_name,
 )
 from tracker.video.notices import Notices
 from tracker.video.reader import VideoReader
-from tracker.video.salvaging import is_playable, remove, replace
-
-NO_ROOM = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+from tracker.video.salvaging import is_playable, remove, replace, salvage
 
 
-class VideoWriter:
+class VideoWriter(Closable):
     """A video to be written: .mp4 (H.264), .mkv (FFV1, lossless) or a folder of PNG pictures.
 
     Used in a `with` block.  Leaving it without `commit` keeps the finished part as
@@ -59,11 +56,17 @@ class VideoWriter:
         check_output(path, (self._info.path,), overwrite=overwrite)
         temporary = temporary_name(path)
         self._num_frames = 0
+        self._finished: Path | None = None
         self._last_time: Fraction | None = None
         self._is_over = False
         kind: Callable[[Path, VideoInfo, Notices], MovieWriter | FolderWriter]
         kind = FolderWriter if is_folder else MovieWriter
         with self._explained():
+            kept = salvage(path, self._info)
+            if kept is not None:
+                self._notices.say(
+                    "earlier", f"what an earlier run had finished when it was killed is {kept.name}"
+                )
             self._target = kind(temporary, self._info, self._notices)
 
     @classmethod
@@ -120,18 +123,30 @@ class VideoWriter:
             raise ValueError(f"time {time} does not come after {self._last_time}")
         self._last_time = time
 
-    def commit(self) -> None:
-        """Finish the video, its sound included, and give it its name.
+    def complete(self) -> None:
+        """Write everything there is to write, the sound included; only the name is missing.
 
         Raises:
             UserError: The disk is full; what there is becomes `NAME.partial.EXT`.
         """
         if not self._num_frames:
             raise UserError(f"{self._path.name} would have no frames; nothing was written")
-        with self._explained():
-            finished = self._target.finish(whole=True)
-            _sync(finished)
-            replace(finished, self._path)
+        if self._finished is None:
+            with self._explained():
+                finished = self._target.finish(whole=True)
+                _sync(finished)
+            self._finished = finished
+
+    def commit(self) -> None:
+        """Complete the video and give it its name.
+
+        Raises:
+            UserError: As `complete` does.
+        """
+        self.complete()
+        if self._finished is not None:
+            with self._explained():
+                replace(self._finished, self._path)
         self._is_over = True
 
     def abandon(self) -> Path | None:
@@ -142,7 +157,7 @@ class VideoWriter:
         partial = partial_name(self._path)
         if self._num_frames:
             with suppress(av.FFmpegError, OSError, UserError):  # no room, or the source is gone
-                replace(self._target.finish(whole=False), partial)
+                replace(self._finished or self._target.finish(whole=False), partial)
                 return partial
         rest = self._target.leave()
         if self._num_frames and is_playable(rest):
@@ -151,15 +166,8 @@ class VideoWriter:
         remove(rest)
         return None
 
-    def __enter__(self) -> "VideoWriter":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Abandon the video unless it was committed."""
         self.abandon()
 
     @contextmanager
@@ -174,15 +182,8 @@ class VideoWriter:
             raise UserError(f"{self._path} cannot be written: {reason}") from error
 
     def _no_room(self) -> str:
-        folder = self._path.parent.absolute()
-        free = shutil.disk_usage(folder).free
-        written = sum(_size(path) for path in leftovers(self._path))
-        message = f"the disk is full: {folder} has {free / 1e6:.1f} MB left"
-        total = self._info.num_frames
-        if total and self._num_frames:
-            more = written * max(1, total - self._num_frames) / self._num_frames
-            message += f" and about {max(1.0, more / 1e6):.0f} MB more are needed"
-        return f"{message}; make room or choose another folder"
+        written = sum(_size(path) for path in own_files(self._path))
+        return no_room(self._path, written, self._num_frames, self._info.num_frames)
 
 
 def _size(path: Path) -> int:
