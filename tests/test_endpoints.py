@@ -11,6 +11,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
+from tracker import engines
 from tracker.session import Options
 from tracker.types import UserError
 from tracker.ui import build_demo, launch_options
@@ -89,7 +90,7 @@ def test_a_file_of_the_server_is_not_taken_for_an_upload(client, tmp_path):
 def test_the_engines_are_told(client):
     told = client.predict(api_name="/engines")
 
-    assert set(told) == {"segmenter", "propagator", "inpainter"}
+    assert set(told) == set(engines.JOBS)
     assert all(set(each) == {"name", "device", "reason"} for each in told.values())
 
 
