@@ -53,6 +53,11 @@ class Job:
     dilate: float | None = None  # source pixels; None: 4 at 432x240, scaled with the frame
     masks_out: Path | None = None  # zip of palette PNGs
     overlay_out: Path | None = None  # video with the objects marked
+    matte_out: Path | None = None  # .mkv: the masks as a black and white video
+    cutout_out: Path | None = None  # the objects alone, with transparency
+    patch_out: Path | None = None  # the filled pixels alone, with transparency
+    codec: str | None = None  # of the clean video: "h264", "h265", "prores"; None: by its ending
+    names: Mapping[int, str] = field(default_factory=dict)  # of objects, for the list of masks
     settings: Settings = Settings()
     fps: Fraction = Fraction(24)  # of a folder of images
     overwrite: bool = False

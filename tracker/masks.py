@@ -9,10 +9,14 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
+from fractions import Fraction
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+
 from tracker.closable import Closable
+from tracker.exports.manifest import MANIFEST_NAME, Manifest
 from tracker.label_images import (
     HEAD_BYTES,
     MAX_FILE_BYTES,
@@ -43,8 +47,21 @@ class MaskWriter(Closable):
         UserError: The name cannot be used, or the disk is full.
     """
 
-    def __init__(self, path: Path, overwrite: bool = False, num_frames: int | None = None) -> None:
-        """Begin an archive; `num_frames`, if known, is for telling how much room it needs."""
+    def __init__(
+        self,
+        path: Path,
+        overwrite: bool = False,
+        num_frames: int | None = None,
+        manifest: Manifest | None = None,
+    ) -> None:
+        """Begin an archive.
+
+        Args:
+            path: Its name, ending in .zip.
+            overwrite: Replace an existing file.
+            num_frames: If known, for telling how much room it needs.
+            manifest: A list of the masks that goes into the archive.
+        """
         if path.suffix.lower() != ".zip":
             raise UserError(f"{path.name}: unknown ending; masks are written to a .zip")
         if not path.parent.is_dir():
@@ -61,20 +78,28 @@ class MaskWriter(Closable):
         except OSError as error:
             raise UserError(f"{path} cannot be written: {error.strerror}") from None
         self._num_frames = num_frames
+        self._manifest = manifest
         self._num_masks = 0
         self._is_over = False
 
-    def write(self, labels: LabelMap) -> None:
-        """Append the labels, uint8 (H, W), of the next frame."""
+    def write(self, labels: LabelMap, time: Fraction = Fraction(0)) -> None:
+        """Append the labels, uint8 (H, W), of the next frame, shown at `time` seconds."""
+        name = f"{self._num_masks:05d}.png"
         try:
-            self._archive.writestr(f"{self._num_masks:05d}.png", encode_labels(labels))
+            self._archive.writestr(name, encode_labels(labels))
         except OSError as error:
             raise self._failure(error) from None
+        if self._manifest is not None:
+            objects = set(np.unique(labels[labels > 0]).tolist())
+            self._manifest.add(name, self._num_masks, time, objects)
         self._num_masks += 1
 
     def complete(self) -> None:
         """Write everything there is to write; only the name is missing."""
+        manifest, self._manifest = self._manifest, None
         try:
+            if manifest is not None:
+                self._archive.writestr(MANIFEST_NAME, manifest.text())
             self._archive.close()
         except OSError as error:
             raise self._failure(error) from None
@@ -237,9 +262,10 @@ def _read_file(path: Path, num_bytes: int) -> bytes:
 
 
 def _is_clutter(name: str) -> bool:
-    """Return whether a file was put into the archive by a desktop, not by a person."""
+    """Return whether a file is no mask, but harmless: a desktop's, or our list of the masks."""
     path = PurePosixPath(name)
-    return path.parts[0] == "__MACOSX" or path.name.startswith(".") or path.name == "Thumbs.db"
+    known = ("Thumbs.db", MANIFEST_NAME)
+    return path.parts[0] == "__MACOSX" or path.name.startswith(".") or path.name in known
 
 
 def check_entry(entry: zipfile.ZipInfo, archive: str) -> None:

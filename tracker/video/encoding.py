@@ -1,7 +1,5 @@
 """Pictures to packets: H.264 that plays everywhere, or FFV1 that loses nothing."""
 
-import math
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -11,7 +9,6 @@ from typing import Any
 import av
 import numpy as np
 from av.container import OutputContainer
-from av.video.stream import VideoStream
 
 from tracker.types import Frame
 from tracker.video.colour import (
@@ -30,19 +27,16 @@ from tracker.video.frames import SourceFrame
 from tracker.video.info import VideoInfo
 from tracker.video.layouts import Layout, Samples
 from tracker.video.notices import Notices
+from tracker.video.track import Track, TrackFormat
 
 # Constant quantisation keeps every picture above 42 dB, whatever it shows; rate control would
 # spend less on hard ones.  Without B-pictures the worst are better at the same size.
 H264_OPTIONS = {"preset": "superfast", "qp": "17", "bf": "0"}
-HALF_A_MILLISECOND = Fraction(1, 2000)
-KEY_SECONDS = 2  # a key picture at least this often: what a crash can cost, and how far to seek
-MAX_ENCODER_THREADS = 8
-
 PLAYABLE = Layout("yuv", 8, 1, 1)  # what browsers play: yuv420p
 _FROM_RGB = 0x2 | 0x40000 | 0x4000  # SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INP
 
 
-class PictureEncoder:
+class PictureEncoder(Track):
     """One video stream of a container, fed with source pictures or RGB."""
 
     def __init__(
@@ -63,10 +57,6 @@ class PictureEncoder:
             lossless: FFV1 in the source's own format, else H.264.
             from_rgb: The pictures come as RGB; lossless output is RGB then.
         """
-        self._target = target
-        self._durations: dict[int, int] = {}
-        self._last_millisecond = -1
-        self._default_duration = max(1, round(1 / info.rate / info.time_base))
         self._lossless = lossless
         if lossless:
             self.layout, self.colour = info.layout, info.colour
@@ -82,55 +72,18 @@ class PictureEncoder:
             options = dict(H264_OPTIONS)
             _say_what_is_lost(info, notices, from_rgb=from_rgb)
         self._size = (height, width)
-        rate = info.rate.limit_denominator(1 << 20)
-        stream = target.add_stream("ffv1" if lossless else "libx264", rate=rate, options=options)
-        stream.width, stream.height, stream.pix_fmt = width, height, self._format
-        stream.time_base = info.time_base
-        context = stream.codec_context
-        context.time_base = info.time_base
-        context.sample_aspect_ratio = info.pixel_aspect
-        context.colorspace, context.color_range = self.colour.matrix, self.colour.range
-        context.color_primaries, context.color_trc = self.colour.primaries, self.colour.transfer
-        context.thread_count = min(MAX_ENCODER_THREADS, os.cpu_count() or 1)
-        if lossless:
-            context.gop_size = 1
-        else:
-            context.gop_size = max(1, min(300, round(KEY_SECONDS * info.rate)))
-        self.stream: VideoStream = stream
-
-    def encode(self, picture: av.VideoFrame, time: Fraction, duration: Fraction | None) -> None:
-        """Encode a picture of this encoder's format, shown at `time` seconds."""
-        time_base = self._time_base
-        picture.pts = round((self._apart(time) if self._lossless else time) / time_base)
-        picture.time_base = time_base
-        ticks = max(1, round(duration / time_base)) if duration else self._default_duration
-        self._durations[picture.pts] = ticks
-        self._mux(self.stream.encode(picture))
-
-    def _apart(self, time: Fraction) -> Fraction:
-        """Return `time`, or a millisecond after the picture before if that has the same one.
-
-        Matroska counts milliseconds, and players take pictures of one time for a broken file.
-        """
-        millisecond = max(math.floor(time * 1000 + Fraction(1, 2)), self._last_millisecond + 1)
-        self._last_millisecond = millisecond
-        shifted = Fraction(millisecond, 1000)
-        return shifted if abs(shifted - time) > HALF_A_MILLISECOND else time
-
-    def finish(self) -> None:
-        """Encode what is still held back."""
-        self._mux(self.stream.encode(None))
-
-    @property
-    def _time_base(self) -> Fraction:
-        return Fraction(self.stream.codec_context.time_base)
-
-    def _mux(self, packets: "list[av.Packet[VideoStream]]") -> None:
-        for packet in packets:
-            ticks = self._durations.pop(packet.pts or 0, self._default_duration)
-            if not packet.duration:
-                packet.duration = ticks
-            self._target.mux(packet)
+        super().__init__(
+            target,
+            info,
+            TrackFormat(
+                "ffv1" if lossless else "libx264",
+                self._format,
+                self._size,
+                self.colour,
+                options,
+                only_key_pictures=lossless,
+            ),
+        )
 
     def from_source(self, frame: SourceFrame) -> av.VideoFrame:
         """Return a source picture in this encoder's format."""
@@ -178,11 +131,16 @@ def _rgb_tags(info: VideoInfo) -> Colour:
     return Colour(0, FULL, info.colour.primaries, info.colour.transfer)
 
 
-def _say_what_is_lost(info: VideoInfo, notices: Notices, *, from_rgb: bool) -> None:
+def say_what_is_padded(info: VideoInfo, notices: Notices) -> None:
+    """Say that an odd size becomes even."""
     if info.width % 2:
         notices.say("width", _padding("width", "column", info.width))
     if info.height % 2:
         notices.say("height", _padding("height", "row", info.height))
+
+
+def _say_what_is_lost(info: VideoInfo, notices: Notices, *, from_rgb: bool) -> None:
+    say_what_is_padded(info, notices)
     if from_rgb:
         return
     layout = info.layout

@@ -20,6 +20,7 @@ class SourceFrame:
         layout: What `planes` are.
         planes: Samples as decoded, upright, in FFmpeg's order; see `Layout`.
         colour: What the samples mean.
+        patch: What was composited in, and its alpha; None for a picture as it was decoded.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class SourceFrame:
         self.duration = duration
         self.layout = layout
         self.colour = colour
+        self.patch: tuple[Frame, Alpha] | None = None
         self.planes = tuple(plane.view() for plane in planes)
         for plane in self.planes:
             plane.setflags(write=False)
@@ -72,9 +74,11 @@ class SourceFrame:
                 f"fill is {filled.shape} and alpha {alpha.shape} but the picture is {size} (H, W)"
             )
         planes = blend(self.layout, self.planes, self.colour, filled, alpha)
-        return SourceFrame(
+        result = SourceFrame(
             self.index, self.time, self.layout, planes, self.colour, duration=self.duration
         )
+        result.patch = (filled, alpha)
+        return result
 
     def detached(self) -> "SourceFrame":
         """Return a copy that takes no more memory than its samples.

@@ -1,20 +1,24 @@
 """One video file in the making: pictures, sound, and what is left of it if all goes wrong.
 
-.mkv (FFV1) is written as it will be: Matroska survives being cut off.  .mp4 would be
-lost with its index, so pictures go to a fragmented file first, and that is rewritten with
-the sound, and the index in front, when all are there.
+.mkv and .webm are written as they will be: Matroska survives being cut off.  .mp4 and .mov
+would be lost with their index, so pictures go to a fragmented file first, and that is
+rewritten with the sound, and the index in front, when all are there.
 """
 
 import math
+from collections.abc import Mapping
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeAlias
 
 import av
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from tracker.types import Frame
+from tracker.video.codecs import EDITOR_CODECS
+from tracker.video.editing import EditorEncoder
 from tracker.video.encoding import PictureEncoder
 from tracker.video.frames import SourceFrame
 from tracker.video.info import VideoInfo
@@ -22,20 +26,31 @@ from tracker.video.matroska import set_pixel_aspect
 from tracker.video.notices import Notices
 from tracker.video.soundtrack import Soundtrack
 
+Encoder: TypeAlias = PictureEncoder | EditorEncoder
+
 LATEST_START = 60  # seconds; a clock that begins later (broadcasts) is set back to zero
 
 
 class MovieWriter:
     """Writes `temporary`, a file of the ending of the final name."""
 
-    def __init__(self, temporary: Path, info: VideoInfo, notices: Notices) -> None:
+    def __init__(
+        self,
+        temporary: Path,
+        info: VideoInfo,
+        notices: Notices,
+        codec: str,
+        metadata: Mapping[str, str],
+    ) -> None:
         self._path = temporary
         temporary.touch()  # so that a folder closed to us is met now, not after the work
         self._info = info
         self._notices = notices
-        self._lossless = temporary.suffix.lower() == ".mkv"
+        self._codec = codec
+        self._metadata = metadata
+        self._is_matroska = temporary.suffix.lower() in (".mkv", ".webm")
         self._container: OutputContainer | None = None
-        self._encoder: PictureEncoder | None = None
+        self._encoder: Encoder | None = None
         self._soundtrack: Soundtrack | None = None
         self._shift = Fraction(0)
 
@@ -51,7 +66,7 @@ class MovieWriter:
 
     def _append(
         self,
-        encoder: PictureEncoder,
+        encoder: Encoder,
         picture: av.VideoFrame,
         time: Fraction,
         duration: Fraction | None,
@@ -60,24 +75,30 @@ class MovieWriter:
         if self._soundtrack is not None:
             self._soundtrack.advance(time + self._shift)
 
-    def _started(self, time: Fraction, *, from_rgb: bool) -> PictureEncoder:
+    def _started(self, time: Fraction, *, from_rgb: bool) -> Encoder:
         if self._encoder is not None:
             return self._encoder
         self._shift = -time if time < 0 or time > LATEST_START else Fraction(0)
         if self._shift:
             self._notices.say("start", f"time stamps began at {float(time):.3f} s; moved to 0")
         options = dict(MATROSKA_OPTIONS)
-        if not self._lossless:
+        if not self._is_matroska:
             options = dict(FRAGMENT_OPTIONS)
             options |= _timescale([self._info.time_base])
         container = _open_for_writing(self._path, options)
+        container.metadata.update(self._metadata)
         self._container = container
-        self._encoder = PictureEncoder(
-            container, self._info, self._notices, lossless=self._lossless, from_rgb=from_rgb
-        )
-        if self._lossless and self._info.has_other_tracks:
+        self._encoder = self._make_encoder(container, from_rgb=from_rgb)
+        if self._is_matroska and self._info.has_other_tracks:
             self._soundtrack = Soundtrack(self._info, container, self._shift, self._notices)
         return self._encoder
+
+    def _make_encoder(self, container: OutputContainer, *, from_rgb: bool) -> Encoder:
+        info, notices = self._info, self._notices
+        if self._codec in EDITOR_CODECS:
+            return EditorEncoder(container, info, notices, codec=self._codec, from_rgb=from_rgb)
+        lossless = self._codec == "ffv1"
+        return PictureEncoder(container, info, notices, lossless=lossless, from_rgb=from_rgb)
 
     def finish(self, *, whole: bool) -> Path:
         """Complete the file and return the path it is under.
@@ -89,11 +110,13 @@ class MovieWriter:
             if self._soundtrack is not None and whole:
                 self._soundtrack.finish()
         self.close()
-        if self._lossless:
+        if self._is_matroska:
             self._shape_pixels()
             return self._path
-        final = self._path.with_suffix(".whole.mp4")
-        rewrite_mp4(self._path, final, self._info, self._shift, self._notices, whole_sound=whole)
+        final = whole_name(self._path)
+        rewrite_fragments(
+            self._path, final, self._info, self._shift, self._notices, whole_sound=whole
+        )
         self._path.unlink()
         return final
 
@@ -117,9 +140,11 @@ class MovieWriter:
         """Close, whatever happens, and return the path of what there is, finished or not."""
         with suppress(av.FFmpegError, OSError):  # a full disk may be why we are here
             self.close()
-        self._path.with_suffix(".whole.mp4").unlink(missing_ok=True)
+        whole_name(self._path).unlink(missing_ok=True)
         return self._path
 
+
+_MUXERS = {".mkv": "matroska", ".webm": "webm", ".mov": "mov", ".mp4": "mp4"}
 
 # Matroska would move everything so that nothing begins before zero, as AAC does by 21 ms.
 MATROSKA_OPTIONS = {"avoid_negative_ts": "disabled", "flush_packets": "1"}
@@ -143,11 +168,16 @@ def _timescale(time_bases: list[Fraction]) -> dict[str, str]:
 
 
 def _open_for_writing(path: Path, options: dict[str, str]) -> OutputContainer:
-    name = "matroska" if path.suffix.lower() == ".mkv" else "mp4"
+    name = _MUXERS[path.suffix.lower()]
     return av.open(str(path.absolute()), "w", format=name, container_options=options)
 
 
-def rewrite_mp4(
+def whole_name(fragments: Path) -> Path:
+    """Return the name under which fragments are rewritten."""
+    return fragments.with_suffix(f".whole{fragments.suffix}")
+
+
+def rewrite_fragments(
     fragments: Path,
     final: Path,
     info: VideoInfo | None,
@@ -156,7 +186,7 @@ def rewrite_mp4(
     *,
     whole_sound: bool,
 ) -> int:
-    """Copy the pictures of `fragments` into an ordinary .mp4, with the sound of the source.
+    """Copy the pictures of `fragments` into an ordinary .mp4 or .mov, with the sound of the source.
 
     Returns the number of pictures copied; fragments that were cut off count no further.
     """

@@ -11,8 +11,8 @@ from tracker.types import UserError
 from tracker.video.folder_source import TIMES_FILE
 from tracker.video.paths import is_file, is_folder, status
 
-MOVIE_ENDINGS = (".mp4", ".mkv")
-_ENDINGS = ".mp4, .mkv, or a name without an ending for a folder of PNG pictures"
+MOVIE_ENDINGS = (".mp4", ".mkv", ".mov", ".webm")
+_ENDINGS = ".mp4, .mkv, .mov, or a name without an ending for a folder of PNG pictures"
 
 
 def is_folder_name(path: Path) -> bool:

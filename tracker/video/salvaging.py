@@ -9,7 +9,7 @@ import av
 from tracker.types import UserError
 from tracker.video.info import VideoInfo
 from tracker.video.matroska import set_pixel_aspect
-from tracker.video.movie_writer import rewrite_mp4
+from tracker.video.movie_writer import rewrite_fragments, whole_name
 from tracker.video.naming import leftovers, partial_name, temporary_name
 from tracker.video.notices import Notices
 from tracker.video.reader import VideoReader, probe
@@ -28,7 +28,7 @@ def salvage(path: Path, source: VideoReader | VideoInfo | None = None) -> Path |
         if not is_playable(leftover):  # killed before the first pictures were out
             remove(leftover)
             continue
-        if leftover.suffix.lower() == ".mp4":
+        if leftover.suffix.lower() in (".mp4", ".mov"):
             leftover = _rewritten(leftover, info)
         elif leftover.suffix.lower() == ".mkv" and info is not None and info.pixel_aspect != 1:
             set_pixel_aspect(leftover, info.width, info.height, info.pixel_aspect)
@@ -38,11 +38,11 @@ def salvage(path: Path, source: VideoReader | VideoInfo | None = None) -> Path |
 
 
 def _rewritten(fragments: Path, info: VideoInfo | None) -> Path:
-    """Make an ordinary .mp4 of fragments, or leave them as they are if that fails."""
-    whole = fragments.with_suffix(".whole.mp4")
+    """Make an ordinary file of fragments, or leave them as they are if that fails."""
+    whole = whole_name(fragments)
     try:
         shift = probe(fragments).start_seconds - info.start_seconds if info else 0
-        rewrite_mp4(fragments, whole, info, Fraction(shift), Notices(), whole_sound=False)
+        rewrite_fragments(fragments, whole, info, Fraction(shift), Notices(), whole_sound=False)
     except (av.FFmpegError, OSError, UserError):  # no room, or the source is gone
         whole.unlink(missing_ok=True)
         return fragments

@@ -15,6 +15,7 @@ from tracker.video.opening import open_container
 
 # What players expect in .mp4; its specification allows more than they read.
 MP4_CODECS = frozenset({"aac", "mp3", "mp3float", "ac3", "eac3", "opus", "flac", "alac"})
+MOV_CODECS = frozenset({"aac", "mp3", "mp3float", "ac3", "eac3", "alac"})  # and PCM
 AAC_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 
@@ -59,7 +60,13 @@ class Soundtrack:
 
     @property
     def _ending(self) -> str:
-        return ".mp4" if self._target.format.name == "mp4" else ".mkv"
+        return {"mp4": ".mp4", "mov": ".mov"}.get(self._target.format.name, ".mkv")
+
+    def _holds(self, codec: str) -> bool:
+        """Return whether players expect sound of this codec in the container."""
+        if self._ending == ".mov":
+            return codec in MOV_CODECS or codec.startswith("pcm_s")
+        return self._ending == ".mkv" or codec in MP4_CODECS
 
     def _is_kept(self, stream: Stream) -> bool:
         return stream.index in self._copies or stream.index in self._encoders
@@ -82,7 +89,7 @@ class Soundtrack:
             self._notices.say(kind, f"sound track {number} cannot be read and is left out")
             return
         codec = stream.codec_context.name
-        if (self._ending != ".mp4" or codec in MP4_CODECS) and self._copy(stream):
+        if self._holds(codec) and self._copy(stream):
             return
         rate = min(AAC_RATES, key=lambda r: (r < stream.rate, abs(r - stream.rate)))
         encoder = self._target.add_stream("aac", rate=rate)

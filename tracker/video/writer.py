@@ -1,16 +1,18 @@
 """Writing videos: under a temporary name until everything is there."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 
 import av
 
 from tracker.closable import Closable
 from tracker.room import NO_ROOM, no_room
 from tracker.types import Frame, UserError
+from tracker.video.codecs import ENDINGS, codec_of
 from tracker.video.colour import Colour
 from tracker.video.folder_writer import FolderWriter
 from tracker.video.frames import SourceFrame
@@ -32,6 +34,9 @@ from tracker.video.salvaging import is_playable, remove, replace, salvage
 class VideoWriter(Closable):
     """A video to be written: .mp4 (H.264), .mkv (FFV1, lossless) or a folder of PNG pictures.
 
+    For editing suites also .mov (ProRes 422 HQ) and .mp4 as H.265; and, where the source has
+    transparency, .mov (ProRes 4444) and .webm (VP9).
+
     Used in a `with` block.  Leaving it without `commit` keeps the finished part as
     `NAME.partial.EXT`.
 
@@ -40,7 +45,14 @@ class VideoWriter(Closable):
     """
 
     def __init__(
-        self, path: Path, source: VideoReader | VideoInfo, *, overwrite: bool = False
+        self,
+        path: Path,
+        source: VideoReader | VideoInfo,
+        *,
+        overwrite: bool = False,
+        codec: str | None = None,
+        is_layer: bool = False,
+        metadata: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Begin a video of the size, clock, colours and sound of `source`.
 
@@ -48,6 +60,9 @@ class VideoWriter(Closable):
             path: What kind it is follows from the ending; its folder must exist.
             source: What is read; see `rendered` for a video without source.
             overwrite: Replace an existing output, though never the source.
+            codec: "h264", "h265" or "prores"; None: by the ending.
+            is_layer: The pictures have transparency that is to be kept.
+            metadata: Noted in the file, if it is an .mkv.
         """
         self._path = path
         self._info = source.info if isinstance(source, VideoReader) else source
@@ -59,15 +74,20 @@ class VideoWriter(Closable):
         self._finished: Path | None = None
         self._last_time: Fraction | None = None
         self._is_over = False
-        kind: Callable[[Path, VideoInfo, Notices], MovieWriter | FolderWriter]
-        kind = FolderWriter if is_folder else MovieWriter
+        self._target: MovieWriter | FolderWriter
+        if is_folder and codec is not None:
+            raise UserError(f"{codec} is written to {ENDINGS[codec]}, not to a folder of pictures")
+        chosen = None if is_folder else codec_of(path, codec, has_alpha=is_layer)
         with self._explained():
             kept = salvage(path, self._info)
             if kept is not None:
                 self._notices.say(
                     "earlier", f"what an earlier run had finished when it was killed is {kept.name}"
                 )
-            self._target = kind(temporary, self._info, self._notices)
+            if chosen is None:
+                self._target = FolderWriter(temporary, self._info, self._notices)
+            else:
+                self._target = MovieWriter(temporary, self._info, self._notices, chosen, metadata)
 
     @classmethod
     def rendered(
