@@ -101,7 +101,8 @@ def test_times_and_sound_survive(removal, scene):
 
 def test_the_masks_are_palette_pngs_one_per_frame(removal):
     with zipfile.ZipFile(removal[0] / "masks.zip") as archive:
-        assert archive.namelist() == [f"{index:05d}.png" for index in range(30)]
+        pictures = [f"{index:05d}.png" for index in range(30)]
+        assert archive.namelist() == [*pictures, "manifest.json"]
         with archive.open("00000.png") as file, Image.open(file) as image:
             assert image.mode == "P"
             assert image.size == (rendered.WIDTH, rendered.HEIGHT)

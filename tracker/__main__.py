@@ -18,9 +18,11 @@ from types import FrameType
 from tracker import engines, prompts
 from tracker.arguments import Command, make_parser
 from tracker.downloads import download
+from tracker.exports.flags import export_paths, with_exports
 from tracker.jobs import Job, Progress, Report, Settings
 from tracker.keyframes import parse_keyframes
 from tracker.masks import read_label_image
+from tracker.outputs import output_paths
 from tracker.published import DEFAULT
 from tracker.removal import expectations, run_job
 from tracker.types import UserError
@@ -63,12 +65,11 @@ def _fill(options: argparse.Namespace) -> None:
         first=options.first,
         last=options.last,
         dilate=options.dilate,
-        overlay_out=options.overlay_out,
         settings=_settings(options),
         fps=options.fps,
         overwrite=options.overwrite,
     )
-    _run(options, job)
+    _run(options, with_exports(job, options))
 
 
 def _prompted_job(options: argparse.Namespace, output: Path | None, masks_out: Path | None) -> Job:
@@ -83,11 +84,11 @@ def _prompted_job(options: argparse.Namespace, output: Path | None, masks_out: P
         prompts.add_point(said, text, positive=True)
     for text in options.negative:
         prompts.add_point(said, text, positive=False)
-    _check_outputs(options.overwrite, output, masks_out, options.overlay_out)
+    _check_outputs(options.overwrite, output, masks_out, *export_paths(options))
     segmenter = engines.choose("segmenter", options.segmenter, options.device)
     with VideoReader(options.input, options.fps) as reader:
         prompted = prompts.label_frames(reader, said, engines.make_segmenter(segmenter))
-    return Job(
+    job = Job(
         options.input,
         output,
         prompted,
@@ -102,11 +103,11 @@ def _prompted_job(options: argparse.Namespace, output: Path | None, masks_out: P
         last=options.last,
         dilate=getattr(options, "dilate", None),
         masks_out=masks_out,
-        overlay_out=options.overlay_out,
         settings=_settings(options),
         fps=options.fps,
         overwrite=options.overwrite,
     )
+    return with_exports(job, options)
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -136,7 +137,7 @@ def _run(options: argparse.Namespace, job: Job) -> None:
     if report is None:
         raise RuntimeError("the job ended without a report")
     if not options.quiet:
-        _say_what_was_done(report, [job.output, job.masks_out, job.overlay_out])
+        _say_what_was_done(report, output_paths(job))
     if options.json is not None:
         _write_json(options.json, report)
 
@@ -192,10 +193,10 @@ class _Line:
         self._shown = tenth
 
 
-def _say_what_was_done(report: Report, paths: Sequence[Path | None]) -> None:
+def _say_what_was_done(report: Report, paths: Sequence[Path]) -> None:
     for notice in report.notices:
         print(f"note: {notice}", file=sys.stderr)
-    names = ", ".join(str(path) for path in paths if path is not None)
+    names = ", ".join(map(str, paths))
     made_by = ", ".join(f"{job} {name}" for job, name in report.engines.items())
     print(
         f"{names}: {report.frames} frames in {report.seconds:.1f} s "

@@ -6,10 +6,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TypeAlias
 
+from tracker.exports.flags import add_exports
 from tracker.jobs import Settings
 from tracker.published import DEFAULT, RECORDS
 
 DEFAULTS = Settings()
+OUTPUT_HELP = ".mp4 (H.264), .mkv (lossless), .mov (ProRes) or a folder (PNG)"
 
 Command: TypeAlias = Callable[[argparse.Namespace], None]
 
@@ -23,9 +25,10 @@ def make_parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
 
     remove = verbs.add_parser("remove", help="write the video without the objects")
     remove.add_argument("input", type=Path, help="a video file or a folder of images")
-    remove.add_argument("output", type=Path, help=".mp4 (H.264), .mkv (lossless) or a folder (PNG)")
+    remove.add_argument("output", type=Path, help=OUTPUT_HELP)
     _add_prompts(remove)
     remove.add_argument("--masks-out", type=Path, metavar="FILE.zip", help="also write the masks")
+    add_exports(remove, fills=True)
     _add_filling(remove)
     _add_running(remove)
     remove.set_defaults(command=commands["remove"])
@@ -34,15 +37,19 @@ def make_parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
     track.add_argument("input", type=Path, help="a video file or a folder of images")
     track.add_argument("masks", type=Path, metavar="MASKS.zip", help="palette PNGs, one per frame")
     _add_prompts(track)
+    add_exports(track, fills=False)
     _add_running(track)
     track.set_defaults(command=commands["track"])
 
     fill = verbs.add_parser("fill", help="fill holes given as masks")
     fill.add_argument("input", type=Path, help="a video file or a folder of images")
     fill.add_argument(
-        "masks", type=Path, help="zip or folder of label PNGs, or one PNG for a hole that stays"
+        "masks",
+        type=Path,
+        help="zip or folder of label PNGs, a matte video, or one PNG for a hole that stays",
     )
-    fill.add_argument("output", type=Path, help=".mp4 (H.264), .mkv (lossless) or a folder (PNG)")
+    fill.add_argument("output", type=Path, help=OUTPUT_HELP)
+    add_exports(fill, fills=True)
     _add_filling(fill)
     _add_running(fill)
     fill.set_defaults(command=commands["fill"])
@@ -175,9 +182,6 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
         help="last frame worked on; those after it pass as they are (default: the end)",
     )
     group.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
-    group.add_argument(
-        "--overlay-out", type=Path, metavar="FILE.mp4", help="also write the objects marked"
-    )
     group.add_argument("--fps", type=_rate, default=Fraction(24), help="of a folder of images")
     group.add_argument("--overwrite", action="store_true", help="replace existing files")
     group.add_argument("--json", type=Path, metavar="FILE", help="write a report")

@@ -17,11 +17,11 @@ from tracker import engines, images
 from tracker.costs import Countdown, Stopwatch, TimedInpainter, TimedPropagator, peak_rss_mb
 from tracker.engines import Choice
 from tracker.evidence import Evidence
+from tracker.exports.masks import Masks, open_masks
 from tracker.filling import Filling
 from tracker.interfaces import MaskPropagator
 from tracker.jobs import Job, Progress, Report, Stage
 from tracker.keyframes import Keyframes
-from tracker.masks import MaskReader
 from tracker.outputs import Outputs
 from tracker.part import Part
 from tracker.pipeline import ahead
@@ -73,10 +73,11 @@ class _Run:
         self.choices = _choose_engines(job)
         self.keyframes = Keyframes(job.keyframes)
         self.keyframes.check(self.info, self.part)
-        self.masks = None if job.masks is None else stack.enter_context(MaskReader(job.masks))
+        self.masks: Masks | None = None if job.masks is None else open_masks(job.masks)
         self.length = 0  # frames of the part, once they are known
         self.num_frames = 0
         if self.masks is not None:
+            stack.callback(self.masks.close)
             num_frames = self._count()
             self.masks.check(num_frames, self.info.height, self.info.width)
             self.part.check_end(num_frames)

@@ -220,6 +220,7 @@ class Session:
             dilate=options.dilate,
             masks_out=folder / f"{stem}_masks.zip",
             overlay_out=folder / f"{stem}_overlay.mp4",
+            names={each.id: each.name for each in self.edit.objects},
         )
 
     def with_result(self, result: Result) -> "Session":

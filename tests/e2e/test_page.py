@@ -157,7 +157,8 @@ def test_click_undo_remove_and_download(open_page, film, tmp_path):
     assert clean[0][60, 30, 0] < 160, "the red square is still there"
     assert np.abs(clean[0][:, 150:].astype(int) - before[0][:, 150:]).mean() < 4
     with zipfile.ZipFile(download(page, "masks", tmp_path)) as archive:
-        assert archive.namelist() == [f"{index:05d}.png" for index in range(16)]
+        pictures = [f"{index:05d}.png" for index in range(16)]
+        assert archive.namelist() == [*pictures, "manifest.json"]
     assert len(read(download(page, "overlay", tmp_path))) == 16
 
 

@@ -33,6 +33,7 @@ EDITOR_CODECS: Mapping[str, EditorCodec] = {
         MappingProxyType(_PRORES | {"profile": "hq"}),
         only_key_pictures=True,
         limited_range=True,
+        tag="apch",
     ),
     "prores4444": EditorCodec(
         "prores_ks",
@@ -40,6 +41,7 @@ EDITOR_CODECS: Mapping[str, EditorCodec] = {
         MappingProxyType(_PRORES | {"profile": "4444", "alpha_bits": "16"}),
         only_key_pictures=True,
         limited_range=True,
+        tag="ap4h",
     ),
     "h265": EditorCodec(
         "libx265",

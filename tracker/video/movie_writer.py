@@ -202,6 +202,7 @@ def rewrite_fragments(
         try:
             copy: VideoStream = target.add_stream_from_template(stream)
             copy.time_base = stream.time_base
+            copy.codec_context.codec_tag = stream.codec_context.codec_tag  # says which ProRes
             if info is not None and info.has_other_tracks:
                 soundtrack = Soundtrack(info, target, shift, notices)
             packets = source.demux(stream)
