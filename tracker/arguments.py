@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TypeAlias
 
+from tracker.evaluation.arguments import add_evaluate
 from tracker.exports.flags import add_exports
 from tracker.jobs import Settings
 from tracker.published import DEFAULT, RECORDS
@@ -53,6 +54,8 @@ def make_parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
     _add_filling(fill)
     _add_running(fill)
     fill.set_defaults(command=commands["fill"])
+
+    add_evaluate(verbs)
 
     listing = verbs.add_parser("engines", help="say which engine does each job here, and why")
     listing.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))

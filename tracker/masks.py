@@ -205,6 +205,11 @@ class MaskReader(Closable):
         """Return whether one mask serves all frames."""
         return self._still is not None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the file names of the masks, in order; none for a single image."""
+        return tuple(self._names)
+
     def __len__(self) -> int:
         """Return the number of masks; 1 for a single image."""
         return 1 if self.is_still else len(self._names)

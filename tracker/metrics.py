@@ -50,14 +50,25 @@ def psnr(image: NDArray[Any], truth: NDArray[Any], mask: Mask | None = None) -> 
 def ssim(image: NDArray[Any], truth: NDArray[Any], window: int = 65) -> float:
     """Return the mean structural similarity (Wang et al., 2004), 1 for equal pictures.
 
-    Uniform window, sample covariance, channels averaged, places where the window would leave
-    the picture left out.  `window` = 65 is E2FGVI's; 7 is the usual default elsewhere, and
-    the two must not be compared.
+    `window` = 65 is E2FGVI's; 7 is the usual default elsewhere, and the two must not be
+    compared.  See `ssim_map`.
+    """
+    return float(ssim_map(image, truth, window).mean())
+
+
+def ssim_map(image: NDArray[Any], truth: NDArray[Any], window: int = 65) -> NDArray[np.float64]:
+    """Return the structural similarity (Wang et al., 2004) around every place.
+
+    Uniform window, sample covariance, places where the window would leave the picture left
+    out.
 
     Args:
         image: (H, W, C) or (H, W), values 0 to 255.
         truth: the same shape.
         window: side of the window in pixels, odd.
+
+    Returns:
+        (H - window + 1, W - window + 1, ...), 1 where both are equal.
 
     Raises:
         ValueError: the shapes differ, `window` is even, or it is larger than the picture.
@@ -73,7 +84,7 @@ def ssim(image: NDArray[Any], truth: NDArray[Any], window: int = 65) -> float:
     covariance = unbiased * (_window_mean(x * y, window) - mean_x * mean_y)
     c1, c2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
     likeness = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
-    return float((likeness / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))).mean())
+    return np.asarray(likeness / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2)))
 
 
 def region_similarity(found: Mask, truth: Mask) -> float:

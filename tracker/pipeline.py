@@ -24,6 +24,7 @@ ItemT = TypeVar("ItemT")
 SelfT = TypeVar("SelfT", bound="Source")
 Pair = tuple[Frame, Mask]  # a picture and its hole, at the working size
 NO_KEYFRAMES: Mapping[int, Frame] = MappingProxyType({})
+Prediction = NDArray[np.uint8] | NDArray[np.float32]  # (H, W, 3); a mean of several is float
 
 
 class Source(Protocol):
@@ -147,13 +148,25 @@ def inpaint(
     fetch: Callable[[int], Pair] | None = None,
     keyframes: Collection[int] = (),
 ) -> Generator[Frame]:
-    """Fill the hole in every frame, in order; pixels outside it are not to be used.
+    """Fill the hole in every frame, in order; pixels outside it are not to be used."""
+    for prediction in predict(pairs, windows, inpainter, fetch, keyframes):
+        yield prediction.astype(np.uint8)
+
+
+def predict(
+    pairs: Iterable[Pair],
+    windows: Iterable[Window],
+    inpainter: Inpainter,
+    fetch: Callable[[int], Pair] | None = None,
+    keyframes: Collection[int] = (),
+) -> Generator[Prediction]:
+    """Do as `inpaint`, but yield what is found before it is rounded.
 
     A frame covered by several windows gets the running average E2FGVI uses: each new
     prediction counts as much as all earlier ones together.
     """
     buffer = FrameBuffer(pairs, fetch, keyframes)
-    predictions: dict[int, NDArray[np.uint8] | NDArray[np.float32]] = {}
+    predictions: dict[int, Prediction] = {}
     for window in windows:
         num_read = buffer.read_until(window.local.stop)
         if num_read < window.final.stop:
@@ -166,11 +179,11 @@ def inpaint(
                 old = predictions.get(index)
                 predictions[index] = frame if old is None else _average(old, frame)
         for index in window.final:
-            yield predictions.pop(index).astype(np.uint8)
+            yield predictions.pop(index)
         buffer.forget(before=window.oldest_needed)
 
 
-def _average(old: NDArray[np.uint8] | NDArray[np.float32], new: Frame) -> NDArray[np.float32]:
+def _average(old: Prediction, new: Frame) -> NDArray[np.float32]:
     return np.float32(0.5) * (old.astype(np.float32) + new)
 
 

@@ -1,0 +1,139 @@
+"""What `python -m tracker evaluate` accepts."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_evaluate(verbs: "Verbs") -> None:
+    """Add the verb `evaluate` with its own verbs."""
+    parser = verbs.add_parser("evaluate", help="measure masks and fills against a known truth")
+    kinds = parser.add_subparsers(required=True, metavar="WHAT")
+
+    masks = kinds.add_parser("masks", help="J and F of tracked masks, as DAVIS measures them")
+    masks.add_argument(
+        "predictions", type=Path, help="folder of clips: folders of label PNGs, or CLIP.zip"
+    )
+    masks.add_argument("truth", type=Path, help="folder of clips, or the folder of DAVIS")
+    masks.add_argument("--frames", type=Path, help="folder of clips, to draw the worst masks on")
+    _add_output(masks)
+    masks.set_defaults(command=_lazily("measure_masks"))
+
+    fill = kinds.add_parser("fill", help="PSNR, SSIM and more of filled clips, as E2FGVI does")
+    fill.add_argument("results", type=Path, help="folder of clips: folders of frames, or videos")
+    fill.add_argument("truth", type=Path, help="folder of clips without the object")
+    fill.add_argument(
+        "--masks", type=Path, help="folder of clips of label PNGs: where the holes are"
+    )
+    fill.add_argument(
+        "--size",
+        type=size,
+        default=(240, 432),
+        metavar="WIDTHxHEIGHT|source",
+        help="at which all is compared (default: 432x240, as published)",
+    )
+    fill.add_argument("--ssim-window", type=_odd, default=65, metavar="PIXELS", help="default: 65")
+    fill.add_argument("--dilate", type=_count, default=4, metavar="N", help="default: 4")
+    fill.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    _add_output(fill)
+    fill.set_defaults(command=_lazily("measure_fill"))
+
+    cases = kinds.add_parser("cases", help="make clips with holes whose content is known")
+    cases.add_argument(
+        "kind",
+        choices=("stationary", "moving"),
+        help="a hole that stays over true frames; an object of one clip pasted over another",
+    )
+    cases.add_argument("clips", type=Path, help="folder of clips")
+    cases.add_argument("output", type=Path, help="folder to be made")
+    cases.add_argument("--clips", dest="only", type=_names, metavar="NAME,NAME")
+    cases.add_argument("--size", type=size, metavar="WIDTHxHEIGHT|source", default=(240, 432))
+    cases.add_argument("--seed", type=_count, default=0, help="other seeds, other holes")
+    cases.set_defaults(command=_lazily("make_cases"))
+
+    track = kinds.add_parser("track", help="follow the first true masks; DAVIS folders out")
+    track.add_argument("clips", type=Path, help="folder of clips with frames and first masks")
+    track.add_argument("output", type=Path, help="folder to be made")
+    track.add_argument("--propagator", default="auto", metavar="NAME", help="see: engines")
+    track.add_argument("--memory-frames", type=_count_or_none, default=8, metavar="N|none")
+    _add_run(track)
+    track.set_defaults(command=_lazily("track_clips"))
+
+    inpaint = kinds.add_parser("inpaint", help="fill clips by the published protocol, not rounded")
+    inpaint.add_argument("clips", type=Path, help="folder of clips with frames")
+    inpaint.add_argument("output", type=Path, help="folder to be made")
+    inpaint.add_argument("--masks", type=Path, help="folder of clips with masks; default: CLIPS")
+    inpaint.add_argument("--inpainter", default="auto", metavar="NAME", help="see: engines")
+    inpaint.add_argument("--mode", choices=("offline", "streaming"), default="offline")
+    inpaint.add_argument(
+        "--schedule",
+        choices=("published", "engine"),
+        default="published",
+        help="offline: overlapping windows that see every tenth frame, or the engine's own",
+    )
+    inpaint.add_argument("--size", type=size, default=(240, 432), metavar="WIDTHxHEIGHT|source")
+    inpaint.add_argument("--dilate", type=_count, default=4, metavar="N", help="default: 4")
+    _add_run(inpaint)
+    inpaint.set_defaults(command=_lazily("inpaint_clips"))
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--clips", type=_names, metavar="NAME,NAME", help="only these")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the table")
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE.html", help="write plots and the worst frames"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress, no table")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--clips", dest="only", type=_names, metavar="NAME,NAME", help="only these")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def _lazily(name: str) -> Callable[[argparse.Namespace], None]:
+    """Return the command of that name; its module is read when it is called."""
+
+    def run(options: argparse.Namespace) -> None:
+        from tracker.evaluation import command
+
+        getattr(command, name)(options)
+
+    return run
+
+
+def size(text: str) -> tuple[int, int] | None:
+    """Return (height, width) of WIDTHxHEIGHT; None for "source"."""
+    if text == "source":
+        return None
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 432x240, nor source")
+    return int(height), int(width)
+
+
+def _names(text: str) -> list[str]:
+    return text.split(",")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 0 or more")
+    return int(text)
+
+
+def _count_or_none(text: str) -> int | None:
+    return None if text == "none" else _count(text)
+
+
+def _odd(text: str) -> int:
+    value = _count(text)
+    if value < 3 or value % 2 == 0:
+        raise argparse.ArgumentTypeError(f"{text} is not an odd number of pixels, 3 or more")
+    return value

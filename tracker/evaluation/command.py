@@ -1,0 +1,81 @@
+"""The commands behind `python -m tracker evaluate`."""
+
+import argparse
+import sys
+
+from tracker import engines
+from tracker.evaluation import cases, davis, mask_pictures, runs
+from tracker.evaluation.fill_sheet import evaluate_fill
+from tracker.evaluation.perceptual import Perception
+from tracker.evaluation.protocol import Protocol
+from tracker.evaluation.report import html_report
+from tracker.evaluation.sheet import Sheet, as_csv, as_json, as_text, mask_sheet, write_text
+
+
+def measure_masks(options: argparse.Namespace) -> None:
+    """J and F of a folder of predictions."""
+    scores = davis.evaluate_masks(options.predictions, options.truth, options.clips)
+    pictures = (
+        mask_pictures.worst(scores, options.predictions, options.truth, options.frames)
+        if options.report
+        else ()
+    )
+    _write(mask_sheet(scores, pictures), options)
+
+
+def measure_fill(options: argparse.Namespace) -> None:
+    """The quality of a folder of filled clips."""
+    protocol = Protocol(options.size, options.ssim_window, options.dilate)
+    perception = Perception.find(options.device)
+    say = _say(options)
+    sheet = evaluate_fill(
+        options.results, options.truth, options.masks, protocol, perception, options.clips, say
+    )
+    _write(sheet, options)
+
+
+def make_cases(options: argparse.Namespace) -> None:
+    """Clips with holes whose content is known."""
+    make = cases.stationary if options.kind == "stationary" else cases.moving
+    for sentence in make(options.clips, options.output, options.only, options.size, options.seed):
+        print(sentence)
+
+
+def track_clips(options: argparse.Namespace) -> None:
+    """Follow the first true masks of every clip."""
+    choice = engines.choose("propagator", options.propagator, options.device)
+    for sentence in runs.track(
+        options.clips, options.output, options.only, choice, options.memory_frames
+    ):
+        _say(options)(sentence)
+
+
+def inpaint_clips(options: argparse.Namespace) -> None:
+    """Fill every clip by the published protocol."""
+    choice = engines.choose("inpainter", options.inpainter, options.device)
+    plan = runs.FillPlan(
+        choice, options.mode, options.schedule == "published", options.size, options.dilate
+    )
+    masks = options.masks or options.clips
+    for sentence in runs.inpaint(options.clips, masks, options.output, options.only, plan):
+        _say(options)(sentence)
+
+
+def _say(options: argparse.Namespace) -> "runs.Say":
+    def say(sentence: str) -> None:
+        if not options.quiet:
+            print(sentence, file=sys.stderr)
+
+    return say
+
+
+def _write(sheet: Sheet, options: argparse.Namespace) -> None:
+    if not options.quiet:
+        print(as_text(sheet))
+    for file, text in (
+        (options.json, as_json),
+        (options.csv, as_csv),
+        (options.report, html_report),
+    ):
+        if file is not None:
+            write_text(file, text(sheet))

@@ -1,0 +1,129 @@
+"""Run an engine over a data set, as the published tables were made.
+
+`track` follows the first true masks and writes what the DAVIS benchmark reads.  `inpaint`
+fills clips at the protocol's size, in the published windows, and keeps the mean of
+overlapping windows unrounded (`.npy`), since that is what was measured.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from PIL import Image
+
+from tracker import engines
+from tracker.engine_table import INPAINTERS
+from tracker.engines import Choice
+from tracker.evaluation.layout import choose_clips, find_clips, list_images
+from tracker.evaluation.protocol import FrameFolder, composite, read_holes
+from tracker.jobs import Mode, Settings
+from tracker.label_images import encode_labels, read_label_image
+from tracker.pipeline import Pair, predict
+from tracker.types import UserError
+from tracker.windows import PUBLISHED, Window, causal_windows, offline_windows
+
+Say: TypeAlias = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class FillPlan:
+    """How clips are filled."""
+
+    choice: Choice
+    mode: Mode
+    is_published: bool  # offline windows as published, seeing every tenth frame of the clip
+    size: tuple[int, int] | None  # height, width; None: the clip's
+    dilation: int  # times the masks are grown by a 3x3 cross
+
+
+def track(
+    clips: Path,
+    output: Path,
+    only: Collection[str] | None,
+    choice: Choice,
+    memory_frames: int | None,
+) -> Iterator[str]:
+    """Follow the objects of each clip's first label image; yield what was written.
+
+    Raises:
+        UserError: a clip has no labels of its first frame, or is done already.
+    """
+    shots = find_clips(clips, "frames")
+    labels = find_clips(clips, "masks")
+    for name, place in choose_clips(
+        shots, only or [n for n in shots if n in labels], clips
+    ).items():
+        target = _new_folder(output / name)
+        if name not in labels:
+            raise UserError(f"{name} has no masks in {clips}; the first frame's are needed")
+        first = list_images(labels[name], "masks")[0]
+        source = FrameFolder(place)
+        names = source.names
+        given = read_label_image(first)
+        settings = Settings(memory_frames=memory_frames)
+        propagator = engines.make_propagator(choice, settings)
+        count = 0
+        for index, pixels in enumerate(source.read(None)):
+            frame = np.array(pixels, np.uint8)
+            found = given if index == 0 else None
+            tracked = propagator.step(frame, found)
+            written = given if index == 0 else tracked.labels
+            stem = names[index] if names else f"{index:05d}"
+            (target / f"{stem}.png").write_bytes(encode_labels(written))
+            count += 1
+        yield f"{name}: {count} frames with {choice.name} to {target}"
+
+
+def inpaint(
+    clips: Path, masks: Path, output: Path, only: Collection[str] | None, plan: FillPlan
+) -> Iterator[str]:
+    """Fill the holes of each clip that has masks; yield what was written.
+
+    Raises:
+        UserError: frames and masks do not fit, or a clip is done already.
+    """
+    shots, holes = find_clips(clips, "frames"), find_clips(masks, "masks")
+    wanted = only or [name for name in shots if name in holes]
+    for name, place in choose_clips(shots, wanted, clips).items():
+        if name not in holes:
+            raise UserError(f"{name} has no masks in {masks}")
+        source = FrameFolder(place)
+        frames = [np.array(pixels, np.uint8) for pixels in source.read(plan.size)]
+        names = source.names or [f"{index:05d}" for index in range(len(frames))]
+        size = (frames[0].shape[0], frames[0].shape[1])
+        found = []
+        for hole in read_holes(holes[name], size, plan.dilation):
+            found.append(hole)
+            if len(found) == len(frames):
+                break
+        if len(found) < len(frames):
+            raise UserError(f"{name} has {len(frames)} frames but {len(found)} masks")
+        target = _new_folder(output / name)
+        pairs: list[Pair] = list(zip(frames, found, strict=True))
+        inpainter = engines.make_inpainter(plan.choice)
+        filled = predict(pairs, _windows(plan, len(frames)), inpainter, pairs.__getitem__)
+        for stem, (frame, hole), prediction in zip(names, pairs, filled, strict=True):
+            result = composite(prediction, frame, hole)
+            if prediction.dtype == np.uint8:
+                Image.fromarray(result.astype(np.uint8)).save(target / f"{stem}.png")
+            else:  # means of at most three windows are quarters: float16 holds them exactly
+                np.save(target / f"{stem}.npy", result.astype(np.float16))
+        yield f"{name}: {len(frames)} frames with {plan.choice.name} to {target}"
+
+
+def _windows(plan: FillPlan, num_frames: int) -> Iterator[Window]:
+    spec = INPAINTERS[plan.choice.name]
+    if plan.mode == "streaming":
+        return causal_windows(history=spec.history, num_references=spec.num_references)
+    if plan.is_published:
+        return offline_windows(num_frames, replace(PUBLISHED, max_references=None))
+    return offline_windows(num_frames, spec.schedule)
+
+
+def _new_folder(folder: Path) -> Path:
+    if folder.exists():
+        raise UserError(f"{folder} exists; choose another output folder or remove it")
+    folder.mkdir(parents=True)
+    return folder
