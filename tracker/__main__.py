@@ -15,18 +15,17 @@ from contextlib import closing
 from pathlib import Path
 from types import FrameType
 
-from tracker import engines, prompts
+from tracker import engines
 from tracker.arguments import Command, make_parser
 from tracker.downloads import download
 from tracker.exports.flags import export_paths, with_exports
 from tracker.jobs import Job, Progress, Report, Settings
 from tracker.keyframes import parse_keyframes
-from tracker.masks import read_label_image
 from tracker.outputs import output_paths
 from tracker.published import DEFAULT
 from tracker.removal import expectations, run_job
+from tracker.targets import point, search_of
 from tracker.types import UserError
-from tracker.video import VideoReader
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,6 +61,7 @@ def _fill(options: argparse.Namespace) -> None:
         mode=options.mode,
         inpainter=options.inpainter,
         device=options.device,
+        commercial=options.commercial,
         first=options.first,
         last=options.last,
         dilate=options.dilate,
@@ -73,32 +73,28 @@ def _fill(options: argparse.Namespace) -> None:
 
 
 def _prompted_job(options: argparse.Namespace, output: Path | None, masks_out: Path | None) -> Job:
-    """Ask the segmenter for the labels of every prompted frame."""
-    said: prompts.Prompts = {}
-    for text in options.mask:
-        file, frame = prompts.split_file(text)
-        prompts.add_labels(said, read_label_image(Path(file)), frame)
-    for text in options.box:
-        prompts.add_box(said, text)
-    for text in options.point:
-        prompts.add_point(said, text, positive=True)
-    for text in options.negative:
-        prompts.add_point(said, text, positive=False)
+    """Find out what is pointed at; say what was found without pointing."""
     _check_outputs(options.overwrite, output, masks_out, *export_paths(options))
-    segmenter = engines.choose("segmenter", options.segmenter, options.device)
-    with VideoReader(options.input, options.fps) as reader:
-        prompted = prompts.label_frames(reader, said, engines.make_segmenter(segmenter))
+    pointed = point(options)
+    if not options.quiet:
+        for sentence in pointed.sentences:
+            print(sentence, file=sys.stderr)
     job = Job(
         options.input,
         output,
-        prompted,
-        segmenter=segmenter.name if any(p.points or p.box for p in said.values()) else None,
+        pointed.prompted,
+        made_by=pointed.engines,
+        names=pointed.names,
+        search=search_of(options),
+        redetect=options.redetect,
+        refine=options.refine,
         objects=getattr(options, "objects", None),
         keyframes=parse_keyframes(getattr(options, "keyframe", [])),
         mode=options.mode,
         propagator=options.propagator,
         inpainter=getattr(options, "inpainter", "auto"),
         device=options.device,
+        commercial=options.commercial,
         first=options.first,
         last=options.last,
         dilate=getattr(options, "dilate", None),
@@ -216,7 +212,7 @@ def _write_json(path: Path, report: Report) -> None:
 
 
 def _engines(options: argparse.Namespace) -> None:
-    for choice in engines.describe(options.device):
+    for choice in engines.describe(options.device, commercial=options.commercial):
         print(f"{choice.job:<11} {choice.name} on {choice.device}: {choice.reason}")
         for name, state in engines.table(choice.job):
             print(f"    {name:<16} {state}")

@@ -59,6 +59,7 @@ def make_parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
 
     listing = verbs.add_parser("engines", help="say which engine does each job here, and why")
     listing.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    _add_licence(listing)
     listing.set_defaults(command=commands["engines"])
 
     fetch = verbs.add_parser("download", help="get official weights into ckpt/")
@@ -91,8 +92,14 @@ def _add_prompts(parser: argparse.ArgumentParser) -> None:
         ("--mask", "FILE[@FRAME]", "label image, 0 = no object"),
     ):
         group.add_argument(flag, metavar=form, action="append", default=[], help=meaning)
+    _add_finding(group)
     group.add_argument("--segmenter", default="auto", metavar="NAME", help="see: engines")
     group.add_argument("--propagator", default="auto", metavar="NAME", help="see: engines")
+    group.add_argument(
+        "--refine",
+        metavar="NAME",
+        help="make each tracked mask exact with this segmenter, such as sam_hq_tiny",
+    )
     group.add_argument(
         "--memory-gap",
         type=_positive,
@@ -105,6 +112,43 @@ def _add_prompts(parser: argparse.ArgumentParser) -> None:
         default=DEFAULTS.memory_frames,
         metavar="N|none",
         help="DeAOT: long-term memories kept besides the prompted frames (default %(default)s)",
+    )
+
+
+def _add_finding(group: argparse._ArgumentGroup) -> None:
+    what = group.add_mutually_exclusive_group()
+    what.add_argument(
+        "--words", metavar="TEXT", help='by name: "remove the red car and the dog", "car . dog"'
+    )
+    what.add_argument(
+        "--everything", action="store_true", help="whatever stands out; choose with --objects"
+    )
+    group.add_argument(
+        "--find-in",
+        type=_whole,
+        metavar="FRAME",
+        help="frame in which words or everything are looked for (default: the first)",
+    )
+    group.add_argument(
+        "--redetect",
+        type=_positive,
+        metavar="N",
+        help="look again every N frames, and remove what has come in",
+    )
+    for flag, default in (("--box-threshold", "0.35"), ("--text-threshold", "0.25")):
+        group.add_argument(
+            flag,
+            type=_share,
+            metavar="SHARE",
+            help=f"how well words must match, 0 to 1 (default {default})",
+        )
+
+
+def _add_licence(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    parser.add_argument(
+        "--commercial",
+        action="store_true",
+        help="only engines whose weights may be used commercially",
     )
 
 
@@ -185,6 +229,7 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
         help="last frame worked on; those after it pass as they are (default: the end)",
     )
     group.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    _add_licence(group)
     group.add_argument("--fps", type=_rate, default=Fraction(24), help="of a folder of images")
     group.add_argument("--overwrite", action="store_true", help="replace existing files")
     group.add_argument("--json", type=Path, metavar="FILE", help="write a report")
@@ -202,6 +247,16 @@ def _pixels(text: str) -> float:
     value = float(text)
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a number of pixels, 0 or more")
+    return value
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share, 0 to 1")
     return value
 
 

@@ -207,10 +207,12 @@ def waiting_time(choice: Choice, num_frames: int | None) -> str | None:
     return f"{sentence}, {max(1, round(seconds * num_frames / 60))} min for this clip"
 
 
-def licence(choice: Choice) -> str:
-    """Return the licence of the weights an engine uses, or its own if it uses none."""
-    checkpoint = JOBS[choice.job][choice.name].checkpoint
-    return OWN_LICENCE if checkpoint is None else RECORDS[checkpoint].licence
+def licence_of(name: str) -> str:
+    """Return the licence of the weights the engine `name` uses, or ours if it uses none."""
+    checkpoints_used = {specs[name].checkpoint for specs in JOBS.values() if name in specs}
+    return ", ".join(
+        OWN_LICENCE if each is None else RECORDS[each].licence for each in checkpoints_used
+    )
 
 
 def licence_note(choice: Choice) -> str | None:

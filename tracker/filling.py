@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 
-from tracker import images
+from tracker import crew, images
 from tracker.engine_table import INPAINTERS, InpainterSpec
 from tracker.interfaces import Inpainter
 from tracker.jobs import Job, Settings
@@ -34,7 +34,7 @@ class Filling:
         height, width = info.height, info.width
         dilation, settings = job.dilate, job.settings
         self.plan = HolePlan(
-            job.objects,
+            crew.objects_to_remove(job),
             images.default_dilation(height, width) if dilation is None else dilation,
             images.fit_within(height, width, self._spec.pixels_at(settings.size, height * width)),
             settings.feather,

@@ -28,6 +28,18 @@ class Settings:
     feather: float | None = None  # source pixels a seam is softened over; None: dilate / 2
 
 
+@dataclass(frozen=True)
+class Search:
+    """What to look for without being pointed at it."""
+
+    words: str | None = None  # None: whatever stands out
+    box_threshold: float | None = None  # how well a box must match, 0 to 1; None: as published
+    text_threshold: float | None = None  # how well the words must; None: as published
+    detector: str = "auto"
+    segmenter: str = "auto"
+    proposer: str = "auto"
+
+
 @dataclass(frozen=True, eq=False)
 class Job:
     """One video to be tracked, filled, or both.
@@ -39,7 +51,11 @@ class Job:
     source: Path  # a video file or a folder of images
     output: Path | None = None  # .mp4, .mkv or a folder; None: masks only
     prompted: Mapping[int, LabelMap] = field(default_factory=dict)  # frame index -> labels
-    segmenter: str | None = None  # who made `prompted`; for the report only
+    made_by: Mapping[str, str] = field(default_factory=dict)
+    # job -> the engine that had a part in `prompted`; for the report only
+    search: Search | None = None  # what else to look for while tracking, ...
+    redetect: int | None = None  # ... every so many frames
+    refine: str | None = None  # the segmenter that makes each tracked mask exact; None: none does
     masks: Path | None = None  # zip or folder of label PNGs, or one PNG for a hole that stays
     objects: tuple[int, ...] | None = None  # ids to remove; None: all
     # Frame index -> that frame as it should look (an image file or RGB); see keyframes.py.
@@ -50,6 +66,7 @@ class Job:
     propagator: str = "auto"
     inpainter: str = "auto"
     device: str = "auto"
+    commercial: bool = False  # only engines whose weights may be used commercially
     dilate: float | None = None  # source pixels; None: 4 at 432x240, scaled with the frame
     masks_out: Path | None = None  # zip of palette PNGs
     overlay_out: Path | None = None  # video with the objects marked
@@ -77,6 +94,8 @@ class Report:
     peak_rss_mb: float
     notices: tuple[str, ...] = ()  # what the user should know, a sentence each
     objects: Mapping[int, Trace] = field(default_factory=dict)  # object id -> how it went
+    names: Mapping[int, str] = field(default_factory=dict)  # object id -> what it is called
+    licences: Mapping[str, str] = field(default_factory=dict)  # job -> of its engine's weights
 
 
 @dataclass(frozen=True, eq=False)

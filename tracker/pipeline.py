@@ -25,6 +25,7 @@ SelfT = TypeVar("SelfT", bound="Source")
 Pair = tuple[Frame, Mask]  # a picture and its hole, at the working size
 NO_KEYFRAMES: Mapping[int, Frame] = MappingProxyType({})
 Prediction = NDArray[np.uint8] | NDArray[np.float32]  # (H, W, 3); a mean of several is float
+FindNew = Callable[[int, Frame, LabelMap], LabelMap | None]  # labels with more objects, or None
 
 
 class Source(Protocol):
@@ -45,24 +46,38 @@ SourceT = TypeVar("SourceT", bound=Source)
 
 
 def propagate(
-    frames: Iterable[Frame], prompted: Mapping[int, LabelMap], propagator: MaskPropagator
+    frames: Iterable[Frame],
+    prompted: Mapping[int, LabelMap],
+    propagator: MaskPropagator,
+    newcomers: FindNew | None = None,
 ) -> Generator[Tracked]:
     """Label every frame; those before the first prompted one have no labels.
 
     A prompted frame says all there is about the objects in it; objects it leaves out are
-    tracked on.
+    tracked on.  `newcomers` is shown every frame with its labels, and may add objects.
     """
     known: set[int] = set()
     for index, frame in enumerate(frames):
         labels = prompted.get(index)
         if labels is None:
-            yield propagator.step(frame) if known else Tracked(np.zeros(frame.shape[:2], np.uint8))
-            continue
-        named = set(np.unique(labels[labels > 0]).tolist())
-        if known - named:
-            labels = add_labels(labels, propagator.step(frame).labels, known - named)
-        known |= named
-        yield propagator.step(frame, labels)
+            blank = Tracked(np.zeros(frame.shape[:2], np.uint8))
+            tracked = propagator.step(frame) if known else blank
+        else:
+            named = ids_in(labels)
+            if known - named:
+                labels = add_labels(labels, propagator.step(frame).labels, known - named)
+            known |= named
+            tracked = propagator.step(frame, labels)
+        more = None if newcomers is None else newcomers(index, frame, tracked.labels)
+        if more is not None:
+            known |= ids_in(more)
+            tracked = propagator.step(frame, more)
+        yield tracked
+
+
+def ids_in(labels: LabelMap) -> set[int]:
+    """Return the ids of the objects in `labels`."""
+    return set(np.unique(labels[labels > 0]).tolist())
 
 
 def add_labels(labels: LabelMap, others: LabelMap, objects: Iterable[int]) -> LabelMap:

@@ -13,9 +13,8 @@ from itertools import islice
 
 import numpy as np
 
-from tracker import engines, images
+from tracker import crew, engines, images
 from tracker.costs import Countdown, Stopwatch, TimedInpainter, TimedPropagator, peak_rss_mb
-from tracker.engines import Choice
 from tracker.evidence import Evidence
 from tracker.exports.masks import Masks, open_masks
 from tracker.filling import Filling
@@ -57,7 +56,7 @@ def expectations(job: Job) -> list[str]:
         UserError: the video or an engine cannot be used.
     """
     length = probe(job.source, job.fps).num_frames
-    waits = [engines.waiting_time(choice, length) for choice in _choose_engines(job).values()]
+    waits = [engines.waiting_time(choice, length) for choice in crew.choose(job).values()]
     return [wait for wait in waits if wait is not None]
 
 
@@ -70,7 +69,7 @@ class _Run:
         self.watch = Stopwatch()
         self.reader = stack.enter_context(VideoReader(job.source, job.fps))
         self.info = self.reader.info
-        self.choices = _choose_engines(job)
+        self.choices = crew.choose(job)
         self.keyframes = Keyframes(job.keyframes)
         self.keyframes.check(self.info, self.part)
         self.masks: Masks | None = None if job.masks is None else open_masks(job.masks)
@@ -82,14 +81,21 @@ class _Run:
             self.masks.check(num_frames, self.info.height, self.info.width)
             self.part.check_end(num_frames)
             self.length = self.part.length_in(num_frames)
-        elif not job.prompted:
+        elif not job.prompted and not crew.looks_for_newcomers(job):
             raise UserError("nothing to remove: no object has been pointed at")
         self.part.check(job.prompted)
         self.outputs = stack.enter_context(Outputs(job, self.reader))
         self.spool = stack.enter_context(LabelSpool(self.info.height, self.info.width))
         self.evidence = Evidence()
+        self.newcomers = crew.make_newcomers(job, self.choices)
         self.tracking = Tracking(
-            self.reader, self.part, job.prompted, self._propagator, self.spool, self.evidence
+            self.reader,
+            self.part,
+            job.prompted,
+            self._propagator,
+            self.spool,
+            self.evidence,
+            self.newcomers,
         )
         self.notices = [
             note for choice in self.choices.values() if (note := engines.licence_note(choice))
@@ -108,7 +114,7 @@ class _Run:
         if self.masks is not None:
             yield from self._finish(self._known_labels())
             return
-        if (start := min(self.job.prompted)) > self.part.first:
+        if (start := self._start()) > self.part.first:
             self.notices.append(
                 f"streaming looks only back: frames {self.part.first}-{start - 1}, before the "
                 "first prompt, pass unchanged"
@@ -129,15 +135,21 @@ class _Run:
             peak_rss_mb=round(peak_rss_mb(), 1),
             notices=(*self.reader.notices, *self.notices, *self.outputs.notices),
             objects=self.evidence.traces(),
+            names=self._names(),
+            licences={job: engines.licence_of(name) for job, name in self._engine_names().items()},
         )
 
+    def _names(self) -> dict[int, str]:
+        """Return what objects are called that words have found."""
+        later = {} if self.newcomers is None else self.newcomers.names
+        return {number: name for number, name in {**self.job.names, **later}.items() if name}
+
     def _engine_names(self) -> dict[str, str]:
-        found = {} if self.job.segmenter is None else {"segmenter": self.job.segmenter}
-        return found | {job: choice.name for job, choice in self.choices.items()}
+        return {**self.job.made_by, **{job: each.name for job, each in self.choices.items()}}
 
     def _track(self) -> Generator[Progress]:
         """Label all frames of the part, forwards and then from every prompt backwards."""
-        start, routes = min(self.job.prompted), backwards_from_all(self.job.prompted)
+        start, routes = self._start(), backwards_from_all(self.job.prompted)
         self.reader.read(start)  # which says so if it is past the end
         if self.info.num_frames is not None:
             steps = [route.frames_to(self.part.first, None) for route in routes]
@@ -155,10 +167,16 @@ class _Run:
         for route in routes:
             for source, labels in self.tracking.outwards(route):
                 yield self._progress("track", source, labels)
+        for source, labels in self.tracking.back_to_entries():
+            yield self._progress("track", source, labels)
+
+    def _start(self) -> int:
+        """Return the first frame in which there may be an object."""
+        return self.part.first if self.newcomers is not None else min(self.job.prompted)
 
     def _labels_as_they_come(self) -> Generator[Labelled]:
         """Decode in a thread of its own; label each frame from the first prompt on."""
-        start = min(self.job.prompted)
+        start = self._start()
         stop = None if self.part.last is None else self.part.last + 1 - start
         blank = np.zeros((self.info.height, self.info.width), np.uint8)
         with closing(ahead(self.watch.each("decode", self.reader))) as sources:
@@ -223,8 +241,7 @@ class _Run:
         return filling.at_leisure(labelled, self.length, inpainter, self._labels_of, stack)
 
     def _propagator(self) -> MaskPropagator:
-        propagator = engines.make_propagator(self.choices["propagator"], self.job.settings)
-        return TimedPropagator(propagator, self.watch)
+        return TimedPropagator(crew.make_propagator(self.job, self.choices), self.watch)
 
     def _count(self) -> int:
         """Return the number of frames; a header may be wrong, so count if it is not sure."""
@@ -267,12 +284,3 @@ def _passes(job: Job) -> list[Stage]:
     if job.output is None:
         return ["track"]
     return ["fill"] if job.mode == "streaming" or job.masks is not None else ["track", "fill"]
-
-
-def _choose_engines(job: Job) -> dict[str, Choice]:
-    choices = {}
-    if job.masks is None:
-        choices["propagator"] = engines.choose("propagator", job.propagator, job.device)
-    if job.output is not None:
-        choices["inpainter"] = engines.choose("inpainter", job.inpainter, job.device)
-    return choices

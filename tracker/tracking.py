@@ -14,8 +14,9 @@ import numpy as np
 
 from tracker.evidence import Evidence
 from tracker.interfaces import MaskPropagator
+from tracker.newcomers import Newcomers
 from tracker.part import Part
-from tracker.pipeline import ahead, propagate
+from tracker.pipeline import FindNew, ahead, propagate
 from tracker.routes import Route, switch_over
 from tracker.spool import LabelSpool
 from tracker.types import Frame, LabelMap, Tracked
@@ -39,6 +40,7 @@ class Tracking:
         make_propagator: makes one that knows nothing yet.
         spool: where labels go.
         evidence: where confidences go.
+        newcomers: who adds objects to the frames seen forwards; None: nobody.
     """
 
     def __init__(
@@ -49,10 +51,11 @@ class Tracking:
         make_propagator: Callable[[], MaskPropagator],
         spool: LabelSpool,
         evidence: Evidence,
+        newcomers: Newcomers | None = None,
     ) -> None:
         self._reader, self._part, self._prompted = reader, part, prompted
         self._make_propagator = make_propagator
-        self._spool, self._evidence = spool, evidence
+        self._spool, self._evidence, self._newcomers = spool, evidence, newcomers
         self.num_steps = 0  # frames a propagator has labelled
 
     def along(self, sources: Iterator[SourceFrame], first: int) -> Generator[Labelled]:
@@ -65,7 +68,8 @@ class Tracking:
                 yield source.rgb
 
         prompted = {index - first: labels for index, labels in self._prompted.items()}
-        with closing(propagate(frames(), prompted, self._make_propagator())) as tracked:
+        propagator = self._make_propagator()
+        with closing(propagate(frames(), prompted, propagator, self._look_from(first))) as tracked:
             for result in tracked:
                 source = current.popleft()
                 self._evidence.note(source.index, result)
@@ -79,9 +83,32 @@ class Tracking:
                 self._spool[source.index] = labels
                 yield source, labels
 
-    def outwards(self, route: Route) -> Generator[Labelled]:
-        """Follow objects along `route`; then let what was found count where it is better."""
-        given = _with(self._spool[route.start], self._prompted[route.start], route.stops)
+    def _look_from(self, first: int) -> FindNew | None:
+        """Return who looks for newcomers in frames that are counted from `first`."""
+        newcomers = self._newcomers
+        if newcomers is None:
+            return None
+        return lambda index, frame, labels: newcomers(first + index, frame, labels)
+
+    def back_to_entries(self) -> Generator[Labelled]:
+        """Follow every newcomer from where it was found back to where it came in.
+
+        At the look before it was not there, or not seen: so beyond that it is followed only
+        while it is in sight.
+        """
+        if self._newcomers is not None:
+            for route in self._newcomers.routes():
+                yield from self.outwards(route, self._newcomers.every)
+
+    def outwards(self, route: Route, patience: int | None = None) -> Generator[Labelled]:
+        """Follow objects along `route`; then let what was found count where it is better.
+
+        Args:
+            route: the way.
+            patience: leave it after so many frames if nothing is in sight; None: never.
+        """
+        known = self._spool[route.start]
+        given = _with(known, self._prompted.get(route.start, known), route.stops)
         propagator = self._make_propagator()
         propagator.step(self._reader.read(route.start).rgb, given)
         self._put(route.start, Tracked(given, dict.fromkeys(route.stops, 1.0)), route.stops)
@@ -107,7 +134,10 @@ class Tracking:
                 visited.append(index)
                 agreeing = agreeing + 1 if self._agree(index, tracked.labels, active) else 0
                 yield source, _with(self._spool[index], tracked.labels, active)
-                if agreeing == AGREEING_FRAMES:
+                is_lost = not np.isin(tracked.labels, active).any()
+                if agreeing == AGREEING_FRAMES or (
+                    patience is not None and len(visited) >= patience and is_lost
+                ):
                     break
             self._settle(route, visited, found, seen)
 
