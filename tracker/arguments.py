@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TypeAlias
 
+from tracker.batch.arguments import add_batch
 from tracker.evaluation.arguments import add_evaluate
 from tracker.exports.flags import add_exports
 from tracker.jobs import Settings
@@ -56,6 +57,7 @@ def make_parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
     fill.set_defaults(command=commands["fill"])
 
     add_evaluate(verbs)
+    add_batch(verbs)
 
     listing = verbs.add_parser("engines", help="say which engine does each job here, and why")
     listing.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
