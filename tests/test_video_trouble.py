@@ -60,7 +60,10 @@ def test_damage_in_the_middle_costs_only_the_damaged_frames(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("out.avi", r"out.avi: unknown ending .avi; use .mp4, .mkv, or a name without an ending"),
+        (
+            "out.avi",
+            r"out.avi: unknown ending .avi; use .mp4, .mkv, .mov, or a name without an",
+        ),
         ("nowhere/out.mp4", "nowhere does not exist; make it first"),
         ("there.mp4", r"there.mp4 exists; choose another name or pass --overwrite"),
         ("in.mkv", r"in.mkv is the input itself; choose another name"),

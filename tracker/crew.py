@@ -5,13 +5,14 @@ from tracker.engines import Choice
 from tracker.interfaces import MaskPropagator
 from tracker.jobs import Job, Search
 from tracker.newcomers import Newcomers
+from tracker.own import NO_OWN, OwnEngines
 from tracker.pipeline import ids_in
 from tracker.refining import RefiningPropagator
 from tracker.types import MAX_OBJECTS, UserError
 
 
-def choose(job: Job) -> dict[str, Choice]:
-    """Return the engine for each part of a job.
+def choose(job: Job, own: OwnEngines = NO_OWN) -> dict[str, Choice]:
+    """Return the engine for each part of a job; `own` ones come before those it names.
 
     Raises:
         UserError: one that is needed or asked for cannot be used.
@@ -22,7 +23,8 @@ def choose(job: Job) -> dict[str, Choice]:
     if job.output is not None:
         wanted["inpainter"] = job.inpainter
     choices = {
-        name: engines.choose(name, engine, job.device, commercial=job.commercial)
+        name: own.choice(name)
+        or engines.choose(name, engine, job.device, commercial=job.commercial)
         for name, engine in wanted.items()
     }
     if looks_for_newcomers(job):
@@ -47,9 +49,14 @@ def looks_for_newcomers(job: Job) -> bool:
     return True
 
 
-def make_propagator(job: Job, choices: dict[str, Choice]) -> MaskPropagator:
+def make_propagator(
+    job: Job, choices: dict[str, Choice], own: OwnEngines = NO_OWN
+) -> MaskPropagator:
     """Return a new propagator, which refines its masks if the job says so."""
-    propagator = engines.make_propagator(choices["propagator"], job.settings)
+    if own.make_propagator is not None:
+        propagator = own.make_propagator()
+    else:
+        propagator = engines.make_propagator(choices["propagator"], job.settings)
     if "refiner" not in choices:
         return propagator
     return RefiningPropagator(propagator, engines.make_segmenter(choices["refiner"]))

@@ -217,7 +217,8 @@ def licence_of(name: str) -> str:
 
 def licence_note(choice: Choice) -> str | None:
     """Return a sentence on weights that may not be used commercially."""
-    checkpoint = JOBS[choice.job][choice.name].checkpoint
+    spec = JOBS[choice.job].get(choice.name)  # None: an engine a program brought along
+    checkpoint = None if spec is None else spec.checkpoint
     if checkpoint is None or RECORDS[checkpoint].commercial:
         return None
     return (

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from tracker import crew, images
-from tracker.engine_table import INPAINTERS, InpainterSpec
+from tracker.engine_table import InpainterSpec
 from tracker.interfaces import Inpainter
 from tracker.jobs import Job, Settings
 from tracker.keyframes import Keyframes
@@ -23,12 +23,12 @@ class Filling:
 
     Args:
         job: what is wanted.
-        name: of the inpainter.
+        spec: of the inpainter.
         info: of the video.
     """
 
-    def __init__(self, job: Job, name: str, info: VideoInfo) -> None:
-        self._job, self._spec = job, INPAINTERS[name]
+    def __init__(self, job: Job, spec: InpainterSpec, info: VideoInfo) -> None:
+        self._job, self._spec = job, spec
         self._part = Part(job.first, job.last)
         self._keyframes = Keyframes(job.keyframes).counted_from(job.first)
         height, width = info.height, info.width

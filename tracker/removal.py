@@ -15,6 +15,7 @@ import numpy as np
 
 from tracker import crew, engines, images
 from tracker.costs import Countdown, Stopwatch, TimedInpainter, TimedPropagator, peak_rss_mb
+from tracker.engine_table import INPAINTERS
 from tracker.evidence import Evidence
 from tracker.exports.masks import Masks, open_masks
 from tracker.filling import Filling
@@ -22,6 +23,7 @@ from tracker.interfaces import MaskPropagator
 from tracker.jobs import Job, Progress, Report, Stage
 from tracker.keyframes import Keyframes
 from tracker.outputs import Outputs
+from tracker.own import NO_OWN, OWN_INPAINTER, OwnEngines
 from tracker.part import Part
 from tracker.pipeline import ahead
 from tracker.routes import backwards_from_all
@@ -34,16 +36,17 @@ PREVIEW_SECONDS = 0.25  # between two previews
 PREVIEW_PIXELS = 640 * 360
 
 
-def run_job(job: Job) -> Generator[Progress]:
+def run_job(job: Job, own: OwnEngines = NO_OWN) -> Generator[Progress]:
     """Do `job`; yield progress, at least once a frame, the last with the report.
 
-    Closing the generator cancels: what is finished is kept as `NAME.partial.EXT`.
+    `own` engines do their jobs instead of those the job names.  Closing the generator
+    cancels: what is finished is kept as `NAME.partial.EXT`.
 
     Raises:
         UserError: something in the job, the video or the masks has to be put right.
     """
     with ExitStack() as stack:
-        run = _Run(job, stack)
+        run = _Run(job, stack, own)
         yield from (run.stream() if job.mode == "streaming" else run.offline())
         run.outputs.commit()
         yield Progress("done", run.num_frames, run.num_frames, 0.0, report=run.report())
@@ -63,13 +66,13 @@ def expectations(job: Job) -> list[str]:
 class _Run:
     """What one job holds while it runs: files, engines, clocks."""
 
-    def __init__(self, job: Job, stack: ExitStack) -> None:
-        self.job = job
+    def __init__(self, job: Job, stack: ExitStack, own: OwnEngines) -> None:
+        self.job, self.own = job, own
         self.part = Part(job.first, job.last)
         self.watch = Stopwatch()
         self.reader = stack.enter_context(VideoReader(job.source, job.fps))
         self.info = self.reader.info
-        self.choices = crew.choose(job)
+        self.choices = crew.choose(job, own)
         self.keyframes = Keyframes(job.keyframes)
         self.keyframes.check(self.info, self.part)
         self.masks: Masks | None = None if job.masks is None else open_masks(job.masks)
@@ -233,15 +236,18 @@ class _Run:
         yield from (source for source, _ in pairs)
 
     def _fill(self, labelled: Iterator[Labelled], stack: ExitStack) -> Generator[SourceFrame]:
-        choice = self.choices["inpainter"]
-        filling = Filling(self.job, choice.name, self.info)
-        inpainter = TimedInpainter(engines.make_inpainter(choice, self.job.settings), self.watch)
+        choice, made = self.choices["inpainter"], self.own.inpainter
+        spec = OWN_INPAINTER if made is not None else INPAINTERS[choice.name]
+        filling = Filling(self.job, spec, self.info)
+        made = made or engines.make_inpainter(choice, self.job.settings)
+        inpainter = TimedInpainter(made, self.watch)
         if self.job.mode == "streaming":
             return filling.as_they_come(labelled, inpainter)
         return filling.at_leisure(labelled, self.length, inpainter, self._labels_of, stack)
 
     def _propagator(self) -> MaskPropagator:
-        return TimedPropagator(crew.make_propagator(self.job, self.choices), self.watch)
+        made = crew.make_propagator(self.job, self.choices, self.own)
+        return TimedPropagator(made, self.watch)
 
     def _count(self) -> int:
         """Return the number of frames; a header may be wrong, so count if it is not sure."""

@@ -1,12 +1,13 @@
 """Reading videos: files of any kind and folders of images, frame by frame or at random."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
 from tracker.closable import Closable
-from tracker.types import UserError
+from tracker.types import Frame, UserError
+from tracker.video.array_source import ArraySource
 from tracker.video.folder_source import FolderSource
 from tracker.video.frames import SourceFrame
 from tracker.video.info import VideoInfo, past_the_end
@@ -35,12 +36,20 @@ class VideoReader(Closable):
         UserError: The path is not a video that can be read, or stops being one on the way.
     """
 
-    def __init__(self, path: Path, fps: Fraction = Fraction(24)) -> None:
+    def __init__(self, path: Path | Sequence[Frame], fps: Fraction = Fraction(24)) -> None:
+        """Open a video file, a folder of images, or RGB frames that are in memory already.
+
+        Args:
+            path: The file or folder; or frames, uint8 (H, W, 3).
+            fps: The rate of a folder or of frames.
+        """
         if fps <= 0:
             raise UserError(f"{fps} frames per second is not a rate; give a positive number")
         self._notices = Notices()
-        self._source: MovieSource | FolderSource
-        if is_folder(path):
+        self._source: MovieSource | FolderSource | ArraySource
+        if not isinstance(path, Path):
+            self._source = ArraySource(path, Fraction(fps))
+        elif is_folder(path):
             self._source = FolderSource(path, Fraction(fps), self._notices)
         else:
             self._source = MovieSource(path, self._notices)
