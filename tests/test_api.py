@@ -223,7 +223,7 @@ def test_the_example_runs_and_is_what_the_documentation_shows(film, tmp_path):
     )
 
     assert run.returncode == 0, run.stderr
-    assert f"fill {FRAMES} {FRAMES}" in run.stdout
+    assert run.stdout.endswith(f"done {FRAMES} {FRAMES}\n")
     assert len(rendered.stamps(tmp_path / "out.mp4")) == FRAMES
     assert len(source.splitlines()) <= 30
     assert f"```python\n{source}```" in (ROOT / "docs" / "API.md").read_text()
