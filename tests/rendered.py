@@ -1,5 +1,6 @@
 """Clips small enough to render in a test: a disc that moves over a wall, with sound."""
 
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -94,3 +95,61 @@ def write_sound(path: Path):
     with av.open(str(path), "w") as container:
         audio = container.add_stream("aac", rate=44100, layout="mono")
         _add_tone(container, audio, seconds=1)
+
+
+@dataclass(frozen=True, eq=False)
+class ShadowScene:
+    """A ball that moves over a wall and dims the wall below it, frame by frame."""
+
+    frames: list[np.ndarray]  # (H, W, 3)
+    labels: list[np.ndarray]  # (H, W), 1 on the ball
+    shadows: list[np.ndarray]  # (H, W), where the ball's shadow is to be seen
+    others: list[np.ndarray]  # (H, W), where another thing and its shadow are
+
+
+def shadow_scene(
+    num_frames, *, strength=0.5, softness=1, gap=0, pan=0, dimming=0.0, noise=0, passer_by=False
+):
+    """Render a ball and its shadow.
+
+    Args:
+        num_frames: how many frames.
+        strength: brightness of the ground in the shadow, 1 for no shadow.
+        softness: pixels, of its edge.
+        gap: pixels between the ball and its shadow.
+        pan: pixels the camera moves per frame.
+        dimming: share by which each frame is darker than the one before.
+        noise: grey levels, standard deviation.
+        passer_by: whether another ball with a shadow crosses the top of the picture.
+    """
+    height, width = 120, 208
+    ground, rng = wall(height, width + pan * num_frames).astype(float), np.random.default_rng(1)
+    rows, columns = np.ogrid[:height, :width]
+    scene = ShadowScene([], [], [], [])
+    for index in range(num_frames):
+        picture = ground[:, pan * index : pan * index + width].copy()
+        x = 30 + 6 * index
+        shade = _ellipse(rows, columns, (81 + gap, x + 6), (6, 18), softness)
+        ball = (rows - 64) ** 2 + (columns - x) ** 2 <= 14**2
+        picture *= 1 - (1 - strength) * shade[..., None]
+        picture[ball] = (215, 50, 45)
+        other = np.zeros((height, width), bool)
+        if passer_by:
+            far = width - 30 - 6 * index
+            shadow = _ellipse(rows, columns, (24, far), (4, 10), 1) > 0.5
+            picture[shadow] *= 0.5
+            body = (rows - 14) ** 2 + (columns - far) ** 2 <= 7**2
+            picture[body] = (40, 90, 200)
+            other = body | shadow
+        picture = picture * (1 - dimming) ** index + rng.normal(0, noise, picture.shape)
+        scene.frames.append(np.clip(picture, 0, 255).astype(np.uint8))
+        scene.labels.append(ball.astype(np.uint8))
+        scene.shadows.append((shade > 0.5) & ~ball)
+        scene.others.append(other)
+    return scene
+
+
+def _ellipse(rows, columns, centre, radii, softness):
+    """Return an ellipse with values from 0 outside to 1 inside."""
+    distance = np.hypot((rows - centre[0]) / radii[0], (columns - centre[1]) / radii[1])
+    return np.clip((1 - distance) * min(radii) / softness + 0.5, 0, 1)

@@ -185,6 +185,11 @@ def _add_filling(parser: argparse.ArgumentParser) -> None:
         "and hungry for memory (default %(default)s)",
     )
     group.add_argument(
+        "--grow-shadow",
+        action="store_true",
+        help="also remove the shadows the objects cast (those of things that move)",
+    )
+    group.add_argument(
         "--schedule",
         choices=("published", "fast"),
         help="offline: windows overlap and are averaged, or fill each frame once",

@@ -25,6 +25,7 @@ class Settings:
     recall: Literal["recompute", "memory"] = "recompute"  # what streaming knows of earlier frames
     lookahead: int = 0  # frames streaming waits for, for better quality
     size: Size = "balanced"  # at which pixels are invented: fast has fewer, full the source's
+    grow_shadow: bool = False  # the objects' shadows go with them
     feather: float | None = None  # source pixels a seam is softened over; None: dilate / 2
 
 

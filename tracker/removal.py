@@ -27,6 +27,7 @@ from tracker.own import NO_OWN, OWN_INPAINTER, OwnEngines
 from tracker.part import Part
 from tracker.pipeline import ahead
 from tracker.routes import backwards_from_all
+from tracker.shadows import LOOKAHEAD, with_shadows
 from tracker.spool import LabelSpool
 from tracker.tracking import Labelled, Tracking
 from tracker.types import LabelMap, UserError
@@ -89,6 +90,7 @@ class _Run:
         self.part.check(job.prompted)
         self.outputs = stack.enter_context(Outputs(job, self.reader))
         self.spool = stack.enter_context(LabelSpool(self.info.height, self.info.width))
+        self._in_spool = False  # labels given as masks, too
         self.evidence = Evidence()
         self.newcomers = crew.make_newcomers(job, self.choices)
         self.tracking = Tracking(
@@ -110,19 +112,21 @@ class _Run:
         """Label every frame first; then fill."""
         if self.masks is None:
             yield from self._track()
+        if self.job.settings.grow_shadow:
+            yield from self._add_shadows()
         yield from self._finish(self._known_labels())
 
     def stream(self) -> Generator[Progress]:
         """Label, fill and write frame by frame."""
         if self.masks is not None:
-            yield from self._finish(self._known_labels())
+            yield from self._finish(self._shaded(self._known_labels()))
             return
         if (start := self._start()) > self.part.first:
             self.notices.append(
                 f"streaming looks only back: frames {self.part.first}-{start - 1}, before the "
                 "first prompt, pass unchanged"
             )
-        yield from self._finish(self._labels_as_they_come())
+        yield from self._finish(self._shaded(self._labels_as_they_come()))
 
     def report(self) -> Report:
         """Say what was done."""
@@ -157,8 +161,8 @@ class _Run:
         if self.info.num_frames is not None:
             steps = [route.frames_to(self.part.first, None) for route in routes]
             along = self.part.length_in(self.info.num_frames) + self.part.first - start
-            written = self.info.num_frames if self.job.output is None else 0
-            self._countdown.set_total("track", along + sum(steps) + written)
+            passes = (self.job.output is None) + self.job.settings.grow_shadow
+            self._countdown.set_total("track", along + sum(steps) + passes * self.info.num_frames)
         stop = None if self.part.last is None else self.part.last + 1 - start
         sources = self.watch.each("decode", self.reader.frames(start))
         with closing(ahead(islice(sources, stop))) as decoded:
@@ -190,13 +194,28 @@ class _Run:
             for source in sources:
                 yield source, blank
 
+    def _add_shadows(self) -> Generator[Progress]:
+        """Add their shadows to the labels of all frames, looking ahead."""
+        with closing(ahead(self._known_labels())) as pairs:
+            shaded = with_shadows(pairs, self.job.objects, LOOKAHEAD)
+            for index, (newest, labels) in enumerate(self.watch.each("shadow", shaded)):
+                self.spool[index] = labels
+                yield self._progress("track", newest)
+        self._in_spool = True
+
+    def _shaded(self, labelled: Generator[Labelled]) -> Generator[Labelled]:
+        """Add their shadows, as far as the past shows them, if that is wanted."""
+        if not self.job.settings.grow_shadow:
+            return labelled
+        return with_shadows(labelled, self.job.objects, lookahead=0)
+
     def _known_labels(self) -> Generator[Labelled]:
         """Decode; give each frame the labels found for it before."""
         for source in self.watch.each("decode", self.reader):
             yield source, self._labels_of(source.index)
 
     def _labels_of(self, index: int) -> LabelMap:
-        if self.masks is None:
+        if self.masks is None or self._in_spool:
             return self.spool[index]
         if index in self.part:
             return self.masks[index]
@@ -289,4 +308,7 @@ def _passes(job: Job) -> list[Stage]:
     """Return the passes over the video that `job` takes, in order."""
     if job.output is None:
         return ["track"]
-    return ["fill"] if job.mode == "streaming" or job.masks is not None else ["track", "fill"]
+    if job.mode == "streaming":
+        return ["fill"]
+    tracks = job.masks is None or job.settings.grow_shadow
+    return ["track", "fill"] if tracks else ["fill"]
