@@ -25,6 +25,7 @@ from script.sample_balloon import balloon, balloon_position
 from script.sample_film import write_film
 from script.sample_scene import GROUND_Z, PIXELS_PER_METRE, WALL_X, Ground, Upright, ground, wall
 from script.sample_things import sky, things
+from tracker.masks import MaskWriter
 
 WIDTH, HEIGHT = 854, 480
 FPS = 24
@@ -32,6 +33,7 @@ SECONDS = 4
 NUM_FRAMES = FPS * SECONDS
 STEPS = (0.85, 1.85, 2.85)  # seconds at which the cameraman sets down a foot
 SUPERSAMPLING = 2
+NUM_MASKS = 24  # of the first frames, beside the clip: what self-tests are judged by
 
 Image = NDArray[Any]
 
@@ -204,10 +206,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--truth", type=Path, metavar="DIR", help="clean plates and masks go here")
     parser.add_argument("--no-film", action="store_true", help="write the truth only")
     arguments = parser.parse_args(argv)
-    frames = []
+    frames, masks = [], []
     for index in range(NUM_FRAMES):
         frame, clean, mask = render(index)
         frames.append(frame)
+        masks.append(mask)
         if arguments.truth is not None:
             write_truth(arguments.truth, index, clean, mask)
         print(f"\rframe {index + 1}/{NUM_FRAMES}", end="", flush=True)
@@ -215,6 +218,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not arguments.no_film:
         write_film(arguments.output, frames, FPS, STEPS)
         print(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.2f} MB")
+        truth = arguments.output.with_name(f"{arguments.output.stem}_masks.zip")
+        with MaskWriter(truth, overwrite=True) as writer:
+            for mask in masks[:NUM_MASKS]:
+                writer.write(mask)
+            writer.commit()
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ import av
 import numpy as np
 import pytest
 
-from script.make_sample import FPS, HEIGHT, NUM_FRAMES, WIDTH, main, render
+from script.make_sample import FPS, HEIGHT, NUM_FRAMES, NUM_MASKS, WIDTH, main, render
 from tracker import engines
+from tracker.masks import MaskReader
 from tracker.prompts import Place, label_frames
 from tracker.types import Point, Prompt
 from tracker.video import VideoReader
@@ -103,3 +104,9 @@ def test_truth_is_written_on_demand(made, tmp_path, monkeypatch):
     np.testing.assert_array_equal(clean, made[0][1])
     np.testing.assert_array_equal(mask, made[0][2])
     assert (tmp_path / "film.mp4").stat().st_size > 0
+
+
+def test_the_masks_beside_it_are_the_balloons(made):
+    with MaskReader(SAMPLE.with_name("sample_masks.zip")) as masks:
+        assert len(masks) == NUM_MASKS
+        np.testing.assert_array_equal(masks[0], made[0][2])

@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from types import FrameType
 
-from tracker import engines
+from tracker import checkpoints, engines, selftest, verdicts
 from tracker.arguments import Command, make_parser
 from tracker.downloads import download
 from tracker.exports.flags import export_paths, with_exports
@@ -229,8 +229,41 @@ def _download(options: argparse.Namespace) -> None:
             print(f"\r{text:<60}", end="", flush=True, file=sys.stderr)
         shown = text
 
-    for sentence in download(names, report):
+    failed = []
+    for name in names:
+        (sentence,) = download([name], report)
         print(f"\r{sentence:<60}")
+        if not engines.has_torch():
+            print(f"{name}: not tested, and of no use without torch: bash script/install.sh full")
+        elif not _say_verdict(selftest.judge(name)):
+            failed.append(name)
+    _require_none(failed)
+
+
+def _selftest(options: argparse.Namespace) -> None:
+    if not options.names:
+        for job, mark in selftest.judge_own():
+            print(f"classical {job}: {mark}")
+    names = options.names or sorted(checkpoints.on_disk())
+    failed = [name for name in names if not _say_verdict(selftest.judge(name, options.device))]
+    if not names:
+        print("no weights in ckpt/; get some with: python -m tracker download")
+    _require_none(failed)
+
+
+def _require_none(failed: Sequence[str]) -> None:
+    if failed:
+        report = checkpoints.folder() / verdicts.REPORT
+        raise UserError(
+            f"{', '.join(failed)} failed and will not be used unless asked for by name; "
+            f"why: {report}"
+        )
+
+
+def _say_verdict(verdict: verdicts.Verdict) -> bool:
+    word = "passed" if verdict.passed else "FAILED"
+    print(f"{verdict.name}: self-test {word}: {verdict.reason}")
+    return verdict.passed
 
 
 def _page(options: argparse.Namespace) -> None:
@@ -246,6 +279,7 @@ COMMANDS: Mapping[str, Command] = {
     "fill": _fill,
     "engines": _engines,
     "download": _download,
+    "selftest": _selftest,
     "page": _page,
 }
 

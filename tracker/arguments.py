@@ -74,6 +74,11 @@ def make_parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
     fetch.add_argument("--quiet", action="store_true", help="no progress")
     fetch.set_defaults(command=commands["download"])
 
+    test = verbs.add_parser("selftest", help="see whether the weights in ckpt/ do what they should")
+    test.add_argument("names", nargs="*", metavar="NAME", help="default: all that are there")
+    test.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    test.set_defaults(command=commands["selftest"])
+
     page = verbs.add_parser("page", help="open the page in a browser")
     page.add_argument("--host", default="127.0.0.1", help="address to listen on")
     page.add_argument("--port", type=int, help="default: the first free one from 7860 on")

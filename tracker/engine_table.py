@@ -195,6 +195,12 @@ def _e2fgvi(name: str, device: str) -> Callable[[Settings], Inpainter]:
     )
 
 
+def forget_networks() -> None:
+    """Give up the memory of all loaded networks; engines that are at work keep theirs."""
+    for loader in (_sam_network, _grounding_dino_network, _aot_network, _e2fgvi_network):
+        loader.cache_clear()
+
+
 def _foreign(name: str, error: Exception) -> UserError:
     """Explain a checkpoint that does not fit its network."""
     reason = str(error).strip().splitlines()[-1].strip()

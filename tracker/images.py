@@ -87,6 +87,12 @@ def areas(labels: LabelMap) -> NDArray[np.int64]:
     return np.rint(counts.ravel()).astype(np.int64)
 
 
+def inpaint_simply(frame: Frame, hole: Mask) -> Frame:
+    """Return `frame` with its hole filled from its border alone (OpenCV; Telea, 2004)."""
+    filled = cv2.inpaint(frame, hole.astype(np.uint8), 3, cv2.INPAINT_TELEA)
+    return np.asarray(filled, np.uint8)
+
+
 def dilate(mask: Mask, radius: float) -> Mask:
     """Return all pixels within `radius` pixels (Euclidean) of `mask`."""
     region = bounding_box(mask, margin=math.ceil(radius))
