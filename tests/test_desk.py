@@ -8,8 +8,9 @@ import av
 import numpy as np
 import pytest
 
-from tracker.desk import Desk, Find, Leave, Look, Open, Prepare, WhoWorks
+from tracker.desk import Desk, Find, Leave, Look, Open, Prepare, Thumbnail, WhoWorks
 from tracker.engines import JOBS
+from tracker.masks import MaskWriter
 from tracker.types import Point, Prompt, UserError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,6 +46,29 @@ def test_any_frame_can_be_looked_at(film):
 
     edges = [int(np.argmax(picture[30, :, 0] > 200)) for picture in pictures]
     assert edges == [30, 10, 22]
+
+
+def test_a_frame_is_shown_with_what_a_run_found_in_it(film, tmp_path):
+    masks = tmp_path / "masks.zip"
+    with MaskWriter(masks) as writer:
+        for index in range(3):  # of 6: the run was cancelled
+            writer.write(np.full((64, 96), index, np.uint8))
+        writer.commit()
+    desk = Desk()
+
+    views = [desk(Look("anna", film, index, masks)) for index in (2, 5, 1)]
+
+    assert [None if view.labels is None else view.labels[0, 0] for view in views] == [2, None, 1]
+    assert desk(Look("anna", film, 1)).labels is None
+
+
+def test_thumbnails_are_small_and_of_the_frame_asked_for(film):
+    desk = Desk()
+
+    pictures = [desk(Thumbnail("anna", film, index)) for index in (5, 0)]
+
+    assert [picture.shape for picture in pictures] == [(61, 92, 3)] * 2
+    assert not np.array_equal(*pictures)
 
 
 def test_a_frame_past_the_end_is_refused(film):

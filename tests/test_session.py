@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ import pytest
 from tracker.desk import View, picture_of
 from tracker.folders import bring, discard, discard_runs, new_folder, safe_stem, sweep
 from tracker.jobs import Report
-from tracker.session import Options, Session, results_of
+from tracker.session import Options, Result, Session, Stroke, results_of
 from tracker.types import Point, Prompt, Segmentation, UserError
 
 HEIGHT, WIDTH = 40, 60
@@ -85,7 +86,7 @@ def test_undo_looks_at_the_frame_the_edit_was_made_in(session):
     undone = elsewhere.seek(7, look).undo(look)
 
     assert undone.view.index == 4
-    assert undone.prompted_frames == (0,)
+    assert undone.edit.marked_frames == (0,)
 
 
 def test_masks_are_shared_not_copied(session):
@@ -103,7 +104,7 @@ def test_where_objects_overlap_the_newer_wins(session):
 
 
 def test_an_object_without_clicks_is_not_followed_by_another(session):
-    with pytest.raises(UserError, match="Object 1 has no clicks yet"):
+    with pytest.raises(UserError, match="Object 1 is not marked yet"):
         session.add_object()
 
 
@@ -151,6 +152,134 @@ def test_a_job_carries_labels_of_all_marked_frames_and_writes_into_the_folder(se
     for path in (job.output, job.masks_out, job.overlay_out):
         assert path.is_relative_to(session.folder)
         assert not path.exists()
+
+
+def test_a_box_marks_what_is_in_it_and_clicks_refine_it(session):
+    asked = []
+
+    def note(index, prompt):
+        asked.append(prompt)
+        return find(index, Prompt((Point(20, 10),)))
+
+    boxed = session.draw_box((5, 5, 30, 30), note)
+    boxed.click(Point(6, 6, positive=False), note)
+
+    assert boxed.labels(0)[10, 20] == 1
+    assert [(prompt.box, len(prompt.points)) for prompt in asked] == [
+        ((5, 5, 30, 30), n) for n in (0, 1)
+    ]
+
+
+def test_a_brush_paints_and_erases_around_its_line(session):
+    painted = session.brush(Stroke(((10, 20), (40, 20)), radius=3))
+    erased = painted.brush(Stroke(((40, 20),), radius=6, erases=True))
+
+    mask = painted.labels(0)
+    rows, columns = np.indices(mask.shape)
+    nearest = np.clip(columns, 10, 40)
+    within = np.hypot(columns - nearest, rows - 20)
+    np.testing.assert_array_equal(mask[within <= 2.5], 1)
+    np.testing.assert_array_equal(mask[within >= 3.5], 0)
+    assert (erased.labels(0)[20, 34], erased.labels(0)[20, 33]) == (0, 1)
+    np.testing.assert_array_equal(erased.undo(look).labels(0), mask)
+
+
+def test_what_clicks_meant_is_kept_when_it_is_painted_over(session):
+    both = session.click(Point(20, 10), find).brush(Stroke(((50, 30),), radius=2))
+
+    assert both.labels(0)[10, 20] == both.labels(0)[30, 50] == 1
+
+
+def test_nothing_can_be_erased_where_nothing_is(session):
+    with pytest.raises(UserError, match="Object 1 has no mask here yet"):
+        session.brush(Stroke(((10, 20),), radius=3, erases=True))
+
+
+def tracked(index: int) -> View:
+    """Return a frame in which a run has found object 1 on the left and 2 on the right."""
+    labels = np.ones((HEIGHT, WIDTH), np.uint8)
+    labels[:, WIDTH // 2 :] = 2
+    return View(index, look(index).picture, labels)
+
+
+def test_what_was_tracked_is_corrected_by_a_click_or_a_stroke(session):
+    asked = []
+
+    def note(index, prompt):
+        asked.append(prompt)
+        return Segmentation((prompt.mask,), (1.0,))
+
+    corrected = session.seek(4, tracked).click(Point(3, 3, positive=False), note)
+    erased = session.seek(4, tracked).brush(Stroke(((0, 0), (0, 39)), radius=2, erases=True))
+
+    assert asked[0].mask[:, : WIDTH // 2].all()
+    assert not asked[0].mask[:, WIDTH // 2 :].any()
+    assert corrected.edit.marked_frames == (4,)
+    assert (erased.labels(4)[5, 1], erased.labels(4)[5, 10]) == (0, 1)
+
+
+def test_a_deleted_object_is_not_seen_where_it_was_tracked(session):
+    one = session.click(Point(20, 10), find).seek(4, tracked)
+
+    assert set(np.unique(one.seen_labels())) == {0, 1}
+
+
+def test_a_hidden_object_is_not_drawn_and_still_removed(session):
+    clicked = session.click(Point(40, 30), find)
+
+    hidden = clicked.hide(1, hidden=True)
+
+    np.testing.assert_array_equal(hidden.picture(), session.picture())
+    assert hidden.job(Options()).prompted[0].any()
+    np.testing.assert_array_equal(hidden.pick_object(1).picture(), clicked.picture())
+
+
+def test_objects_have_names_of_their_own(session):
+    named = session.change_object(replace(session.edit.object, name="  the   red car " + "x" * 99))
+
+    assert named.edit.object.name.startswith("the red car x")
+    assert len(named.edit.object.name) == 40
+    with pytest.raises(UserError, match="a name cannot be empty"):
+        session.change_object(replace(session.edit.object, name=" "))
+
+
+def test_an_object_that_is_kept_is_followed_and_not_removed(session):
+    both = session.click(Point(20, 10), find).add_object().click(Point(40, 30), find)
+
+    kept = both.change_object(replace(both.edit[2], removed=False))
+
+    assert kept.job(Options()).objects == (1,)
+    assert set(np.unique(kept.job(Options()).prompted[0])) == {0, 1, 2}
+    with pytest.raises(UserError, match="every object is to be kept"):
+        kept.change_object(replace(kept.edit[1], removed=False)).job(Options())
+
+
+def test_a_part_of_the_video_is_worked_on(session):
+    marked = session.click(Point(20, 10), find)
+
+    assert (marked.limit(2, 5).job(Options()).first, marked.limit(2, 5).edit.last) == (2, 5)
+    assert marked.limit(-3, 99).edit.last is None
+    assert marked.limit(2, 5).undo(look).edit.first == 0
+
+
+def test_tracking_alone_writes_no_video(session):
+    job = session.click(Point(20, 10), find).job(Options(), fill=False)
+
+    assert job.output is None
+    assert job.masks_out is not None
+
+
+def test_the_result_stays_while_marks_are_edited(session):
+    done = session.click(Point(20, 10), find).with_result(Result(Path("clean.mp4"), None, None))
+
+    edited = done.click(Point(30, 10), find)
+
+    assert (done.showing, edited.showing, edited.show("result").showing) == (
+        "result",
+        "marks",
+        "result",
+    )
+    assert session.show("result").showing == "marks"
 
 
 def test_nothing_marked_is_nothing_to_remove(session):

@@ -36,7 +36,7 @@ def test_the_name_of_a_file_is_never_markup(session, tmp_path):
 def test_notices_of_a_run_are_never_markup():
     report = Report(9, 64, 48, 3.0, 3.0, {}, {}, 1.0, notices=("<b>bold</b>",))
 
-    assert "<b>" not in texts.finished(Result(None, None, None, report))
+    assert "<b>" not in texts.ended(Result(None, None, None, report))
 
 
 def test_what_is_known_of_the_video_is_told(session):

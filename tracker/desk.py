@@ -14,11 +14,13 @@ from typing import TypeAlias
 from tracker import engines, images
 from tracker.engines import Choice
 from tracker.interfaces import Segmenter
+from tracker.masks import MaskReader
 from tracker.prompts import read_neighbours
-from tracker.types import Frame, Prompt, Segmentation
+from tracker.types import Frame, LabelMap, Prompt, Segmentation
 from tracker.video import VideoInfo, VideoReader
 
 NUM_PLACES = 4
+THUMBNAIL_PIXELS = 100 * 56
 PICTURE_PIXELS = 1280 * 720  # more does not fit a page and would only slow it down
 
 
@@ -28,6 +30,7 @@ class View:
 
     index: int
     picture: Frame
+    labels: LabelMap | None = None  # what a run found in it, source size
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,17 @@ class Open:
 
 @dataclass(frozen=True)
 class Look:
-    """Show a frame: answered by View."""
+    """Show a frame, and what a run found in it if `masks` were left: answered by View."""
+
+    owner: str
+    source: Path
+    index: int
+    masks: Path | None = None
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """Show a frame very small: answered by Frame."""
 
     owner: str
     source: Path
@@ -78,8 +91,8 @@ class WhoWorks:
     """Say which engines are used here: answered by a list of Choice."""
 
 
-Question: TypeAlias = Open | Look | Prepare | Find | Leave | WhoWorks
-Answer: TypeAlias = tuple[VideoInfo, View] | View | Segmentation | list[Choice] | None
+Question: TypeAlias = Open | Look | Thumbnail | Prepare | Find | Leave | WhoWorks
+Answer: TypeAlias = tuple[VideoInfo, View] | View | Frame | Segmentation | list[Choice] | None
 
 
 class _Place:
@@ -92,6 +105,8 @@ class _Place:
         self.frame: Frame | None = None
         self.neighbours: list[Frame] | None = None
         self.segmenter: Segmenter | None = None
+        self.masks: MaskReader | None = None
+        self.masks_path: Path | None = None
 
     def read(self, index: int) -> Frame:
         """Return a frame, decoding it only if it is not the one read last."""
@@ -100,9 +115,35 @@ class _Place:
             self.index, self.neighbours = index, None
         return self.frame
 
-    def view(self, index: int) -> View:
-        """Return a frame as the page shows it."""
-        return View(index, picture_of(self.read(index), float(self.reader.info.pixel_aspect)))
+    def view(self, index: int, masks: Path | None = None) -> View:
+        """Return a frame as the page shows it, with its labels in `masks`."""
+        picture = picture_of(self.read(index), float(self.reader.info.pixel_aspect))
+        return View(index, picture, self._labels(index, masks))
+
+    def _labels(self, index: int, masks: Path | None) -> LabelMap | None:
+        if masks != self.masks_path:
+            self._close_masks()
+            self.masks = None if masks is None or not masks.exists() else MaskReader(masks)
+            self.masks_path = masks
+        # A run that was cancelled left fewer masks than there are frames.
+        return self.masks[index] if self.masks is not None and index < len(self.masks) else None
+
+    def thumbnail(self, index: int) -> Frame:
+        """Return a frame very small; the frame looked at stays in memory."""
+        frame = self.frame if index == self.index else None
+        frame = self.reader.read(index).rgb if frame is None else frame
+        aspect = float(self.reader.info.pixel_aspect)
+        return picture_of(frame, aspect, THUMBNAIL_PIXELS)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self.reader.close()
+        self._close_masks()
+
+    def _close_masks(self) -> None:
+        if self.masks is not None:
+            self.masks.close()
+        self.masks = self.masks_path = None
 
     def prepare(self, index: int) -> tuple[Segmenter, Frame, list[Frame]]:
         """Return what a click in a frame needs, made once."""
@@ -137,8 +178,10 @@ class Desk:
                 self._leave(owner)
                 place = self._place(owner, source)
                 return place.reader.info, place.view(0)
-            case Look(owner, source, index):
-                return self._place(owner, source).view(index)
+            case Look(owner, source, index, masks):
+                return self._place(owner, source).view(index, masks)
+            case Thumbnail(owner, source, index):
+                return self._place(owner, source).thumbnail(index)
             case Prepare(owner, source, index):
                 self._place(owner, source).prepare(index)
                 return None
@@ -163,19 +206,20 @@ class Desk:
     def _leave(self, owner: str) -> None:
         place = self._places.pop(owner, None)
         if place is not None:
-            place.reader.close()
+            place.close()
 
 
-def picture_of(frame: Frame, pixel_aspect: float) -> Frame:
+def picture_of(frame: Frame, pixel_aspect: float, max_pixels: int = PICTURE_PIXELS) -> Frame:
     """Return `frame` with square pixels and no larger than a page needs.
 
     Args:
         frame: (H, W, 3), each pixel `pixel_aspect` times as wide as high.
         pixel_aspect: positive.
+        max_pixels: more are not needed.
     """
     height, width = frame.shape[:2]
     if pixel_aspect >= 1:
         width = round(width * pixel_aspect)
     else:
         height = round(height / pixel_aspect)
-    return images.shrink(frame, *images.fit_within(height, width, PICTURE_PIXELS))
+    return images.shrink(frame, *images.fit_within(height, width, max_pixels))

@@ -128,6 +128,37 @@ def hole_of(labels: LabelMap, objects: Collection[int] | None, radius: float) ->
     return dilate(chosen, radius)
 
 
+def stroke(height: int, width: int, points: Iterable[tuple[float, float]], radius: float) -> Mask:
+    """Return the pixels within `radius` pixels of a line through `points`, (x, y) each."""
+    line = np.zeros((height, width), np.uint8)
+    corners = [(round(x), round(y)) for x, y in points]
+    # The line itself is thin; growing it gives round ends, and any radius.  A line needs two
+    # ends, so that a dot ends where it began.
+    cv2.polylines(line, [np.array([*corners, corners[-1]], np.int32)], isClosed=False, color=1)
+    return dilate(line > 0, max(0.0, radius))
+
+
+def thumbnail(picture: Frame, mask: Mask, max_pixels: int) -> Frame | None:
+    """Return what `mask` covers in `picture`, with a little around it; None if nothing is.
+
+    Args:
+        picture: (H, W, 3).
+        mask: of the same frame, perhaps at another size.
+        max_pixels: of the result.
+    """
+    region = bounding_box(mask)
+    if region is None:
+        return None
+    box = []
+    for span, size, old_size in zip(region, picture.shape, mask.shape, strict=False):
+        scale = size / old_size
+        margin = 0.15 * (span.stop - span.start) * scale + 2
+        first = max(0, math.floor(span.start * scale - margin))
+        box.append(slice(first, min(size, math.ceil(span.stop * scale + margin))))
+    crop = picture[box[0], box[1]]
+    return shrink(crop, *fit_within(crop.shape[0], crop.shape[1], max_pixels))
+
+
 def object_colour(object_id: int) -> tuple[int, int, int]:
     """Return the RGB colour an object is drawn in: far apart for neighbouring ids."""
     hue = (object_id * 0.618034 + 0.35) % 1.0  # golden-ratio steps never come close early

@@ -12,16 +12,15 @@ from typing import Any
 
 import gradio as gr
 
+from tracker.edits import Edit, TrackedObject
 from tracker.folders import bring, discard, new_folder
 from tracker.jobs import Progress, Report
 from tracker.label_images import encode_labels
 from tracker.pointing import from_json, gather
 from tracker.prompts import Prompts, check
 from tracker.session import (
-    Edit,
     Options,
     Session,
-    TrackedObject,
     results_of,
 )
 from tracker.types import UserError

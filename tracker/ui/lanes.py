@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from tracker.desk import Find, Leave, Look, Open, Prepare, Question, View, WhoWorks
+from tracker.desk import Find, Leave, Look, Open, Prepare, Question, Thumbnail, View, WhoWorks
 from tracker.engines import Choice
 from tracker.jobs import Job
-from tracker.types import Prompt, Segmentation, UserError
+from tracker.types import Frame, Prompt, Segmentation, UserError
 from tracker.video import VideoInfo
 from tracker.worker import Lane, Ticket
 
@@ -34,10 +34,15 @@ class Lanes:
         self._desk.submit(Prepare(owner, source, view.index), owner)  # while the user looks
         return info, view
 
-    def look(self, owner: str, source: Path, index: int) -> View:
-        """Return a frame of a video as the page shows it."""
-        view: View = self._ask(owner, Look(owner, source, index))
+    def look(self, owner: str, source: Path, index: int, masks: Path | None = None) -> View:
+        """Return a frame of a video as the page shows it, with what a run found in it."""
+        view: View = self._ask(owner, Look(owner, source, index, masks))
         return view
+
+    def thumbnail(self, owner: str, source: Path, index: int) -> Frame:
+        """Return a frame of a video very small."""
+        frame: Frame = self._ask(owner, Thumbnail(owner, source, index))
+        return frame
 
     def find(self, owner: str, source: Path, index: int, prompt: Prompt) -> Segmentation:
         """Return the object a prompt points at."""

@@ -21,6 +21,7 @@ from tracker.ui.lanes import Lanes
 from tracker.ui.panel import Panel
 from tracker.ui.panels.engines import EnginesPanel
 from tracker.ui.panels.film import FilmPanel
+from tracker.ui.panels.help import HelpPanel
 from tracker.ui.panels.notice import NoticePanel
 from tracker.ui.panels.objects import ObjectsPanel
 from tracker.ui.panels.quality import QualityPanel
@@ -51,6 +52,7 @@ class Panels:
     results: ResultsPanel
     quality: QualityPanel
     engines: EnginesPanel
+    shortcuts: HelpPanel
 
     def all(self) -> list[Panel]:
         """Return every panel."""
@@ -67,7 +69,7 @@ def build_demo(lanes: Lanes | None = None) -> gr.Blocks:
     with demo:
         # A plain function: Gradio copies what a bound method holds with every page it sends.
         session = gr.State(None, delete_callback=lambda session: visits.expire(session))
-        panels = _lay_out()
+        panels = _lay_out(visits)
         _wire(demo, panels, Wiring(session, panels.notice, panels.all(), visits))
         demo.unload(_when_left(visits))
         add_endpoints(visits.lanes)
@@ -76,13 +78,15 @@ def build_demo(lanes: Lanes | None = None) -> gr.Blocks:
     return demo
 
 
-def _lay_out() -> Panels:
-    gr.HTML(f"<h1>Cleanplate</h1><p>{texts.TAGLINE}</p>", elem_id="title")
+def _lay_out(visits: Visits) -> Panels:
+    with gr.Row(elem_id="header"):
+        gr.HTML(f"<h1>Cleanplate</h1><p>{texts.TAGLINE}</p>", elem_id="title")
+        shortcuts = HelpPanel.lay_out()
     with gr.Row(elem_id="body"):
         with gr.Column(scale=7, min_width=420, elem_id="work"):
             drop, stage = DropPanel.lay_out(), StagePanel.lay_out()
             notice = NoticePanel.lay_out()
-            film = FilmPanel.lay_out()
+            film = FilmPanel.lay_out(visits)
         with gr.Column(scale=3, min_width=330, elem_id="steps"):
             with gr.Column(elem_classes="step"):
                 video = VideoPanel.lay_out()
@@ -92,7 +96,7 @@ def _lay_out() -> Panels:
             with gr.Column(elem_classes="step"):
                 removal = RemovalPanel.lay_out()
                 results = ResultsPanel.lay_out()
-                quality = QualityPanel.lay_out()
+            quality = QualityPanel.lay_out()
             engines = EnginesPanel.lay_out()
     return Panels(
         drop=drop,
@@ -106,12 +110,13 @@ def _lay_out() -> Panels:
         results=results,
         quality=quality,
         engines=engines,
+        shortcuts=shortcuts,
     )
 
 
 def _wire(demo: gr.Blocks, panels: Panels, wiring: Wiring) -> None:
     panels.video.wire(wiring, panels.drop.drop, panels.quality)
-    panels.stage.wire(wiring, panels.objects.sign)
+    panels.stage.wire(wiring)
     panels.film.wire(wiring)
     panels.objects.wire(wiring)
     panels.removal.wire(wiring, panels.quality, panels.stage, panels.engines)

@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from html import escape
 
+from tracker.edits import Edit
 from tracker.engines import Choice, table
 from tracker.jobs import Mode, Progress, Report
 from tracker.session import Result, Session
+from tracker.types import Prompt
 
 TAGLINE = (
     "Click an object in a video and get the video without it. Everything stays on this machine."
@@ -55,20 +57,38 @@ def about_video(session: Session) -> str:
 
 def hint(session: Session) -> str:
     """Return what to do next in the frame looked at."""
-    current = session.edit.current
-    frames = sorted({place.frame for place in session.edit.masks if place.object_id == current})
+    if session.showing == "masks":
+        return "What was followed, frame by frame. To mend it, go to Edit."
+    edit, name = session.edit, session.edit.object.name
+    frames = [place.frame for place in edit.places_of(edit.current)]
     if session.view.index in frames:
         return "Missing a part? Click it. Too much? Right-click what does not belong."
+    if session.view.labels is not None:
+        return f"What was followed. Click, box or paint {name} here to mend it."
     if frames:
-        return f"Marked in frame {frames[0]}. Mark it here too if tracking loses it."
-    if session.edit.masks:
+        return f"{name} is marked in frame {frames[0]}. Mark it here too if tracking loses it."
+    if edit.masks:
         return "Click the next object you want to remove"
     return "Click the object you want to remove"
 
 
-def clicks(number: int) -> str:
-    """Return how often an object was clicked."""
-    return {0: "not marked yet", 1: "1 click"}.get(number, f"{number} clicks")
+def marks(prompt: Prompt) -> str:
+    """Return how an object is marked in a frame."""
+    parts = ["box"] if prompt.box is not None else []
+    parts += ["painted"] if prompt.mask is not None else []
+    number = len(prompt.points)
+    parts += [f"{number} click" + ("s" if number > 1 else "")] if number else []
+    return ", ".join(parts)
+
+
+def marks_of(edit: Edit, object_id: int) -> str:
+    """Return how an object is marked in all frames."""
+    places = edit.places_of(object_id)
+    if not places:
+        return "not marked yet"
+    if len(places) > 1:
+        return f"in {len(places)} frames"
+    return marks(edit.prompts[places[0]])
 
 
 def waiting(place: int) -> str:
@@ -105,12 +125,12 @@ def running(progress: Progress, mode: Mode) -> str:
     )
 
 
-def finished(result: Result) -> str:
+def ended(result: Result) -> str:
     """Return how a removal ended."""
     if result.report is None:
         if result.clean is None and result.masks is None:
             return _bar("Cancelled. Nothing was finished that could be kept.", "", 0.0)
-        return _bar("Cancelled. What was finished can be downloaded.", "", 0.0)
+        return _bar("Cancelled. What was finished can be seen and saved.", "", 0.0)
     report = result.report
     notices = "".join(f'<div class="small">{escape(notice)}.</div>' for notice in report.notices)
     return (

@@ -46,6 +46,11 @@ class Visits:
         self._sessions[request.session_hash or ""] = session
         return session
 
+    def source_of(self, owner: str) -> Path | None:
+        """Return the video of a session by its name, which nobody else can guess."""
+        found = (each for each in tuple(self._sessions.values()) if each.owner == owner)
+        return next((each.source for each in found), None)
+
     def idle(self, session: Session | None) -> Session:
         """Return the session if it can be edited now.
 

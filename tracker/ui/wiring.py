@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from tracker.session import LookAt, Session
+from tracker.session import LookAt, Session, Showing
 from tracker.types import UserError
 from tracker.ui.lanes import Lanes
 from tracker.ui.panel import Panel, State, Updates
@@ -54,7 +54,8 @@ class Wiring:
             return "empty"
         if self.lanes.is_busy(session.owner):
             return "running"
-        return "done" if session.result is not None and session.result.clean else "marking"
+        states: dict[Showing, State] = {"marks": "marking", "masks": "masks", "result": "done"}
+        return states[session.showing]
 
     def refuse(self, session: Session | None, error: UserError) -> Updates:
         """Show why something was not done; the frame is drawn again, without the click."""
@@ -64,8 +65,9 @@ class Wiring:
         return self.show(session) | warning
 
     def look(self, session: Session) -> LookAt:
-        """Return what fetches a frame of the session's video."""
-        return lambda index: self.lanes.look(session.owner, session.source, index)
+        """Return what fetches a frame of the session's video, with what was tracked in it."""
+        masks = session.result.masks if session.result is not None else None
+        return lambda index: self.lanes.look(session.owner, session.source, index, masks)
 
     def edit(
         self, event: Callable[..., Any], action: Edit, *inputs: Component, **options: Any

@@ -1,11 +1,19 @@
-"""The film below the stage: which frame to look at."""
+"""The film below the stage: any frame, what is marked where, and where masks are doubtful."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 
+from tracker import images
 from tracker.session import Session
+from tracker.types import UserError
+from tracker.ui import texts
 from tracker.ui.panel import Panel, State, Updates
+from tracker.ui.panels.stage import ratio
+from tracker.ui.scripted import data_url, scripted
+from tracker.ui.traces import shown_traces
+from tracker.ui.visits import Visits
 from tracker.ui.wiring import Wiring
 
 
@@ -13,28 +21,84 @@ from tracker.ui.wiring import Wiring
 class FilmPanel(Panel):
     """Its component."""
 
-    frame: gr.Slider
+    film: gr.HTML
 
     @classmethod
-    def lay_out(cls) -> "FilmPanel":
-        """Make it."""
-        return cls(
-            gr.Slider(0, 1, 0, step=1, label="Frame to look at", interactive=False, elem_id="frame")
-        )
+    def lay_out(cls, visits: Visits) -> "FilmPanel":
+        """Make it; its script asks for thumbnails when it has nothing else to do."""
+
+        def thumbnail(asked: dict[str, Any]) -> str:
+            token, frame = asked.get("token"), asked.get("frame")
+            source = visits.source_of(token) if isinstance(token, str) else None
+            if source is None or not isinstance(frame, int) or not isinstance(token, str):
+                return ""
+            try:
+                return data_url(visits.lanes.thumbnail(token, source, frame))
+            except UserError:  # this one has no picture: the others may
+                return ""
+
+        return cls(scripted("film", {}, server_functions=[thumbnail]))
 
     def show(self, session: Session | None, state: State) -> Updates:
         """Return the frame looked at among all there are."""
-        if session is None:
-            return {self.frame: gr.update(interactive=False)}
-        can_seek = state != "running" and session.num_frames > 1
-        last = max(1, session.num_frames - 1)
-        return {self.frame: gr.update(value=session.view.index, maximum=last, interactive=can_seek)}
+        return {self.film: {} if session is None else _value(session, state)}
 
     def wire(self, wiring: Wiring) -> None:
-        """Look at the frame chosen."""
+        """Look at the frame chosen; work on the part chosen."""
 
-        def seek(session: Session, index: float) -> Session:
-            last = session.num_frames - 1
-            return session.seek(min(max(0, int(index)), last), wiring.look(session))
+        def seek(session: Session, event: gr.EventData) -> Session:
+            return session.seek(_frame(event._data.get("frame")), wiring.look(session))
 
-        wiring.edit(self.frame.input, seek, self.frame, trigger_mode="always_last")
+        def limit(session: Session, event: gr.EventData) -> Session:
+            first, last = event._data.get("first"), event._data.get("last")
+            return session.limit(_frame(first), None if last is None else _frame(last))
+
+        wiring.edit(self.film.seek, seek, trigger_mode="always_last")
+        wiring.edit(self.film.limit, limit)
+
+
+def _value(session: Session, state: State) -> dict[str, Any]:
+    edit, report = session.edit, session.result.report if session.result else None
+    return {
+        "on": True,
+        "enabled": state != "running" and session.num_frames > 1,
+        "comparing": state == "done",
+        "token": session.owner,
+        "length": session.num_frames,
+        "rate": float(session.info.rate),
+        "ratio": ratio(session),
+        "index": session.view.index,
+        "first": edit.first,
+        "last": edit.last,
+        "marks": [
+            {
+                "frame": place.frame,
+                "kind": "mark",
+                "colour": _colour(place.object_id),
+                "title": f"{edit[place.object_id].name}: {texts.marks(prompt)}, "
+                f"frame {place.frame}",
+            }
+            for place, prompt in edit.prompts.items()
+        ]
+        + [
+            {"frame": frame, "kind": "key", "colour": "white", "title": f"keyframe {frame}"}
+            for frame in edit.keyframes
+        ],
+        "traces": []
+        if report is None
+        else [
+            {"name": edit[number].name, "colour": _colour(number), **trace}
+            for number, trace in shown_traces(report.objects).items()
+            if any(each.id == number for each in edit.objects) and number not in session.hidden
+        ],
+    }
+
+
+def _colour(object_id: int) -> str:
+    return f"rgb{images.object_colour(object_id)}"
+
+
+def _frame(value: object) -> int:
+    if not isinstance(value, int):
+        raise UserError(f"{value!r} is not a frame; choose one on the film")
+    return value

@@ -1,35 +1,43 @@
 """How to remove: what is chosen seldom, in a fold."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
 from tracker import images
-from tracker.jobs import Mode
+from tracker.jobs import Settings
 from tracker.session import Options, Session
 from tracker.ui import texts
 from tracker.ui.panel import Panel, State, Updates
+
+MODES = [("Look ahead (best)", "offline"), ("Streaming", "streaming")]
+SIZES = [("Fast", "fast"), ("Balanced", "balanced"), ("Full", "full")]
 
 
 @dataclass(frozen=True, eq=False)
 class QualityPanel(Panel):
     """The fold's choices."""
 
-    mode: gr.Radio
+    size: gr.Radio
     margin: gr.Slider
+    feather: gr.Slider
+    mode: gr.Radio
     propagator: gr.Dropdown
     inpainter: gr.Dropdown
+    memory_gap: gr.Slider
+    memory_frames: gr.Slider
 
     @classmethod
     def lay_out(cls) -> "QualityPanel":
         """Make it."""
-        with gr.Accordion("Advanced", open=False, elem_id="advanced"):
-            mode = gr.Radio(
-                [("Look ahead (best)", "offline"), ("Streaming", "streaming")],
-                value="offline",
-                label="Mode",
-                info="Streaming fills each frame from the past only, as a live feed would.",
+        with gr.Accordion("Quality", open=False, elem_classes="fold", elem_id="quality"):
+            size = gr.Radio(
+                SIZES,
+                value="balanced",
+                label="Working size",
+                info="How large a picture is invented. Full keeps every detail, and takes longest.",
             )
             margin = gr.Slider(
                 0,
@@ -40,34 +48,85 @@ class QualityPanel(Panel):
                 info="More hides soft edges and shadows; less keeps more of the picture.",
                 interactive=False,
             )
-            propagator = gr.Dropdown(
-                texts.engine_choices("propagator"), value="auto", label="Tracking by"
+            feather = gr.Slider(
+                0,
+                40,
+                2,
+                step=1,
+                label="Soft seam, pixels",
+                info="How gently what is new blends into what was there.",
+                interactive=False,
             )
-            inpainter = gr.Dropdown(
-                texts.engine_choices("inpainter"), value="auto", label="Filling by"
-            )
-        return cls(mode, margin, propagator, inpainter)
+            with gr.Accordion("Advanced", open=False, elem_id="advanced"):
+                mode = gr.Radio(
+                    MODES,
+                    value="offline",
+                    label="Mode",
+                    info="Streaming fills each frame from the past only, as a live feed would.",
+                )
+                propagator = gr.Dropdown(
+                    texts.engine_choices("propagator"), value="auto", label="Tracking by"
+                )
+                inpainter = gr.Dropdown(
+                    texts.engine_choices("inpainter"), value="auto", label="Filling by"
+                )
+                memory_gap = gr.Slider(
+                    0,
+                    30,
+                    0,
+                    step=1,
+                    label="DeAOT: frames between two memories",
+                    info="0 is as published: 5, or more for the light variants.",
+                )
+                memory_frames = gr.Slider(
+                    0,
+                    64,
+                    8,
+                    step=1,
+                    label="DeAOT: memories kept",
+                    info="0 keeps all of them: as published, and without bound.",
+                )
+        return cls(size, margin, feather, mode, propagator, inpainter, memory_gap, memory_frames)
 
     @property
     def inputs(self) -> list[Component]:
         """Return the components that `options` reads, in its order."""
-        return [self.mode, self.margin, self.propagator, self.inpainter]
+        return [
+            self.mode,
+            self.margin,
+            self.propagator,
+            self.inpainter,
+            self.size,
+            self.feather,
+            self.memory_gap,
+            self.memory_frames,
+        ]
 
     @staticmethod
-    def options(mode: Mode, margin: float, propagator: str, inpainter: str) -> Options:
+    def options(*values: Any) -> Options:
         """Return what is chosen; takes the values of `inputs`."""
-        return Options(mode, margin, propagator, inpainter)
+        mode, margin, propagator, inpainter, size, feather, memory_gap, memory_frames = values
+        settings = Settings(
+            size=size,
+            feather=feather,
+            memory_gap=int(memory_gap) or None,
+            memory_frames=int(memory_frames) or None,
+        )
+        return Options(mode, margin, propagator, inpainter, settings)
 
     def show(self, session: Session | None, state: State) -> Updates:
         """Return what can be chosen now."""
         free = state != "running"
-        updates: Updates = {
-            part: gr.update(interactive=free)
-            for part in (self.mode, self.propagator, self.inpainter)
-        }
-        return updates | {self.margin: gr.update(interactive=free and session is not None)}
+        updates: Updates = {part: gr.update(interactive=free) for part in self.components()}
+        if session is None:
+            updates |= dict.fromkeys((self.margin, self.feather), gr.update(interactive=False))
+        return updates
 
     def suit(self, session: Session) -> Updates:
-        """Return the margin that suits the size of a video that was just brought."""
+        """Return the margin and seam that suit the size of a video that was just brought."""
         best = round(images.default_dilation(session.info.height, session.info.width))
-        return {self.margin: gr.update(value=best, maximum=max(20, 4 * best), interactive=True)}
+        most = max(20, 4 * best)
+        return {
+            self.margin: gr.update(value=best, maximum=most, interactive=True),
+            self.feather: gr.update(value=round(best / 2), maximum=most, interactive=True),
+        }

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,8 +30,8 @@ class RemovalPanel(Panel):
     """The buttons, and how far it is."""
 
     remove: gr.Button
+    track: gr.Button
     cancel: gr.Button
-    back: gr.Button
     progress: gr.HTML
 
     @classmethod
@@ -38,40 +39,45 @@ class RemovalPanel(Panel):
         """Make it."""
         gr.HTML(texts.heading(3, "Remove it"))
         with gr.Row(elem_classes="row", elem_id="remove-row"):
-            remove = gr.Button("Remove", variant="primary", interactive=False, min_width=120)
-            cancel = gr.Button("Cancel", variant="stop", interactive=False, min_width=90)
-            back = gr.Button("Edit clicks", visible=False, min_width=90)
+            remove = gr.Button(
+                "Remove", variant="primary", interactive=False, min_width=110, elem_id="remove"
+            )
+            track = gr.Button("Track only", interactive=False, min_width=90, elem_id="track")
+            cancel = gr.Button(
+                "Cancel", variant="stop", interactive=False, min_width=80, elem_id="cancel"
+            )
         progress = gr.HTML(texts.NOTHING_DONE, elem_id="progress")
-        return cls(remove, cancel, back, progress)
+        return cls(remove, track, cancel, progress)
 
     def show(self, session: Session | None, state: State) -> Updates:
         """Return what can be pressed now."""
-        done, running = state == "done", state == "running"
+        running = state == "running"
         marked = session is not None and bool(session.edit.masks)
         updates: Updates = {
-            self.remove: gr.update(
-                interactive=marked and not running, value="Remove again" if done else "Remove"
-            ),
-            self.cancel: gr.update(visible=not done, interactive=running),
-            self.back: gr.update(visible=done),
+            self.remove: gr.update(interactive=marked and not running),
+            self.track: gr.update(interactive=marked and not running),
+            self.cancel: gr.update(interactive=running),
         }
-        if state in ("empty", "marking"):
-            updates[self.progress] = texts.NOTHING_DONE
+        if not running:
+            result = session.result if session is not None else None
+            updates[self.progress] = texts.NOTHING_DONE if result is None else texts.ended(result)
         return updates
 
     def wire(
         self, wiring: Wiring, quality: QualityPanel, stage: StagePanel, engines: EnginesPanel
     ) -> None:
-        """Remove, cancel, and go back to the marks."""
+        """Remove, track, and cancel."""
 
-        async def remove(session: Session | None, *values: Any) -> AsyncIterator[Updates]:
+        async def run(
+            session: Session | None, values: Sequence[Any], *, fill: bool
+        ) -> AsyncIterator[Updates]:
             try:
                 session = wiring.visits.idle(session)
-                job = session.job(quality.options(*values))
+                job = session.job(quality.options(*values), fill=fill)
                 waits = await asyncio.to_thread(expectations, job)
                 ticket = wiring.lanes.remove(session.owner, job)
-                if job.output is not None:
-                    discard_runs(session.folder, keep=job.output.parent)
+                if job.masks_out is not None:
+                    discard_runs(session.folder, keep=job.masks_out.parent)
             except UserError as error:
                 yield wiring.refuse(session, error)
                 return
@@ -90,19 +96,30 @@ class RemovalPanel(Panel):
                 yield wiring.show(session, "marking") | wiring.notice.say(str(error))
                 return
             result = results_of(job, report)
-            ending: Updates = {self.progress: texts.finished(result)}
+            session = session.with_result(result)
+            with suppress(UserError):  # what was done is shown, whatever can be looked at
+                session = await asyncio.to_thread(session.refresh, wiring.look(session))
+            ending: Updates = {}
             if report is not None:
                 ending |= engines.at_work(wiring.lanes.segmenter, report)
-            yield wiring.show(session.with_result(result)) | ending
+            yield wiring.show(session) | ending
 
         def cancel(session: Session | None) -> Updates:
             if session is not None:
                 wiring.lanes.cancel(session.owner)
             return {self.cancel: gr.update(interactive=False)}
 
+        async def remove(session: Session | None, *values: Any) -> AsyncIterator[Updates]:
+            async for updates in run(session, values, fill=True):
+                yield updates
+
+        async def track(session: Session | None, *values: Any) -> AsyncIterator[Updates]:
+            async for updates in run(session, values, fill=False):
+                yield updates
+
         wiring.beside(self.remove.click, remove, *quality.inputs)
+        wiring.beside(self.track.click, track, *quality.inputs)
         wiring.beside(self.cancel.click, cancel, outputs=[self.cancel])
-        wiring.edit(self.back.click, Session.back_to_marks)
 
     async def _news(
         self,

@@ -6,12 +6,15 @@ from typing import Any
 
 import gradio as gr
 
-from tracker.session import Session
-from tracker.types import Frame, Point, Prompt, Segmentation, UserError
+from tracker import images
+from tracker.session import FindObject, Session, Stroke
+from tracker.types import Box, Frame, Point, Prompt, Segmentation, UserError
 from tracker.ui import texts
 from tracker.ui.panel import Panel, State, Updates
 from tracker.ui.scripted import data_url, file_url, scripted
 from tracker.ui.wiring import Wiring
+
+MAX_STROKE_POINTS = 20_000  # a minute of drawing
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,18 +36,34 @@ class StagePanel(Panel):
         """Return the stage with a frame that was just finished."""
         return {self.stage: gr.update(value=_running(session, data_url(preview)))}
 
-    def wire(self, wiring: Wiring, sign: gr.Radio) -> None:
-        """Take clicks in the picture."""
+    def wire(self, wiring: Wiring) -> None:
+        """Take clicks, boxes and strokes in the picture, and what is to be seen."""
 
-        def mark(session: Session, positive: bool, event: gr.EventData) -> Session:
-            point = _point(session, positive, event._data)
-
+        def finder(session: Session) -> FindObject:
             def find(index: int, prompt: Prompt) -> Segmentation:
                 return wiring.lanes.find(session.owner, session.source, index, prompt)
 
-            return session.click(point, find)
+            return find
 
-        wiring.edit(self.stage.mark, mark, sign)
+        def mark(session: Session, event: gr.EventData) -> Session:
+            return session.click(_point(session, event._data), finder(session))
+
+        def draw_box(session: Session, event: gr.EventData) -> Session:
+            return session.draw_box(_box(session, event._data), finder(session))
+
+        def brush(session: Session, event: gr.EventData) -> Session:
+            return session.brush(_stroke(session, event._data))
+
+        def view(session: Session, event: gr.EventData) -> Session:
+            frame, showing = event._data.get("frame"), event._data.get("showing")
+            if isinstance(frame, int):
+                session = session.seek(frame, wiring.look(session))
+            return session.show(showing if showing in ("result", "masks") else "marks")
+
+        wiring.edit(self.stage.mark, mark)
+        wiring.edit(self.stage.box, draw_box)
+        wiring.edit(self.stage.stroke, brush)
+        wiring.edit(self.stage.view, view)
 
 
 def ratio(session: Session) -> float:
@@ -56,35 +75,66 @@ def ratio(session: Session) -> float:
 def _value(session: Session | None, state: State) -> dict[str, Any]:
     if session is None:
         return {"mode": "idle"}
+    base = {"ratio": ratio(session), "showing": session.showing, "views": _views(session)}
     result = session.result
     if state == "done" and result is not None and result.clean is not None:
-        compare: dict[str, Any] = {
+        return base | {
             "mode": "compare",
-            "ratio": ratio(session),
+            "rate": float(session.info.rate),
             "before": file_url(session.source),
             "after": file_url(result.clean),
+            "overlay": None if result.overlay is None else file_url(result.overlay),
         }
-        if result.overlay is not None:
-            compare["fallback"] = file_url(result.overlay)
-        return compare
-    picture = data_url(session.picture())
     if state == "running":
-        return _running(session, picture)
+        return _running(session, data_url(session.picture()))
+    picture = data_url(session.mask_picture() if state == "masks" else session.picture())
     # The serial makes it new: a refused click is to be drawn away although nothing changed.
-    serial = {"serial": time.monotonic_ns()}
-    value = {"mode": "mark", "ratio": ratio(session), "picture": picture}
-    return value | {"hint": texts.hint(session)} | serial
+    return base | {
+        "mode": "masks" if state == "masks" else "mark",
+        "picture": picture,
+        "colour": f"rgb{images.object_colour(session.edit.current)}",
+        "hint": texts.hint(session),
+        "serial": time.monotonic_ns(),
+    }
+
+
+def _views(session: Session) -> list[str]:
+    result = session.result
+    views = ["marks"]
+    views += ["result"] if result is not None and result.clean is not None else []
+    return views + (["masks"] if result is not None and result.masks is not None else [])
 
 
 def _running(session: Session, picture: str) -> dict[str, Any]:
-    return {"mode": "run", "ratio": ratio(session), "picture": picture}
+    return {"mode": "run", "ratio": ratio(session), "picture": picture, "showing": "marks"}
 
 
-def _point(session: Session, positive: bool, data: dict[str, Any]) -> Point:
+def _point(session: Session, data: dict[str, Any]) -> Point:
     """Return the point of the source that was clicked at, given in fractions of the picture."""
-    x = _fraction(data.get("x")) * session.info.width - 0.5
-    y = _fraction(data.get("y")) * session.info.height - 0.5
-    return Point(max(0.0, x), max(0.0, y), positive != bool(data.get("opposite")))
+    x, y = _place(session, data.get("x"), data.get("y"))
+    return Point(max(0.0, x), max(0.0, y), bool(data.get("positive", True)))
+
+
+def _box(session: Session, data: dict[str, Any]) -> Box:
+    match data.get("box"):
+        case [x0, y0, x1, y1]:
+            (left, top), (right, bottom) = _place(session, x0, y0), _place(session, x1, y1)
+            return min(left, right), min(top, bottom), max(left, right), max(top, bottom)
+    raise UserError("that was no box; drag from one corner to the other")
+
+
+def _stroke(session: Session, data: dict[str, Any]) -> Stroke:
+    points, radius = data.get("points"), data.get("radius")
+    if not isinstance(points, list) or not 0 < len(points) <= MAX_STROKE_POINTS:
+        raise UserError("that was no stroke; hold the button while you paint")
+    places = tuple(_place(session, *pair) for pair in points)
+    return Stroke(places, _fraction(radius) * session.info.width, bool(data.get("erases")))
+
+
+def _place(session: Session, x: object, y: object) -> tuple[float, float]:
+    """Return (x, y) in pixels of the source."""
+    width, height = session.info.width, session.info.height
+    return _fraction(x) * width - 0.5, _fraction(y) * height - 0.5
 
 
 def _fraction(value: object) -> float:
