@@ -148,7 +148,18 @@ class E2FGVIInpainter:
 
     def _see_newest(self, clip: Clip, fit: Fit) -> tuple[Tensor, Tensor]:
         """Return features and tokens of the newest local frame, from memory of the others."""
-        (record,) = self._records(clip, fit, [clip.num_local - 1])
+        newest = clip.num_local - 1
+        if not self._stream.carried:
+            # Nothing is remembered, as when a box around the hole has moved: look at the
+            # earlier frames of this clip first, each as if it were the newest.
+            earlier = sorted(set(range(len(clip.frames))) - {newest}, key=clip.indices.__getitem__)
+            for count, position in enumerate(earlier):
+                seen = [clip.indices[p] for p in earlier[: count + 1]]
+                is_local = position < newest
+                local = [i for i in seen if i >= clip.indices[0]] if is_local else seen[-1:]
+                (record,) = self._records(clip, fit, [position])
+                self._stream.step(self._network, record, local, seen)
+        (record,) = self._records(clip, fit, [newest])
         return self._stream.step(
             self._network, record, clip.indices[: clip.num_local], clip.indices
         )

@@ -194,6 +194,20 @@ def test_memory_looks_at_earlier_frames(network):
     assert (first[3] != second[3])[holes[3]].any()
 
 
+@pytest.mark.parametrize("changed", [0, 3])  # a reference, a local frame
+def test_memory_that_begins_in_the_middle_looks_at_the_frames_it_is_shown(network, changed):
+    frames, holes = video(6)
+    other = [255 - frame if i == changed else frame for i, frame in enumerate(frames)]
+    *_, window = (w for w, _ in zip(SCHEDULES["streaming"](6), range(6), strict=False))
+
+    first, second = (
+        E2FGVIInpainter(network, recall="memory").fill(clip_of(window, some, holes))[-1]
+        for some in (frames, other)
+    )
+
+    assert (first != second)[holes[5]].any()
+
+
 def tensors_held(inpainter):
     """Count the numbers the engine remembers."""
     seen, count, queue = set(), 0, [inpainter._cache, inpainter._stream]

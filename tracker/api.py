@@ -23,7 +23,8 @@ from tracker.interfaces import Inpainter, MaskPropagator, Segmenter
 from tracker.jobs import Job, Mode, Progress, Report
 from tracker.own import OWN_INPAINTER, OwnEngines
 from tracker.part import Part
-from tracker.pipeline import Pair, remove
+from tracker.buffering import Pair
+from tracker.pipeline import remove
 from tracker.pointing import Click, Marked, Pointing, Rectangle, gather
 from tracker.removal import run_job
 from tracker.routes import backwards_from_all

@@ -195,6 +195,13 @@ def _add_filling(parser: argparse.ArgumentParser) -> None:
         help="also remove the shadows the objects cast (those of things that move)",
     )
     group.add_argument(
+        "--crop",
+        choices=("auto", "off"),
+        default=DEFAULTS.crop,
+        help="auto: of large frames, only what lies around the hole is looked at, in more detail; "
+        "off: the whole frame, shrunk (default %(default)s)",
+    )
+    group.add_argument(
         "--schedule",
         choices=("published", "fast"),
         help="offline: windows overlap and are averaged, or fill each frame once",

@@ -13,6 +13,7 @@ from tracker.interfaces import Inpainter, MaskPropagator
 from tracker.types import Clip, Frame, LabelMap, Tracked
 
 ItemT = TypeVar("ItemT")
+_ASSUMED_FREE = 4 << 30  # bytes, where the system does not tell
 
 
 class Stopwatch:
@@ -132,6 +133,19 @@ def peak_rss_mb() -> float:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10  # bytes there, KB here
+
+
+def available_memory_bytes() -> int:
+    """Return how much memory can still be had, in bytes: of the machine and of the container."""
+    found = [_ASSUMED_FREE]
+    machine = Path("/proc/meminfo")
+    if machine.exists():
+        line = re.search(r"MemAvailable:\s+(\d+) kB", machine.read_text(encoding="ascii"))
+        found = [int(line[1]) * 1024] if line is not None else found
+    limit, used = (Path(f"/sys/fs/cgroup/memory.{name}") for name in ("max", "current"))
+    if limit.exists() and used.exists() and (text := limit.read_text().strip()).isdigit():
+        found.append(max(0, int(text) - int(used.read_text())))
+    return min(found)
 
 
 def _peak_working_set_mb() -> float:

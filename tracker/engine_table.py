@@ -47,6 +47,8 @@ class InpainterSpec(EngineSpec[Inpainter]):
     """An inpainter also says at which size and in which windows it works best."""
 
     max_pixels: int | None = None  # of a working frame; None: the source's size
+    grain: tuple[int, int] = (1, 1)  # height, width: pictures are padded to multiples of it
+    bytes_per_pixel: float = 0.0  # of a working frame; 0: remembers nothing beyond its windows
     schedule: Schedule = PUBLISHED
     history: int = 3  # frames before the newest one in a streaming window
     num_references: int = 3  # earlier frames a streaming window looks at besides
@@ -229,6 +231,7 @@ def _inpainter(name: str, cpu_seconds: float) -> InpainterSpec:
         auto_on_cpu=False,
         cpu_seconds=cpu_seconds,
         max_pixels=432 * 240,
+        grain=(60, 108) if name == "e2fgvi_hq" else (240, 432),
     )
 
 
@@ -272,6 +275,7 @@ INPAINTERS: Mapping[str, InpainterSpec] = {
     "classical": InpainterSpec(
         _classical_inpainter,
         max_pixels=960 * 540,
+        bytes_per_pixel=360,
         schedule=Schedule(stride=10, reach=10, overlap=False),
         history=1,
         num_references=1,

@@ -5,12 +5,14 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from tracker import crew, images
+from tracker.crop import Cropped
 from tracker.engine_table import InpainterSpec
 from tracker.interfaces import Inpainter
 from tracker.jobs import Job, Settings
 from tracker.keyframes import Keyframes
 from tracker.part import Part
 from tracker.pipeline import HolePlan, Pair, remove
+from tracker.sizing import choose_sizing
 from tracker.types import LabelMap
 from tracker.video import SourceFrame, VideoInfo, VideoReader
 from tracker.windows import PUBLISHED, Schedule, causal_windows, offline_windows
@@ -33,12 +35,18 @@ class Filling:
         self._keyframes = Keyframes(job.keyframes).counted_from(job.first)
         height, width = info.height, info.width
         dilation, settings = job.dilate, job.settings
+        self._sizing = choose_sizing(height, width, self._spec, settings)
         self.plan = HolePlan(
             crew.objects_to_remove(job),
             images.default_dilation(height, width) if dilation is None else dilation,
-            images.fit_within(height, width, self._spec.pixels_at(settings.size, height * width)),
+            self._sizing.working_size,
             settings.feather,
         )
+
+    def cropped(self, make: Callable[[], Inpainter]) -> Inpainter:
+        """Return an inpainter for the frames as they are given: one, or one per box."""
+        room = self._sizing.room
+        return make() if room is None else Cropped(make, room)
 
     def as_they_come(
         self, labelled: Iterator[Labelled], inpainter: Inpainter

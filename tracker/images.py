@@ -12,6 +12,7 @@ from tracker.types import Alpha, Frame, LabelMap, Mask, Point
 PUBLISHED_DILATION = 4.0  # pixels at 432x240: what E2FGVI's masks are grown by
 PUBLISHED_PIXELS = 432 * 240
 
+_CELL = 8  # pixels: side of the squares in which connected parts are looked for
 Region = tuple[slice, slice]  # rows, columns
 
 
@@ -37,6 +38,27 @@ def bounding_box(mask: Mask, margin: int = 0) -> Region | None:
         slice(max(0, int(rows[0]) - margin), int(rows[-1]) + 1 + margin),
         slice(max(0, int(columns[0]) - margin), int(columns[-1]) + 1 + margin),
     )
+
+
+def connected_parts(mask: Mask) -> list[Region]:
+    """Return the rows and columns of each connected part; gaps below 8 pixels do not part."""
+    height, width = mask.shape
+    cells = np.zeros((-(-height // _CELL) * _CELL, -(-width // _CELL) * _CELL), bool)
+    cells[:height, :width] = mask
+    coarse = cells.reshape(cells.shape[0] // _CELL, _CELL, -1, _CELL).any(axis=(1, 3))
+    found = cv2.connectedComponentsWithStats(np.asarray(coarse, np.uint8))[2]
+    regions = []
+    for left, top, wide, tall, _ in (_CELL * np.asarray(found[1:])).tolist():
+        inside = bounding_box(mask[top : top + tall, left : left + wide])
+        if inside is not None:
+            rows, columns = inside
+            regions.append(
+                (
+                    slice(top + rows.start, top + rows.stop),
+                    slice(left + columns.start, left + columns.stop),
+                )
+            )
+    return regions
 
 
 def shrink(frame: Frame, height: int, width: int) -> Frame:

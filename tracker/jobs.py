@@ -24,6 +24,7 @@ class Settings:
     max_references: int | None = 20  # frames of the whole clip a window looks at; None: all 10ths
     recall: Literal["recompute", "memory"] = "recompute"  # what streaming knows of earlier frames
     lookahead: int = 0  # frames streaming waits for, for better quality
+    crop: Literal["auto", "off"] = "auto"  # large frames: fill a box around the hole, in detail
     size: Size = "balanced"  # at which pixels are invented: fast has fewer, full the source's
     grow_shadow: bool = False  # the objects' shadows go with them
     feather: float | None = None  # source pixels a seam is softened over; None: dilate / 2

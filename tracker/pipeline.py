@@ -13,9 +13,9 @@ from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tracker import images
+from tracker.averages import Average, Prediction
 from tracker.interfaces import Inpainter, MaskPropagator
 from tracker.types import Alpha, Clip, Frame, LabelMap, Mask, Tracked
 from tracker.windows import Window
@@ -24,7 +24,6 @@ ItemT = TypeVar("ItemT")
 SelfT = TypeVar("SelfT", bound="Source")
 Pair = tuple[Frame, Mask]  # a picture and its hole, at the working size
 NO_KEYFRAMES: Mapping[int, Frame] = MappingProxyType({})
-Prediction = NDArray[np.uint8] | NDArray[np.float32]  # (H, W, 3); a mean of several is float
 FindNew = Callable[[int, Frame, LabelMap], LabelMap | None]  # labels with more objects, or None
 
 
@@ -164,8 +163,8 @@ def inpaint(
     keyframes: Collection[int] = (),
 ) -> Generator[Frame]:
     """Fill the hole in every frame, in order; pixels outside it are not to be used."""
-    for prediction in predict(pairs, windows, inpainter, fetch, keyframes):
-        yield prediction.astype(np.uint8)
+    for average in _averages(pairs, windows, inpainter, fetch, keyframes):
+        yield average.rounded
 
 
 def predict(
@@ -175,13 +174,21 @@ def predict(
     fetch: Callable[[int], Pair] | None = None,
     keyframes: Collection[int] = (),
 ) -> Generator[Prediction]:
-    """Do as `inpaint`, but yield what is found before it is rounded.
+    """Do as `inpaint`, but yield what is found before it is rounded."""
+    for average in _averages(pairs, windows, inpainter, fetch, keyframes):
+        yield average.exact
 
-    A frame covered by several windows gets the running average E2FGVI uses: each new
-    prediction counts as much as all earlier ones together.
-    """
+
+def _averages(
+    pairs: Iterable[Pair],
+    windows: Iterable[Window],
+    inpainter: Inpainter,
+    fetch: Callable[[int], Pair] | None,
+    keyframes: Collection[int],
+) -> Generator[Average]:
+    """Yield what all windows say about each frame, in order."""
     buffer = FrameBuffer(pairs, fetch, keyframes)
-    predictions: dict[int, Prediction] = {}
+    averages: dict[int, Average] = {}
     for window in windows:
         num_read = buffer.read_until(window.local.stop)
         if num_read < window.final.stop:
@@ -191,15 +198,13 @@ def predict(
         filled = inpainter.fill(buffer.clip(window))
         for index, frame in zip(window.local, filled, strict=True):
             if index in window.update:
-                old = predictions.get(index)
-                predictions[index] = frame if old is None else _average(old, frame)
+                if index in averages:
+                    averages[index].add(frame, buffer[index][1])
+                else:
+                    averages[index] = Average(frame)
         for index in window.final:
-            yield predictions.pop(index)
+            yield averages.pop(index)
         buffer.forget(before=window.oldest_needed)
-
-
-def _average(old: Prediction, new: Frame) -> NDArray[np.float32]:
-    return np.float32(0.5) * (old.astype(np.float32) + new)
 
 
 @dataclass(frozen=True)

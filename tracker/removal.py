@@ -9,6 +9,7 @@ on disk, pictures in a window.
 import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -258,7 +259,9 @@ class _Run:
         choice, made = self.choices["inpainter"], self.own.inpainter
         spec = OWN_INPAINTER if made is not None else INPAINTERS[choice.name]
         filling = Filling(self.job, spec, self.info)
-        made = made or engines.make_inpainter(choice, self.job.settings)
+        made = made or filling.cropped(
+            partial(engines.make_inpainter, choice, self.job.settings)
+        )
         inpainter = TimedInpainter(made, self.watch)
         if self.job.mode == "streaming":
             return filling.as_they_come(labelled, inpainter)

@@ -1,0 +1,51 @@
+"""At which size a fill is computed: what the engine likes, what was asked, what memory allows."""
+
+from dataclasses import dataclass
+
+from tracker import images
+from tracker.boxes import Room
+from tracker.costs import available_memory_bytes
+from tracker.engine_table import InpainterSpec
+from tracker.jobs import Settings
+
+SHARE = 0.25  # of the free memory that pictures may take
+FRAMES_HELD = 60  # of a window and its references, and those that wait
+BYTES_PER_PIXEL = 4 * FRAMES_HELD  # a frame and its hole
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """How large the pictures are that an inpainter is given."""
+
+    working_size: tuple[int, int]  # height, width of whole frames
+    room: Room | None  # of a picture of a box around the hole; None: whole frames are given
+
+
+def choose_sizing(
+    height: int, width: int, spec: InpainterSpec, settings: Settings, free_bytes: int | None = None
+) -> Sizing:
+    """Return how frames of a size are given to an inpainter.
+
+    Without cropping, frames are shrunk to the pixels the engine works at.  With it, an engine
+    that knows nothing beyond its windows gets boxes around the holes; one that remembers
+    whole frames (its work grows with the hole, not with the frame) gets them at the source's
+    size.  Either way no larger than the free memory allows (`free_bytes`; None: look).
+    """
+    pixels = spec.pixels_at(settings.size, height * width)
+    room = Room(pixels, spec.grain)
+    is_large = spec.max_pixels is not None and (pixels is None or pixels < height * width)
+    if settings.crop == "off" or settings.size == "fast" or not is_large:
+        return Sizing(_shrunk(height, width, room), None)
+    free = available_memory_bytes() if free_bytes is None else free_bytes
+    per_pixel = spec.bytes_per_pixel or BYTES_PER_PIXEL
+    allowed = max(pixels or 0, int(SHARE * free / per_pixel))
+    largest = images.fit_within(height, width, None if settings.size == "full" else allowed)
+    return Sizing(largest, None if spec.bytes_per_pixel else room)
+
+
+def _shrunk(height: int, width: int, room: Room) -> tuple[int, int]:
+    """Return (height, width) of a whole frame, padded as little as can be."""
+    if room.grain == (1, 1) or room.max_pixels is None:
+        return images.fit_within(height, width, room.max_pixels)
+    scale, _ = room.fit(height, width)
+    return max(1, round(height * scale)), max(1, round(width * scale))
