@@ -5,13 +5,14 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from tracker import crew, images
+from tracker.buffering import Pair
 from tracker.crop import Cropped
 from tracker.engine_table import InpainterSpec
 from tracker.interfaces import Inpainter
 from tracker.jobs import Job, Settings
 from tracker.keyframes import Keyframes
 from tracker.part import Part
-from tracker.pipeline import HolePlan, Pair, remove
+from tracker.pipeline import HolePlan, remove
 from tracker.sizing import choose_sizing
 from tracker.types import LabelMap
 from tracker.video import SourceFrame, VideoInfo, VideoReader

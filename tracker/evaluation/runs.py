@@ -14,13 +14,14 @@ import numpy as np
 from PIL import Image
 
 from tracker import engines
+from tracker.buffering import Pair
 from tracker.engine_table import INPAINTERS
 from tracker.engines import Choice
 from tracker.evaluation.layout import choose_clips, find_clips, list_images
 from tracker.evaluation.protocol import FrameFolder, composite, read_holes
 from tracker.jobs import Mode, Settings
 from tracker.label_images import encode_labels, read_label_image
-from tracker.pipeline import Pair, predict
+from tracker.pipeline import predict
 from tracker.types import UserError
 from tracker.windows import PUBLISHED, Window, causal_windows, offline_windows
 
