@@ -16,6 +16,7 @@ from typing import TypeAlias
 import numpy as np
 
 from tracker import engines, prompts
+from tracker.buffering import Pair
 from tracker.engine_table import INPAINTERS
 from tracker.evidence import Evidence
 from tracker.filling import Filling
@@ -23,7 +24,6 @@ from tracker.interfaces import Inpainter, MaskPropagator, Segmenter
 from tracker.jobs import Job, Mode, Progress, Report
 from tracker.own import OWN_INPAINTER, OwnEngines
 from tracker.part import Part
-from tracker.buffering import Pair
 from tracker.pipeline import remove
 from tracker.pointing import Click, Marked, Pointing, Rectangle, gather
 from tracker.removal import run_job
@@ -198,11 +198,13 @@ def fill_frames(
     job = options or Job(Path("frames"))
     if isinstance(inpainter, str):
         choice = engines.choose("inpainter", inpainter, job.device)
-        spec, engine = INPAINTERS[choice.name], engines.make_inpainter(choice, job.settings)
+        spec, made = INPAINTERS[choice.name], None
+        make = partial(engines.make_inpainter, choice, job.settings)
     else:
-        spec, engine = OWN_INPAINTER, inpainter
+        spec, made = OWN_INPAINTER, inpainter
     with VideoReader(frames) as reader:
-        plan = Filling(job, spec, reader.info).plan
+        filling = Filling(job, spec, reader.info)
+        plan, engine = filling.plan, made or filling.cropped(make)
         ids = [np.asarray(each, np.uint8) for each in labels]
 
         def fetch(index: int) -> Pair:

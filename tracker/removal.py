@@ -259,9 +259,7 @@ class _Run:
         choice, made = self.choices["inpainter"], self.own.inpainter
         spec = OWN_INPAINTER if made is not None else INPAINTERS[choice.name]
         filling = Filling(self.job, spec, self.info)
-        made = made or filling.cropped(
-            partial(engines.make_inpainter, choice, self.job.settings)
-        )
+        made = made or filling.cropped(partial(engines.make_inpainter, choice, self.job.settings))
         inpainter = TimedInpainter(made, self.watch)
         if self.job.mode == "streaming":
             return filling.as_they_come(labelled, inpainter)
