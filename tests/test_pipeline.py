@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from tracker.pipeline import FrameBuffer, HolePlan, ahead, inpaint, propagate, remove
+from tracker.ahead import ahead
+from tracker.pipeline import FrameBuffer, HolePlan, inpaint, propagate, remove
 from tracker.types import Tracked
 from tracker.windows import PUBLISHED, Schedule, causal_windows, offline_windows
 

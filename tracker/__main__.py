@@ -120,6 +120,7 @@ def _check_outputs(overwrite: bool, *paths: Path | None) -> None:
 
 
 def _run(options: argparse.Namespace, job: Job) -> None:
+    job = dataclasses.replace(job, keep=options.keep, earlier=options.earlier)
     if not options.quiet:
         for notice in expectations(job):
             print(f"note: {notice}", file=sys.stderr)

@@ -249,6 +249,19 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     _add_licence(group)
+    group.add_argument(
+        "--keep",
+        type=Path,
+        metavar="FILE",
+        help="offline: keep the run in a file, for --earlier",
+    )
+    group.add_argument(
+        "--earlier",
+        type=Path,
+        metavar="FILE",
+        help="offline: go on from a kept run of this video: only what other prompts change is "
+        "tracked and filled again; the file may be that of --keep",
+    )
     group.add_argument("--fps", type=_rate, default=Fraction(24), help="of a folder of images")
     group.add_argument("--overwrite", action="store_true", help="replace existing files")
     group.add_argument("--json", type=Path, metavar="FILE", help="write a report")

@@ -3,12 +3,14 @@
 From it follow the spans a person should look at.  All of it is a few bytes per frame.
 """
 
+import struct
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from tracker import images
+from tracker.records import Records
 from tracker.types import Tracked
 
 Reason: TypeAlias = Literal["unsure", "gone"]
@@ -16,6 +18,7 @@ Reason: TypeAlias = Literal["unsure", "gone"]
 # A propagator's confidence is 1 for certain and 0 for lost: below the middle a mask is more
 # likely wrong than right.
 UNSURE_BELOW = 0.5
+EVIDENCE, ENTRY = b"E", struct.Struct("<BIf")  # a record: per object its id, area, confidence
 SHORTEST_GAP = 3  # frames: sure stretches shorter than this do not end a doubtful span
 
 
@@ -52,10 +55,20 @@ class _Series:
 
 
 class Evidence:
-    """Gathers what is learned of every object while a clip is tracked, in any order."""
+    """Gathers what is learned of every object while a clip is tracked, in any order.
 
-    def __init__(self) -> None:
+    Args:
+        records: a file to keep it in too; what it holds already is known from the start.
+    """
+
+    def __init__(self, records: Records | None = None) -> None:
         self._series: dict[int, _Series] = {}
+        self._records = records
+        if records is not None:
+            for index in records.indices(EVIDENCE):
+                entries = ENTRY.iter_unpack(records.get(EVIDENCE, index) or b"")
+                for number, area, confidence in entries:
+                    self._put(index, number, area, confidence)
 
     def note(self, index: int, tracked: Tracked, objects: Iterable[int] | None = None) -> None:
         """Note a frame; with `objects`, of these only."""
@@ -66,7 +79,23 @@ class Evidence:
         for number in wanted:
             area = int(areas[number])
             confidence = tracked.confidence.get(number, 0.0) if area else 0.0
-            self._series.setdefault(number, _Series()).put(index, area, confidence)
+            self._put(index, number, area, confidence)
+        self._record(index)
+
+    def forget(self, index: int, objects: Iterable[int]) -> None:
+        """Forget what is known of objects in a frame."""
+        for number in objects:
+            if number in self._series and index < len(self._series[number].area):
+                self._put(index, number, -1, -1.0)
+        self._record(index)
+
+    def _put(self, index: int, number: int, area: int, confidence: float) -> None:
+        self._series.setdefault(number, _Series()).put(index, area, confidence)
+
+    def _record(self, index: int) -> None:
+        if self._records is not None:
+            entries = [ENTRY.pack(k, area, sure) for k, (area, sure) in self.at(index).items()]
+            self._records.put(EVIDENCE, index, b"".join(entries))
 
     def at(self, index: int) -> dict[int, tuple[int, float]]:
         """Return area in pixels and confidence of every object known in a frame."""
@@ -78,7 +107,8 @@ class Evidence:
 
     def traces(self) -> dict[int, Trace]:
         """Return what was noted, by object; frames left out in between count as lost."""
-        return {number: _trace(series) for number, series in sorted(self._series.items())}
+        known = {n: series for n, series in self._series.items() if max(series.area) >= 0}
+        return {number: _trace(series) for number, series in sorted(known.items())}
 
 
 def _trace(series: _Series) -> Trace:

@@ -1,18 +1,22 @@
 """The fill of a job: which windows an inpainter gets, at which size, and where from."""
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
+
+import numpy as np
 
 from tracker import crew, images
 from tracker.buffering import Pair
 from tracker.crop import Cropped
 from tracker.engine_table import InpainterSpec
+from tracker.fills import FillStore
 from tracker.interfaces import Inpainter
 from tracker.jobs import Job, Settings
 from tracker.keyframes import Keyframes
 from tracker.part import Part
 from tracker.pipeline import HolePlan, remove
+from tracker.records import Records
 from tracker.sizing import choose_sizing
 from tracker.types import LabelMap
 from tracker.video import SourceFrame, VideoInfo, VideoReader
@@ -31,6 +35,7 @@ class Filling:
     """
 
     def __init__(self, job: Job, spec: InpainterSpec, info: VideoInfo) -> None:
+        self.num_filled = 0  # frames given to the inpainter
         self._job, self._spec = job, spec
         self._part = Part(job.first, job.last)
         self._keyframes = Keyframes(job.keyframes).counted_from(job.first)
@@ -59,7 +64,11 @@ class Filling:
             lookahead=self._job.settings.lookahead,
             keyframes=self._keyframes,
         )
-        return remove(labelled, windows, inpainter, self.plan, keyframes=self._keyframes)
+        results = remove(labelled, windows, inpainter, self.plan, keyframes=self._keyframes)
+        with closing(results):
+            for result in results:
+                self.num_filled += 1
+                yield result
 
     def at_leisure(
         self,
@@ -68,19 +77,59 @@ class Filling:
         inpainter: Inpainter,
         labels_of: Callable[[int], LabelMap],
         stack: ExitStack,
+        records: Records | None = None,
     ) -> Generator[SourceFrame]:
-        """Fill `length` frames, those of the part, looking at all of them."""
+        """Fill `length` frames, those of the part, looking at all of them.
+
+        With `records` of an earlier run only those whose hole has changed, and those near.
+        """
         reader = stack.enter_context(VideoReader(self._job.source, self._job.fps))
+
+        memory = None if records is None else FillStore(records, self.plan, self._part.first)
+        schedule = _schedule(self._spec, self._job.settings)
+        self.num_filled = length
+        if memory is not None:
+            again = self._to_fill(length, schedule, labels_of, memory)
+            memory.again(again)
+            self.num_filled = len(again)
 
         def fetch(place: int) -> Pair:
             if place in self._keyframes:
                 return self.plan.show(self._keyframes[place])
             index = self._part.first + place
-            return self.plan.shrink(reader.read(index).rgb, self.plan.hole(labels_of(index)))
+            labels = labels_of(index)
+            frame, hole = self.plan.shrink(reader.read(index).rgb, self.plan.hole(labels))
+            known = None
+            if memory is not None:
+                known = memory.recall(place, memory.fingerprint(labels), frame)
+            return (frame, hole) if known is None else (known, np.zeros_like(hole))
 
-        schedule = _schedule(self._spec, self._job.settings)
         windows = offline_windows(length, schedule, self._keyframes)
-        return remove(labelled, windows, inpainter, self.plan, fetch, self._keyframes)
+        return remove(labelled, windows, inpainter, self.plan, fetch, self._keyframes, memory)
+
+    def _to_fill(
+        self,
+        length: int,
+        schedule: Schedule,
+        labels_of: Callable[[int], LabelMap],
+        memory: FillStore,
+    ) -> set[int]:
+        """Return the places to fill: those with another hole, and those filled with them.
+
+        A frame is filled from those next to it above all.  What distant references show is
+        not looked at again: what they lent was right when it was taken.
+        """
+        changed = {
+            place
+            for place in range(length)
+            if place not in self._keyframes
+            and not memory.has(place, memory.fingerprint(labels_of(self._part.first + place)))
+        }
+        if not changed:
+            return changed
+        windows = offline_windows(length, schedule, self._keyframes)
+        near = (w.update for w in windows if not changed.isdisjoint(w.local))
+        return {place for update in near for place in update}
 
 
 def _schedule(spec: InpainterSpec, settings: Settings) -> Schedule:

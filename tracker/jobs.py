@@ -78,6 +78,10 @@ class Job:
     codec: str | None = None  # of the clean video: "h264", "h265", "prores"; None: by its ending
     names: Mapping[int, str] = field(default_factory=dict)  # of objects, for the list of masks
     settings: Settings = Settings()
+    # Offline, a run can be kept in a file and a later one go on from it: only what its prompts
+    # change is tracked and filled again; see kept.py.  The two may be the same file.
+    keep: Path | None = None
+    earlier: Path | None = None
     fps: Fraction = Fraction(24)  # of a folder of images
     overwrite: bool = False
 
@@ -98,6 +102,8 @@ class Report:
     objects: Mapping[int, Trace] = field(default_factory=dict)  # object id -> how it went
     names: Mapping[int, str] = field(default_factory=dict)  # object id -> what it is called
     licences: Mapping[str, str] = field(default_factory=dict)  # job -> of its engine's weights
+    frames_tracked: int = 0  # steps of the propagator; a frame may take several, or none
+    frames_filled: int = 0  # by the inpainter; the others passed, or were known already
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,13 +4,11 @@ Every stage is a generator, so work happens as pictures are pulled and closing t
 outermost generator stops everything.  Nothing here knows files, engines or people.
 """
 
-import queue
-import threading
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -21,7 +19,6 @@ from tracker.interfaces import Inpainter, MaskPropagator
 from tracker.types import Alpha, Frame, LabelMap, Mask, Tracked
 from tracker.windows import Window
 
-ItemT = TypeVar("ItemT")
 SelfT = TypeVar("SelfT", bound="Source")
 NO_KEYFRAMES: Mapping[int, Frame] = MappingProxyType({})
 FindNew = Callable[[int, Frame, LabelMap], LabelMap | None]  # labels with more objects, or None
@@ -91,9 +88,10 @@ def inpaint(
     inpainter: Inpainter,
     fetch: Callable[[int], Pair] | None = None,
     keyframes: Collection[int] = (),
+    known: Collection[int] = (),
 ) -> Generator[Frame]:
     """Fill the hole in every frame, in order; pixels outside it are not to be used."""
-    for average in _averages(pairs, windows, inpainter, fetch, keyframes):
+    for average in _averages(pairs, windows, inpainter, fetch, keyframes, known):
         yield average.rounded
 
 
@@ -103,9 +101,10 @@ def predict(
     inpainter: Inpainter,
     fetch: Callable[[int], Pair] | None = None,
     keyframes: Collection[int] = (),
+    known: Collection[int] = (),
 ) -> Generator[Prediction]:
     """Do as `inpaint`, but yield what is found before it is rounded."""
-    for average in _averages(pairs, windows, inpainter, fetch, keyframes):
+    for average in _averages(pairs, windows, inpainter, fetch, keyframes, known):
         yield average.exact
 
 
@@ -115,8 +114,13 @@ def _averages(
     inpainter: Inpainter,
     fetch: Callable[[int], Pair] | None,
     keyframes: Collection[int],
+    known: Collection[int],
 ) -> Generator[Average]:
-    """Yield what all windows say about each frame, in order."""
+    """Yield what all windows say about each frame, in order.
+
+    Windows all of whose results are `known` already are not filled: their frames pass as
+    they are.
+    """
     buffer = FrameBuffer(pairs, fetch, keyframes)
     averages: dict[int, Average] = {}
     for window in windows:
@@ -125,7 +129,10 @@ def _averages(
             return
         if num_read < window.local.stop:  # the clip ends inside a window that looks ahead
             window = replace(window, local=range(window.local.start, num_read))
-        filled = inpainter.fill(buffer.clip(window))
+        if all(index in known for index in window.update):
+            filled = [buffer[index][0] for index in window.local]
+        else:
+            filled = inpainter.fill(buffer.clip(window))
         for index, frame in zip(window.local, filled, strict=True):
             if index in window.update:
                 if index in averages:
@@ -173,6 +180,30 @@ class HolePlan:
         return source.composite(whole, images.feather(hole, width))
 
 
+class FillMemory(Protocol):
+    """What is known of earlier fills; `place` counts the pictures from the first."""
+
+    def fingerprint(self, labels: LabelMap) -> bytes:
+        """Return what tells the hole of `labels` from any other."""
+
+    def recall(self, place: int, fingerprint: bytes, frame: Frame) -> Frame | None:
+        """Return `frame` as it was filled before; None if it is to be filled."""
+
+    def keep(self, place: int, fingerprint: bytes, filled: Frame, hole: Mask) -> None:
+        """Remember a filled frame and its hole, at the working size."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Waiting(Generic[SourceT]):
+    """A picture whose fill is not final yet."""
+
+    source: SourceT  # without its RGB: many may wait
+    hole: Mask  # at its own size
+    small_hole: Mask
+    fingerprint: bytes  # of the hole
+    given: Frame | None  # what the hole is to show, if that is known already
+
+
 def remove(
     labelled: Iterable[tuple[SourceT, LabelMap]],
     windows: Iterable[Window],
@@ -180,71 +211,35 @@ def remove(
     plan: HolePlan,
     fetch: Callable[[int], Pair] | None = None,
     keyframes: Mapping[int, Frame] = NO_KEYFRAMES,
+    memory: FillMemory | None = None,
 ) -> Generator[SourceT]:
     """Return every picture without the chosen objects, as soon as it is final.
 
-    Where the frame is one of `keyframes`, its hole shows what they show.
+    Where the frame is one of `keyframes`, its hole shows what they show.  Frames `memory`
+    recalls show that, and the inpainter sees them without a hole.
     """
-    waiting: deque[tuple[SourceT, Mask]] = deque()
+    waiting: deque[_Waiting[SourceT]] = deque()
+    known: set[int] = set()
 
     def pairs() -> Iterator[Pair]:
-        for index, (source, labels) in enumerate(labelled):
+        for place, (source, labels) in enumerate(labelled):
             hole = plan.hole(labels)
-            given = keyframes.get(index)
-            pair = plan.shrink(source.rgb, hole) if given is None else plan.show(given)
-            waiting.append((source.detached(), hole))  # without its RGB: many may wait
+            pair = plan.shrink(source.rgb, hole)
+            given, mark = keyframes.get(place), b""
+            if given is not None:
+                pair = plan.show(given)
+            elif memory is not None:
+                mark = memory.fingerprint(labels)
+                given = memory.recall(place, mark, pair[0])
+            waiting.append(_Waiting(source.detached(), hole, pair[1], mark, given))
+            if given is not None and place not in keyframes:
+                known.add(place)
+                pair = given, np.zeros_like(pair[1])
             yield pair
 
-    for index, filled in enumerate(inpaint(pairs(), windows, inpainter, fetch, keyframes)):
-        source, hole = waiting.popleft()
-        yield plan.composite(source, hole, keyframes.get(index, filled))
-
-
-@dataclass(frozen=True)
-class _End:
-    """The last thing an `ahead` thread hands over: why there is no more."""
-
-    error: BaseException | None = None
-
-
-def ahead(items: Iterator[ItemT], depth: int = 4) -> Generator[ItemT]:
-    """Yield `items`, made up to `depth` ahead in a thread of their own.
-
-    OpenCV, FFmpeg and torch release the interpreter while they work, so two stages run at
-    once.  Closing this generator stops the thread at its next item and closes `items`.
-    """
-    ready: queue.Queue[ItemT | _End] = queue.Queue(depth)
-    stop = threading.Event()
-
-    def put(item: ItemT | _End) -> None:
-        while not stop.is_set():
-            try:
-                return ready.put(item, timeout=0.05)
-            except queue.Full:
-                continue
-
-    def work() -> None:
-        try:
-            for item in items:
-                put(item)
-                if stop.is_set():
-                    break
-            end = _End()
-        except BaseException as error:  # noqa: BLE001 - raised again where it is awaited
-            end = _End(error)
-        finally:
-            close = getattr(items, "close", None)
-            if close is not None:
-                close()
-        put(end)
-
-    thread = threading.Thread(target=work, daemon=True, name="ahead")
-    thread.start()
-    try:
-        while not isinstance(item := ready.get(), _End):
-            yield item
-        if item.error is not None:
-            raise item.error
-    finally:
-        stop.set()
-        thread.join()
+    for place, filled in enumerate(inpaint(pairs(), windows, inpainter, fetch, keyframes, known)):
+        picture = waiting.popleft()
+        if picture.given is None and memory is not None:
+            memory.keep(place, picture.fingerprint, filled, picture.small_hole)
+        shown = filled if picture.given is None else picture.given
+        yield plan.composite(picture.source, picture.hole, shown)

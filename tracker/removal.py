@@ -12,25 +12,20 @@ from contextlib import ExitStack, closing
 from functools import partial
 from itertools import islice
 
-import numpy as np
-
 from tracker import crew, engines, images
+from tracker.ahead import ahead
 from tracker.costs import Countdown, Stopwatch, TimedInpainter, TimedPropagator, peak_rss_mb
 from tracker.engine_table import INPAINTERS
-from tracker.evidence import Evidence
-from tracker.exports.masks import Masks, open_masks
 from tracker.filling import Filling
 from tracker.interfaces import MaskPropagator
 from tracker.jobs import Job, Progress, Report, Stage
+from tracker.kept import KeptRun, about
 from tracker.keyframes import Keyframes
+from tracker.labelling import Labelling
 from tracker.outputs import Outputs
 from tracker.own import NO_OWN, OWN_INPAINTER, OwnEngines
 from tracker.part import Part
-from tracker.pipeline import ahead
-from tracker.routes import backwards_from_all
-from tracker.shadows import LOOKAHEAD, with_shadows
-from tracker.spool import LabelSpool
-from tracker.tracking import Labelled, Tracking
+from tracker.tracking import Labelled
 from tracker.types import LabelMap, UserError
 from tracker.video import SourceFrame, VideoReader, probe
 
@@ -50,7 +45,7 @@ def run_job(job: Job, own: OwnEngines = NO_OWN) -> Generator[Progress]:
     with ExitStack() as stack:
         run = _Run(job, stack, own)
         yield from (run.stream() if job.mode == "streaming" else run.offline())
-        run.outputs.commit()
+        run.commit()
         yield Progress("done", run.num_frames, run.num_frames, 0.0, report=run.report())
 
 
@@ -77,57 +72,65 @@ class _Run:
         self.choices = crew.choose(job, own)
         self.keyframes = Keyframes(job.keyframes)
         self.keyframes.check(self.info, self.part)
-        self.masks: Masks | None = None if job.masks is None else open_masks(job.masks)
-        self.length = 0  # frames of the part, once they are known
+        newcomers = crew.make_newcomers(job, self.choices)
+        self.labelling = Labelling(job, self.reader, self._propagator, newcomers, self.watch, stack)
         self.num_frames = 0
-        if self.masks is not None:
-            stack.callback(self.masks.close)
-            num_frames = self._count()
-            self.masks.check(num_frames, self.info.height, self.info.width)
-            self.part.check_end(num_frames)
-            self.length = self.part.length_in(num_frames)
-        elif not job.prompted and not crew.looks_for_newcomers(job):
-            raise UserError("nothing to remove: no object has been pointed at")
-        self.part.check(job.prompted)
         self.outputs = stack.enter_context(Outputs(job, self.reader))
-        self.spool = stack.enter_context(LabelSpool(self.info.height, self.info.width))
-        self._in_spool = False  # labels given as masks, too
-        self.evidence = Evidence()
-        self.newcomers = crew.make_newcomers(job, self.choices)
-        self.tracking = Tracking(
-            self.reader,
-            self.part,
-            job.prompted,
-            self._propagator,
-            self.spool,
-            self.evidence,
-            self.newcomers,
-        )
+        self.filling = self._make_filling()
+        self.kept = self._begin_kept(stack)
+        self.labelling.open(self.kept, stack)
         self.notices = [
             note for choice in self.choices.values() if (note := engines.licence_note(choice))
         ]
         self._last_preview = 0.0
         self._countdown = Countdown(dict.fromkeys(_passes(job), self.info.num_frames))
 
+    def _make_filling(self) -> Filling | None:
+        choice = self.choices.get("inpainter")
+        if choice is None:
+            return None
+        is_own = self.own.inpainter is not None
+        return Filling(self.job, OWN_INPAINTER if is_own else INPAINTERS[choice.name], self.info)
+
+    def _begin_kept(self, stack: ExitStack) -> KeptRun | None:
+        """Begin the file of this run, if it is to be kept or goes on from an earlier one."""
+        if not (self.job.keep or self.job.earlier):
+            return None
+        if self.job.mode == "streaming":
+            raise UserError(
+                "streaming goes through the video once, so no run is kept and none goes on from "
+                "an earlier one; choose offline"
+            )
+        names = {job: choice.name for job, choice in self.choices.items()}
+        plan = "" if self.filling is None else repr(self.filling.plan)
+        found = about(
+            self.job, self.info, names.get("propagator", ""), names.get("inpainter", ""), plan
+        )
+        return stack.enter_context(KeptRun(self.job, found, (self.info.height, self.info.width)))
+
+    def commit(self) -> None:
+        """Give all files their names."""
+        self.outputs.commit()
+        if self.kept is not None:
+            self.kept.commit(self.part.first + self.labelling.length)
+
     def offline(self) -> Generator[Progress]:
         """Label every frame first; then fill."""
-        if self.masks is None:
-            yield from self._track()
-        if self.job.settings.grow_shadow:
-            yield from self._add_shadows()
-        yield from self._finish(self._known_labels())
+        written = self.info.num_frames or 0 if self.job.output is None else 0
+        for source, labels in self.labelling.find():
+            if self.labelling.num_expected is not None:
+                self._countdown.set_total("track", self.labelling.num_expected + written)
+            yield self._progress("track", source, labels)
+        yield from self._finish(self.labelling.known())
 
     def stream(self) -> Generator[Progress]:
         """Label, fill and write frame by frame."""
-        if self.masks is not None:
-            yield from self._finish(self._shaded(self._known_labels()))
-            return
-        if (start := self._start()) > self.part.first:
+        if (start := self.labelling.start) > self.part.first:
             self.notices.append(
                 f"streaming looks only back: frames {self.part.first}-{start - 1}, before the "
                 "first prompt, pass unchanged"
             )
-        yield from self._finish(self._shaded(self._labels_as_they_come()))
+        yield from self._finish(self.labelling.as_they_come())
 
     def report(self) -> Report:
         """Say what was done."""
@@ -142,85 +145,15 @@ class _Run:
             engines=self._engine_names(),
             peak_rss_mb=round(peak_rss_mb(), 1),
             notices=(*self.reader.notices, *self.notices, *self.outputs.notices),
-            objects=self.evidence.traces(),
-            names=self._names(),
+            objects=self.labelling.evidence.traces(),
+            names=self.labelling.names,
             licences={job: engines.licence_of(name) for job, name in self._engine_names().items()},
+            frames_tracked=self.labelling.num_steps,
+            frames_filled=0 if self.filling is None else self.filling.num_filled,
         )
-
-    def _names(self) -> dict[int, str]:
-        """Return what objects are called that words have found."""
-        later = {} if self.newcomers is None else self.newcomers.names
-        return {number: name for number, name in {**self.job.names, **later}.items() if name}
 
     def _engine_names(self) -> dict[str, str]:
         return {**self.job.made_by, **{job: each.name for job, each in self.choices.items()}}
-
-    def _track(self) -> Generator[Progress]:
-        """Label all frames of the part, forwards and then from every prompt backwards."""
-        start, routes = self._start(), backwards_from_all(self.job.prompted)
-        self.reader.read(start)  # which says so if it is past the end
-        if self.info.num_frames is not None:
-            steps = [route.frames_to(self.part.first, None) for route in routes]
-            along = self.part.length_in(self.info.num_frames) + self.part.first - start
-            passes = (self.job.output is None) + self.job.settings.grow_shadow
-            self._countdown.set_total("track", along + sum(steps) + passes * self.info.num_frames)
-        stop = None if self.part.last is None else self.part.last + 1 - start
-        sources = self.watch.each("decode", self.reader.frames(start))
-        with closing(ahead(islice(sources, stop))) as decoded:
-            for source, labels in self.tracking.forwards(decoded, start):
-                self.num_frames = source.index + 1
-                yield self._progress("track", source, labels)
-        self._check_end()
-        self.length = self.num_frames - self.part.first
-        for route in routes:
-            for source, labels in self.tracking.outwards(route):
-                yield self._progress("track", source, labels)
-        for source, labels in self.tracking.back_to_entries():
-            yield self._progress("track", source, labels)
-
-    def _start(self) -> int:
-        """Return the first frame in which there may be an object."""
-        return self.part.first if self.newcomers is not None else min(self.job.prompted)
-
-    def _labels_as_they_come(self) -> Generator[Labelled]:
-        """Decode in a thread of its own; label each frame from the first prompt on."""
-        start = self._start()
-        stop = None if self.part.last is None else self.part.last + 1 - start
-        blank = np.zeros((self.info.height, self.info.width), np.uint8)
-        with closing(ahead(self.watch.each("decode", self.reader))) as sources:
-            for source in islice(sources, start):
-                yield source, blank
-            with closing(self.tracking.along(islice(sources, stop), start)) as labelled:
-                yield from labelled
-            for source in sources:
-                yield source, blank
-
-    def _add_shadows(self) -> Generator[Progress]:
-        """Add their shadows to the labels of all frames, looking ahead."""
-        with closing(ahead(self._known_labels())) as pairs:
-            shaded = with_shadows(pairs, self.job.objects, LOOKAHEAD)
-            for index, (newest, labels) in enumerate(self.watch.each("shadow", shaded)):
-                self.spool[index] = labels
-                yield self._progress("track", newest)
-        self._in_spool = True
-
-    def _shaded(self, labelled: Generator[Labelled]) -> Generator[Labelled]:
-        """Add their shadows, as far as the past shows them, if that is wanted."""
-        if not self.job.settings.grow_shadow:
-            return labelled
-        return with_shadows(labelled, self.job.objects, lookahead=0)
-
-    def _known_labels(self) -> Generator[Labelled]:
-        """Decode; give each frame the labels found for it before."""
-        for source in self.watch.each("decode", self.reader):
-            yield source, self._labels_of(source.index)
-
-    def _labels_of(self, index: int) -> LabelMap:
-        if self.masks is None or self._in_spool:
-            return self.spool[index]
-        if index in self.part:
-            return self.masks[index]
-        return np.zeros((self.info.height, self.info.width), np.uint8)
 
     def _finish(self, labelled: Generator[Labelled]) -> Generator[Progress]:
         """Write the masks as they come and, if a video is wanted, the filled frames."""
@@ -245,47 +178,33 @@ class _Run:
                 except GeneratorExit:  # keep what is finished before waiting for the threads
                     self.outputs.close()
                     raise
-        self._check_end()
+        self.labelling.check_end(self.num_frames)
+        self.keyframes.check_end(self.num_frames)
 
     def _results(self, pairs: Generator[Labelled], stack: ExitStack) -> Generator[SourceFrame]:
         """Fill the part that is worked on; pass the rest on."""
-        if self.job.output is not None:
+        if self.filling is not None:
             yield from (source for source, _ in islice(pairs, self.part.first))
-            worked_on = islice(pairs, self.length or self.part.length)
-            yield from stack.enter_context(closing(self._fill(worked_on, stack)))
+            worked_on = islice(pairs, self.labelling.length or self.part.length)
+            yield from stack.enter_context(closing(self._fill(self.filling, worked_on, stack)))
         yield from (source for source, _ in pairs)
 
-    def _fill(self, labelled: Iterator[Labelled], stack: ExitStack) -> Generator[SourceFrame]:
+    def _fill(
+        self, filling: Filling, labelled: Iterator[Labelled], stack: ExitStack
+    ) -> Generator[SourceFrame]:
         choice, made = self.choices["inpainter"], self.own.inpainter
-        spec = OWN_INPAINTER if made is not None else INPAINTERS[choice.name]
-        filling = Filling(self.job, spec, self.info)
         made = made or filling.cropped(partial(engines.make_inpainter, choice, self.job.settings))
         inpainter = TimedInpainter(made, self.watch)
         if self.job.mode == "streaming":
             return filling.as_they_come(labelled, inpainter)
-        return filling.at_leisure(labelled, self.length, inpainter, self._labels_of, stack)
+        records = None if self.kept is None else self.kept.records
+        return filling.at_leisure(
+            labelled, self.labelling.length, inpainter, self.labelling.of, stack, records
+        )
 
     def _propagator(self) -> MaskPropagator:
         made = crew.make_propagator(self.job, self.choices, self.own)
         return TimedPropagator(made, self.watch)
-
-    def _count(self) -> int:
-        """Return the number of frames; a header may be wrong, so count if it is not sure."""
-        info = self.reader.info
-        if info.frames_are_exact and info.num_frames is not None:
-            return info.num_frames
-        return sum(1 for _ in self.reader)
-
-    def _check_end(self) -> None:
-        """Refuse prompts and markers past the last frame read."""
-        last = max(self.job.prompted, default=0)
-        if last >= self.num_frames:
-            raise UserError(
-                f"frame {last} is past the end: the video has {self.num_frames} frames "
-                f"(0-{self.num_frames - 1})"
-            )
-        self.part.check_end(self.num_frames)
-        self.keyframes.check_end(self.num_frames)
 
     def _progress(
         self, stage: Stage, picture: SourceFrame, labels: LabelMap | None = None
@@ -301,7 +220,13 @@ class _Run:
         total, left = self._countdown.total(stage), self._countdown.seconds_left
         index = picture.index
         return Progress(
-            stage, done, total, left, preview, frame=index, evidence=self.evidence.at(index)
+            stage,
+            done,
+            total,
+            left,
+            preview,
+            frame=index,
+            evidence=self.labelling.evidence.at(index),
         )
 
 

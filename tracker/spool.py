@@ -2,12 +2,23 @@
 
 import tempfile
 import zlib
+from typing import Protocol
 
 import numpy as np
 
 from tracker.blocks import BlockFile
 from tracker.closable import Closable
 from tracker.types import LabelMap, UserError
+
+
+class LabelStore(Protocol):
+    """Label maps by frame index, all of one size; a frame not written has no labels."""
+
+    shape: tuple[int, int]  # height, width
+
+    def __setitem__(self, index: int, labels: LabelMap) -> None: ...
+
+    def __getitem__(self, index: int) -> LabelMap: ...
 
 
 class LabelSpool(Closable):
@@ -29,7 +40,7 @@ class LabelSpool(Closable):
     def __setitem__(self, index: int, labels: LabelMap) -> None:
         if labels.shape != self.shape:
             raise ValueError(f"labels are {labels.shape} but the clip is {self.shape} (H, W)")
-        packed = zlib.compress(np.ascontiguousarray(labels, np.uint8).tobytes(), 1)
+        packed = pack(labels)
         try:
             self._records[index] = packed
         except OSError as error:
@@ -42,7 +53,7 @@ class LabelSpool(Closable):
     def __getitem__(self, index: int) -> LabelMap:
         if index not in self._records:
             return np.zeros(self.shape, np.uint8)
-        return np.frombuffer(zlib.decompress(self._records[index]), np.uint8).reshape(self.shape)
+        return unpack(self._records[index], self.shape)
 
     def __len__(self) -> int:
         return len(self._records)
@@ -50,3 +61,14 @@ class LabelSpool(Closable):
     def close(self) -> None:
         """Delete the file."""
         self._records.close()
+
+
+def pack(labels: LabelMap) -> bytes:
+    """Return labels as few bytes."""
+    return zlib.compress(np.ascontiguousarray(labels, np.uint8).tobytes(), 1)
+
+
+def unpack(packed: bytes, shape: tuple[int, int]) -> LabelMap:
+    """Return the labels (H, W) that were packed; read-only."""
+    size = shape[0] * shape[1]
+    return np.frombuffer(zlib.decompressobj().decompress(packed, size), np.uint8).reshape(shape)

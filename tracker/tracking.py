@@ -7,18 +7,19 @@ are gone again, with the other objects given as they are known there, so that th
 """
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 
 import numpy as np
 
+from tracker.ahead import ahead
 from tracker.evidence import Evidence
 from tracker.interfaces import MaskPropagator
 from tracker.newcomers import Newcomers
 from tracker.part import Part
-from tracker.pipeline import FindNew, ahead, propagate
-from tracker.routes import Route, switch_over
-from tracker.spool import LabelSpool
+from tracker.pipeline import FindNew, propagate
+from tracker.routes import Route, outwards, prompted_frames, switch_over, to_be_followed
+from tracker.spool import LabelSpool, LabelStore
 from tracker.types import Frame, LabelMap, Tracked
 from tracker.video import SourceFrame, VideoReader
 
@@ -49,7 +50,7 @@ class Tracking:
         part: Part,
         prompted: Mapping[int, LabelMap],
         make_propagator: Callable[[], MaskPropagator],
-        spool: LabelSpool,
+        spool: LabelStore,
         evidence: Evidence,
         newcomers: Newcomers | None = None,
     ) -> None:
@@ -141,6 +142,31 @@ class Tracking:
                     break
             self._settle(route, visited, found, seen)
 
+    def correct(
+        self, before: Mapping[int, LabelMap], num_frames: int, renewed: Iterable[int] = ()
+    ) -> list[Route]:
+        """Clear from known labels what does not hold any more; return the ways to go again.
+
+        What an object's lost prompt said is cleared as far as its next prompts on either
+        side, and an object that is no longer asked for everywhere.
+
+        Args:
+            before: the prompts the known labels come from.
+            num_frames: of the video, up to the out marker.
+            renewed: objects to be followed anew although their prompts are as they were.
+        """
+        renewed = set(renewed)
+        places = prompted_frames(self._prompted)
+        cleared: dict[int, set[int]] = {}
+        for number, frames in prompted_frames(before).items():
+            for lost in frames if number in renewed else set(frames) - set(places.get(number, ())):
+                for index in _reach(lost, places.get(number, ()), self._part.first, num_frames):
+                    cleared.setdefault(index, set()).add(number)
+        for index, objects in cleared.items():
+            self._spool[index] = _with(self._spool[index], np.zeros((1, 1), np.uint8), objects)
+            self._evidence.forget(index, objects)
+        return outwards(places, to_be_followed(before, self._prompted, renewed))
+
     def _agree(self, index: int, labels: LabelMap, objects: Iterable[int]) -> bool:
         """Return whether a frame's objects are where they were known to be."""
         known, before = self._evidence.at(index), self._spool[index]
@@ -178,6 +204,13 @@ class Tracking:
 def _is_before(index: int, stop: int | None, route: Route) -> bool:
     """Return whether a frame comes before `stop` on the way."""
     return stop is None or (index < stop if route.forwards else index > stop)
+
+
+def _reach(index: int, others: Collection[int], first: int, num_frames: int) -> range:
+    """Return the frames around `index` up to, and without, the next of `others`."""
+    before = max((other for other in others if other < index), default=first - 1)
+    after = min((other for other in others if other > index), default=num_frames)
+    return range(before + 1, after)
 
 
 def _with(labels: LabelMap, others: LabelMap, objects: Iterable[int]) -> LabelMap:
