@@ -33,7 +33,7 @@ def over_bound(path: Path) -> list[Row]:
 
 
 @pytest.mark.parametrize("name", ["deaott", "r50_deaotl"])
-def test_stages_equal_the_official_networks(name):
+def test_r16_stages_equal_the_official_networks(name):
     assert over_bound(GOLDENS / f"{name}.npz") == []
 
 

@@ -119,7 +119,7 @@ def test_a_file_of_the_right_size_is_found(ckpt, monkeypatch):
     assert checkpoints.on_disk() == {"little"}
 
 
-def test_a_file_cut_short_is_not_used_and_the_log_says_why(ckpt, monkeypatch, caplog):
+def test_r12_a_file_cut_short_is_not_used_and_the_log_says_why(ckpt, monkeypatch, caplog):
     record = add_record(monkeypatch, b"123456")
     (ckpt / record.file).write_bytes(b"12345")
 
@@ -137,7 +137,7 @@ def test_without_a_published_size_the_parameters_must_fit(ckpt, monkeypatch):
     assert checkpoints.path("little") == ckpt / record.file
 
 
-def test_a_missing_file_names_the_command_that_gets_it(ckpt):
+def test_r12_a_missing_file_names_the_command_that_gets_it(ckpt):
     with pytest.raises(UserError, match="run: python -m tracker download e2fgvi_hq"):
         checkpoints.load("e2fgvi_hq")
 
@@ -162,7 +162,7 @@ def test_files_of_old_torch_versions_are_read(tmp_path):
     assert list(checkpoints.load(file)) == ["a"]
 
 
-def test_a_tampered_file_is_refused_before_it_is_opened(tmp_path, ckpt, monkeypatch):
+def test_r12_a_tampered_file_is_refused_before_it_is_opened(tmp_path, ckpt, monkeypatch):
     torch = pytest.importorskip("torch")
     file = saved(tmp_path, {"a": torch.zeros(64)})
     record = add_record(monkeypatch, file.read_bytes())
@@ -176,7 +176,7 @@ def test_a_tampered_file_is_refused_before_it_is_opened(tmp_path, ckpt, monkeypa
 
 
 @pytest.mark.parametrize("new_format", [True, False])
-def test_a_file_that_would_run_code_is_refused_and_runs_nothing(tmp_path, new_format):
+def test_r12_a_file_that_would_run_code_is_refused_and_runs_nothing(tmp_path, new_format):
     proof = tmp_path / "it-ran"
     content = {"a": RunsCode(proof)}
     file = saved(tmp_path, content, _use_new_zipfile_serialization=new_format)
@@ -187,7 +187,7 @@ def test_a_file_that_would_run_code_is_refused_and_runs_nothing(tmp_path, new_fo
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
-def test_a_bare_pickle_that_would_run_code_is_refused(tmp_path):
+def test_r12_a_bare_pickle_that_would_run_code_is_refused(tmp_path):
     pytest.importorskip("torch")
     proof = tmp_path / "it-ran"
     file = tmp_path / "file.pth"
@@ -200,7 +200,7 @@ def test_a_bare_pickle_that_would_run_code_is_refused(tmp_path):
 
 @pytest.mark.parametrize("new_format", [True, False])
 @pytest.mark.parametrize("kept", [0.3, 0.6, 0.99])
-def test_a_truncated_file_is_said_to_be_damaged(tmp_path, new_format, kept):
+def test_r12_a_truncated_file_is_said_to_be_damaged(tmp_path, new_format, kept):
     torch = pytest.importorskip("torch")
     file = saved(tmp_path, {"a": torch.ones(500)}, _use_new_zipfile_serialization=new_format)
     content = file.read_bytes()
@@ -218,7 +218,7 @@ def test_a_truncated_file_is_said_to_be_damaged(tmp_path, new_format, kept):
         (b"PK\x05\x06" + bytes(18), "holds no torch checkpoint"),
     ],
 )
-def test_foreign_files_are_refused_without_torch(tmp_path, content, message):
+def test_r12_foreign_files_are_refused_without_torch(tmp_path, content, message):
     file = tmp_path / "file.pth"
     file.write_bytes(content)
 
@@ -226,7 +226,7 @@ def test_foreign_files_are_refused_without_torch(tmp_path, content, message):
         checkpoints.load(file)
 
 
-def test_a_file_without_parameters_says_what_it_holds(tmp_path):
+def test_r12_a_file_without_parameters_says_what_it_holds(tmp_path):
     torch = pytest.importorskip("torch")
     file = saved(tmp_path, torch.ones(3))
 

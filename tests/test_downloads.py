@@ -5,6 +5,7 @@ import hashlib
 import io
 import shutil
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +27,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.behaviour = "good"
+        self.stalls_seconds = 0.0  # between breaking off and hanging up
         self.content = CONTENT
         self.asked: list[tuple[str, str | None]] = []
 
@@ -64,6 +66,9 @@ class Handler(BaseHTTPRequestHandler):
         span = f"bytes {told}-{len(content) - 1}/{len(content)}"
         half = len(content[start:]) // 2 if behaviour == "breaks off" else None
         self.answer(206 if start else 200, content[start:], span=span, stop_after=half)
+        if behaviour == "breaks off" and self.server.stalls_seconds:
+            self.wfile.flush()
+            time.sleep(self.server.stalls_seconds)
 
     def answer(self, status, body, kind="application/octet-stream", span=None, stop_after=None):
         self.send_response(status)
@@ -149,7 +154,7 @@ def test_what_is_there_and_right_is_not_fetched_again(ckpt, server, publish):
     assert "was there, SHA-256 as published" in sentence
 
 
-def test_a_wrong_file_put_there_by_hand_is_replaced(ckpt, server, publish):
+def test_r12_a_wrong_file_put_there_by_hand_is_replaced(ckpt, server, publish):
     publish()
     ckpt.mkdir()
     (ckpt / "little.pth").write_bytes(CONTENT[::-1])
@@ -168,7 +173,7 @@ def test_an_unpublished_hash_is_told(ckpt, server, publish):
     assert hashlib.sha256(CONTENT).hexdigest() in sentence
 
 
-def test_a_broken_connection_keeps_the_part_and_the_next_try_goes_on(ckpt, server, publish):
+def test_r12_a_broken_connection_keeps_the_part_and_the_next_try_goes_on(ckpt, server, publish):
     publish()
     server.behaviour = "breaks off"
     with pytest.raises(UserError, match=r"broke after 1\.2 of 2\.3 MB .*run it again to go on"):
@@ -181,6 +186,22 @@ def test_a_broken_connection_keeps_the_part_and_the_next_try_goes_on(ckpt, serve
     assert server.asked[-1][1] == f"bytes={len(CONTENT) // 2}-"
     assert (ckpt / "little.pth").read_bytes() == CONTENT
     assert leftovers(ckpt) == ["little.pth"]
+
+
+def test_r12_a_server_that_falls_silent_is_not_waited_for(ckpt, server, publish, monkeypatch):
+    publish()
+    monkeypatch.setattr(downloads, "_TIMEOUT_SECONDS", 0.3)
+    server.behaviour, server.stalls_seconds = "breaks off", 1.5
+
+    began = time.monotonic()
+    with pytest.raises(UserError, match=r"little\.pth"):
+        downloads.download(["little"])
+
+    assert time.monotonic() - began < 1.4
+    assert leftovers(ckpt) == [".partial/little.pth"]
+    server.behaviour, server.stalls_seconds = "good", 0.0
+    downloads.download(["little"])
+    assert (ckpt / "little.pth").read_bytes() == CONTENT
 
 
 def test_a_stopped_download_goes_on_too(ckpt, server, publish):
@@ -244,7 +265,9 @@ def test_a_part_as_large_as_a_file_of_unknown_size(ckpt, server, publish, extra)
         ("longer", r"offers 2,304,004 bytes for little\.pth, published are 2,304,000"),
     ],
 )
-def test_what_is_wrong_is_said_and_leaves_nothing_behind(ckpt, server, publish, behaviour, message):
+def test_r12_what_is_wrong_is_said_and_leaves_nothing_behind(
+    ckpt, server, publish, behaviour, message
+):
     publish()
     server.behaviour = behaviour
 
@@ -268,7 +291,7 @@ def test_another_part_than_asked_for_is_not_appended(ckpt, server, publish):
     assert leftovers(ckpt) == []
 
 
-def test_a_failed_download_leaves_an_older_file_alone(ckpt, server, publish):
+def test_r12_a_failed_download_leaves_an_older_file_alone(ckpt, server, publish):
     publish()
     ckpt.mkdir()
     (ckpt / "little.pth").write_bytes(b"older")
@@ -280,7 +303,7 @@ def test_a_failed_download_leaves_an_older_file_alone(ckpt, server, publish):
     assert (ckpt / "little.pth").read_bytes() == b"older"
 
 
-def test_offline_is_said_with_what_to_do(ckpt, server, publish):
+def test_r12_offline_is_said_with_what_to_do(ckpt, server, publish):
     publish(url="http://127.0.0.1:9/little.pth")  # nobody listens on the discard port
 
     with pytest.raises(
@@ -290,7 +313,7 @@ def test_offline_is_said_with_what_to_do(ckpt, server, publish):
     assert leftovers(ckpt) == []
 
 
-def test_too_little_space_is_seen_before_anything_is_fetched(ckpt, server, publish, monkeypatch):
+def test_r12_too_little_space_is_seen_before_fetching(ckpt, server, publish, monkeypatch):
     publish()
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000_000))
 
@@ -299,7 +322,7 @@ def test_too_little_space_is_seen_before_anything_is_fetched(ckpt, server, publi
     assert server.asked == []
 
 
-def test_a_disk_that_fills_up_meanwhile_keeps_the_part(ckpt, server, publish):
+def test_r12_a_disk_that_fills_up_meanwhile_keeps_the_part(ckpt, server, publish):
     publish()
 
     def fill_up(name, done, total):
@@ -356,7 +379,7 @@ def test_a_file_published_in_an_archive_is_taken_out_of_it(ckpt, server, publish
         (zip_of(**{"little.pth": b"short"}), "too few for its 2,304,000 of parameters"),
     ],
 )
-def test_a_wrong_archive_is_refused(ckpt, server, publish, archive, message):
+def test_r12_a_wrong_archive_is_refused(ckpt, server, publish, archive, message):
     publish(**ZIPPED)
     server.content = archive
 
@@ -421,7 +444,7 @@ def test_a_page_that_gdown_took_for_the_file_is_refused(ckpt, drive):
     assert leftovers(ckpt) == []
 
 
-def test_drive_out_of_reach_is_said(ckpt, drive):
+def test_r12_drive_out_of_reach_is_said(ckpt, drive):
     def fail(**_):
         raise ConnectionError("no route")
 

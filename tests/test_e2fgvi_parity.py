@@ -14,7 +14,7 @@ GOLDEN = Path(__file__).parent / "goldens" / "e2fgvi_hq_120x216.npz"
 NUM_STAGES = 17
 
 
-def test_every_stage_of_hq_equals_the_official_one():
+def test_r16_every_stage_of_hq_equals_the_official_one():
     rows = list(parity_e2fgvi.compare(GOLDEN))
 
     assert len(rows) == NUM_STAGES

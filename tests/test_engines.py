@@ -135,28 +135,6 @@ def test_a_segmenter_obeys_every_click(any_segmenter):
     assert not mask[48, 47]
 
 
-def test_another_meaning_of_a_single_click_can_be_chosen_and_built_upon(any_segmenter):
-    (frame,), _ = scene(1)
-    click = (Point(40, 48),)
-    offered = any_segmenter.segment(frame, Prompt(points=click)).masks
-
-    chosen = [
-        any_segmenter.segment(frame, Prompt(points=click, choice=choice)).masks
-        for choice in range(len(offered) + 1)
-    ]
-
-    for choice, masks in enumerate(chosen):
-        np.testing.assert_array_equal(masks[0], offered[choice % len(offered)])
-        assert {mask.tobytes() for mask in masks} == {mask.tobytes() for mask in offered}
-    if len(offered) > 1:
-        more = (*click, Point(100, 20))
-        answers = [
-            any_segmenter.segment(frame, Prompt(points=more, choice=choice)).masks[0]
-            for choice in (0, 1)
-        ]
-        assert (answers[0] != answers[1]).any()
-
-
 def test_a_segmenter_says_the_same_twice(any_segmenter):
     (frame,), _ = scene(1)
     prompt = Prompt(points=(Point(40, 48),))
@@ -312,14 +290,14 @@ def test_auto_takes_a_learned_engine_where_there_is_an_accelerator(random_weight
     assert engines.choose("inpainter").device == "cuda"
 
 
-def test_an_engine_without_its_checkpoint_names_the_download(tmp_path, monkeypatch):
+def test_r12_an_engine_without_its_checkpoint_names_the_download(tmp_path, monkeypatch):
     monkeypatch.setenv("CLEANPLATE_CKPT", str(tmp_path))
 
     with pytest.raises(UserError, match=r"run: python -m tracker download r50_deaotl$"):
         engines.choose("propagator", "r50_deaotl")
 
 
-def test_a_checkpoint_of_another_network_is_refused(random_weights, monkeypatch):
+def test_r12_a_checkpoint_of_another_network_is_refused(random_weights, monkeypatch):
     torch = pytest.importorskip("torch")
     monkeypatch.setitem(RECORDS, "deaots", replace(RECORDS["deaots"], least_bytes=1))
     torch.save({"some.weight": torch.zeros(3)}, random_weights / RECORDS["deaots"].file)

@@ -275,7 +275,7 @@ def test_pseudo_weights_are_the_published_rule():
 
 
 @pytest.mark.slow
-def test_every_stage_equals_the_official_one():
+def test_r16_every_stage_equals_the_official_one():
     rows = list(parity_gdino.compare(GOLDENS / "gdino_swint.npz"))
 
     assert len(rows) == 36
