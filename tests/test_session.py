@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from tracker.desk import View, picture_of
+from tracker.edits import Stroke
 from tracker.folders import bring, discard, discard_runs, new_folder, safe_stem, sweep
 from tracker.jobs import Report
-from tracker.session import Options, Result, Session, Stroke, results_of
+from tracker.results import Result, results_of
+from tracker.session import Options, Session
 from tracker.types import Point, Prompt, Segmentation, UserError
 
 HEIGHT, WIDTH = 40, 60

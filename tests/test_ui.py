@@ -9,7 +9,8 @@ import pytest
 
 from tracker.desk import View
 from tracker.jobs import Progress, Report
-from tracker.session import Result, Session
+from tracker.results import Result
+from tracker.session import Session
 from tracker.ui import build_demo, launch_options, texts
 from tracker.ui.scripted import data_url
 

@@ -61,6 +61,15 @@ class Thumbnail:
 
 
 @dataclass(frozen=True)
+class Fetch:
+    """Read a frame of a result, whole: answered by Frame."""
+
+    owner: str
+    video: Path
+    index: int
+
+
+@dataclass(frozen=True)
 class Prepare:
     """Get ready for a click in a frame: answered by None."""
 
@@ -91,7 +100,7 @@ class WhoWorks:
     """Say which engines are used here: answered by a list of Choice."""
 
 
-Question: TypeAlias = Open | Look | Thumbnail | Prepare | Find | Leave | WhoWorks
+Question: TypeAlias = Open | Look | Thumbnail | Fetch | Prepare | Find | Leave | WhoWorks
 Answer: TypeAlias = tuple[VideoInfo, View] | View | Frame | Segmentation | list[Choice] | None
 
 
@@ -182,6 +191,9 @@ class Desk:
                 return self._place(owner, source).view(index, masks)
             case Thumbnail(owner, source, index):
                 return self._place(owner, source).thumbnail(index)
+            case Fetch(_, video, index):  # seldom asked: the open video keeps its place
+                with VideoReader(video) as reader:
+                    return reader.read(index).rgb
             case Prepare(owner, source, index):
                 self._place(owner, source).prepare(index)
                 return None

@@ -29,6 +29,15 @@ class TrackedObject:
     motion: Motion = "object"  # follows itself, the surface behind it, or stands on the screen
 
 
+@dataclass(frozen=True)
+class Stroke:
+    """One stroke of a brush: a line of some width, in pixels of the source."""
+
+    points: tuple[tuple[float, float], ...]  # x, y
+    radius: float
+    erases: bool = False
+
+
 def _empty() -> Mapping[KeyT, ValueT]:
     return MappingProxyType({})
 

@@ -5,7 +5,7 @@ Big arrays are shared between them.  Only the frame being looked at is held, nev
 clip.  All files of a session lie in one temporary directory.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -14,10 +14,11 @@ import numpy as np
 
 from tracker import images
 from tracker.desk import View
-from tracker.edits import Edit, TrackedObject
+from tracker.edits import Edit, Stroke, TrackedObject
 from tracker.folders import new_run, safe_stem
-from tracker.jobs import Job, Mode, Report, Settings
+from tracker.jobs import Job, Mode, Settings
 from tracker.prompts import Place, check
+from tracker.results import Result
 from tracker.types import Box, Frame, LabelMap, Mask, Point, Prompt, Segmentation, UserError
 from tracker.video import VideoInfo
 
@@ -27,7 +28,7 @@ EMPTY = Edit()
 
 LookAt = Callable[[int], View]  # frame index -> what it looks like
 FindObject = Callable[[int, Prompt], Segmentation]  # frame index, prompt -> masks
-Showing: TypeAlias = Literal["marks", "masks", "result"]
+Showing: TypeAlias = Literal["marks", "masks", "result", "repair"]
 
 
 @dataclass(frozen=True)
@@ -39,26 +40,6 @@ class Options:
     propagator: str = "auto"
     inpainter: str = "auto"
     settings: Settings = field(default_factory=Settings)
-
-
-@dataclass(frozen=True)
-class Result:
-    """The files a run left, and what it did."""
-
-    clean: Path | None
-    masks: Path | None
-    overlay: Path | None
-    report: Report | None = None
-    complete: bool = True
-
-
-@dataclass(frozen=True)
-class Stroke:
-    """One stroke of a brush: a line of some width, in pixels of the source."""
-
-    points: tuple[tuple[float, float], ...]  # x, y
-    radius: float
-    erases: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +57,7 @@ class Session:
     hidden: frozenset[int] = frozenset()  # ids of objects that are not drawn
     result: Result | None = None
     showing: Showing = "marks"
+    taken: Mapping[int, Path] = field(default_factory=dict)  # frames of the result, to be mended
 
     @property
     def owner(self) -> str:
@@ -255,13 +237,14 @@ class Session:
 
     def with_result(self, result: Result) -> "Session":
         """Keep what a run made, and show it if there is a video."""
-        return replace(self, result=result, showing="result" if result.clean else "marks")
+        showing: Showing = "result" if result.clean else "marks"
+        return replace(self, result=result, showing=showing, taken={})
 
     def show(self, showing: Showing) -> "Session":
         """Show the marks, or the masks or the result if there are any."""
         result = self.result
-        found = {"marks": True, "masks": result and result.masks, "result": result and result.clean}
-        return replace(self, showing=showing if found[showing] else "marks")
+        found = {"masks": result and result.masks, "result": result and result.clean}
+        return replace(self, showing=showing if found.get(showing) else "marks")
 
     def refresh(self, look: LookAt) -> "Session":
         """Look at the same frame again: a run may have found something in it."""
@@ -294,16 +277,3 @@ class Session:
     def _mark(self, prompt: Prompt, mask: Mask) -> "Session":
         thumbnail = images.thumbnail(self.view.picture, mask, THUMBNAIL_PIXELS)
         return self.change(self.edit.mark(self._place(), prompt, mask, thumbnail))
-
-
-def results_of(job: Job, report: Report | None) -> Result:
-    """Return the files `job` left: all of them, or, after a cancel, the finished part."""
-
-    def existing(path: Path | None) -> Path | None:
-        if path is None:
-            return None
-        partial = path.with_name(f"{path.stem}.partial{path.suffix}")
-        return next((each for each in (path, partial) if each.exists()), None)
-
-    found = (existing(job.output), existing(job.masks_out), existing(job.overlay_out))
-    return Result(*found, report=report, complete=report is not None)

@@ -18,10 +18,10 @@ from tracker.jobs import Progress, Report
 from tracker.label_images import encode_labels
 from tracker.pointing import from_json, gather
 from tracker.prompts import Prompts, check
+from tracker.results import results_of
 from tracker.session import (
     Options,
     Session,
-    results_of,
 )
 from tracker.types import UserError
 from tracker.ui.lanes import Lanes

@@ -3,7 +3,18 @@
 from pathlib import Path
 from typing import Any
 
-from tracker.desk import Find, Leave, Look, Open, Prepare, Question, Thumbnail, View, WhoWorks
+from tracker.desk import (
+    Fetch,
+    Find,
+    Leave,
+    Look,
+    Open,
+    Prepare,
+    Question,
+    Thumbnail,
+    View,
+    WhoWorks,
+)
 from tracker.engines import Choice
 from tracker.jobs import Job
 from tracker.types import Frame, Prompt, Segmentation, UserError
@@ -42,6 +53,11 @@ class Lanes:
     def thumbnail(self, owner: str, source: Path, index: int) -> Frame:
         """Return a frame of a video very small."""
         frame: Frame = self._ask(owner, Thumbnail(owner, source, index))
+        return frame
+
+    def fetch(self, owner: str, video: Path, index: int) -> Frame:
+        """Return a whole frame of a result."""
+        frame: Frame = self._ask(owner, Fetch(owner, video, index))
         return frame
 
     def find(self, owner: str, source: Path, index: int, prompt: Prompt) -> Segmentation:

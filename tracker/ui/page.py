@@ -22,6 +22,7 @@ from tracker.ui.panel import Panel
 from tracker.ui.panels.engines import EnginesPanel
 from tracker.ui.panels.film import FilmPanel
 from tracker.ui.panels.help import HelpPanel
+from tracker.ui.panels.keyframes import KeyframesPanel
 from tracker.ui.panels.notice import NoticePanel
 from tracker.ui.panels.objects import ObjectsPanel
 from tracker.ui.panels.quality import QualityPanel
@@ -51,6 +52,7 @@ class Panels:
     removal: RemovalPanel
     results: ResultsPanel
     quality: QualityPanel
+    keyframes: KeyframesPanel
     engines: EnginesPanel
     shortcuts: HelpPanel
 
@@ -97,6 +99,7 @@ def _lay_out(visits: Visits) -> Panels:
                 removal = RemovalPanel.lay_out()
                 results = ResultsPanel.lay_out()
             quality = QualityPanel.lay_out()
+            keyframes = KeyframesPanel.lay_out()
             engines = EnginesPanel.lay_out()
     return Panels(
         drop=drop,
@@ -109,6 +112,7 @@ def _lay_out(visits: Visits) -> Panels:
         removal=removal,
         results=results,
         quality=quality,
+        keyframes=keyframes,
         engines=engines,
         shortcuts=shortcuts,
     )
@@ -120,6 +124,7 @@ def _wire(demo: gr.Blocks, panels: Panels, wiring: Wiring) -> None:
     panels.film.wire(wiring)
     panels.objects.wire(wiring)
     panels.removal.wire(wiring, panels.quality, panels.stage, panels.engines)
+    panels.keyframes.wire(wiring)
     panels.engines.wire(wiring, demo)
 
 

@@ -7,7 +7,7 @@ from gradio.blocks import Block
 from tracker.session import Session
 
 Updates: TypeAlias = dict[Block, Any]
-State: TypeAlias = Literal["empty", "marking", "masks", "running", "done"]
+State: TypeAlias = Literal["empty", "marking", "masks", "repair", "running", "done"]
 
 
 class Panel:

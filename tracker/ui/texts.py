@@ -6,7 +6,8 @@ from html import escape
 from tracker.edits import Edit
 from tracker.engines import Choice, table
 from tracker.jobs import Mode, Progress, Report
-from tracker.session import Result, Session
+from tracker.results import Result
+from tracker.session import Session
 from tracker.types import Prompt
 
 TAGLINE = (
@@ -14,6 +15,10 @@ TAGLINE = (
 )
 NO_VIDEO = '<div class="small">Drop one on the left, or</div>'
 NOTHING_DONE = '<div class="progress small">Nothing is running.</div>'
+ABOUT_KEYFRAMES = (
+    "A frame filled badly: choose Repair, paint a better place over the bad one, or save it, "
+    "edit it elsewhere and put it back. Then Remove again: the other frames follow it."
+)
 WORDS_NOTE = "Words need the Grounding DINO checkpoint, which is not installed; click instead."
 _JOBS = {
     "segmenter": "clicks",
@@ -59,6 +64,8 @@ def hint(session: Session) -> str:
     """Return what to do next in the frame looked at."""
     if session.showing == "masks":
         return "What was followed, frame by frame. To mend it, go to Edit."
+    if session.showing == "repair":
+        return "Click a good place, then paint over the bad one. Then press Remove."
     edit, name = session.edit, session.edit.object.name
     frames = [place.frame for place in edit.places_of(edit.current)]
     if session.view.index in frames:

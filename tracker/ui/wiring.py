@@ -54,8 +54,8 @@ class Wiring:
             return "empty"
         if self.lanes.is_busy(session.owner):
             return "running"
-        states: dict[Showing, State] = {"marks": "marking", "masks": "masks", "result": "done"}
-        return states[session.showing]
+        states: dict[Showing, State] = {"marks": "marking", "masks": "masks", "repair": "repair"}
+        return states.get(session.showing, "done")
 
     def refuse(self, session: Session | None, error: UserError) -> Updates:
         """Show why something was not done; the frame is drawn again, without the click."""

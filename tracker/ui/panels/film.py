@@ -5,11 +5,12 @@ from typing import Any
 
 import gradio as gr
 
-from tracker import images
+from tracker import images, repairs
 from tracker.session import Session
 from tracker.types import UserError
 from tracker.ui import texts
 from tracker.ui.panel import Panel, State, Updates
+from tracker.ui.panels.keyframes import fetcher
 from tracker.ui.panels.stage import ratio
 from tracker.ui.scripted import data_url, scripted
 from tracker.ui.traces import shown_traces
@@ -47,7 +48,10 @@ class FilmPanel(Panel):
         """Look at the frame chosen; work on the part chosen."""
 
         def seek(session: Session, event: gr.EventData) -> Session:
-            return session.seek(_frame(event._data.get("frame")), wiring.look(session))
+            session = session.seek(_frame(event._data.get("frame")), wiring.look(session))
+            if session.showing != "repair":
+                return session
+            return repairs.take_out(session, fetcher(wiring, session))
 
         def limit(session: Session, event: gr.EventData) -> Session:
             first, last = event._data.get("first"), event._data.get("last")

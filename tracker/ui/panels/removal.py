@@ -11,7 +11,8 @@ import gradio as gr
 from tracker.folders import discard_runs
 from tracker.jobs import Job, Mode, Progress, Report
 from tracker.removal import expectations
-from tracker.session import Session, results_of
+from tracker.results import results_of
+from tracker.session import Session
 from tracker.types import Frame, UserError
 from tracker.ui import texts
 from tracker.ui.panel import Panel, State, Updates

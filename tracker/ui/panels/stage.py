@@ -6,11 +6,15 @@ from typing import Any
 
 import gradio as gr
 
-from tracker import images
-from tracker.session import FindObject, Session, Stroke
+from tracker import images, repairs
+from tracker.desk import picture_of
+from tracker.edits import Stroke
+from tracker.keyframes import read_picture
+from tracker.session import FindObject, Session
 from tracker.types import Box, Frame, Point, Prompt, Segmentation, UserError
 from tracker.ui import texts
 from tracker.ui.panel import Panel, State, Updates
+from tracker.ui.panels.keyframes import fetcher
 from tracker.ui.scripted import data_url, file_url, scripted
 from tracker.ui.wiring import Wiring
 
@@ -58,12 +62,22 @@ class StagePanel(Panel):
             frame, showing = event._data.get("frame"), event._data.get("showing")
             if isinstance(frame, int):
                 session = session.seek(frame, wiring.look(session))
+            if showing == "repair":
+                return repairs.take_out(session, fetcher(wiring, session))
             return session.show(showing if showing in ("result", "masks") else "marks")
+
+        def patch(session: Session, event: gr.EventData) -> Session:
+            match event._data.get("offset"):
+                case [int() | float() as x, int() | float() as y]:
+                    offset = (x * session.info.width, y * session.info.height)
+                    return repairs.patch(session, _stroke(session, event._data), offset)
+            raise UserError("nothing to paint with yet; click a good place first")
 
         wiring.edit(self.stage.mark, mark)
         wiring.edit(self.stage.box, draw_box)
         wiring.edit(self.stage.stroke, brush)
         wiring.edit(self.stage.view, view)
+        wiring.edit(self.stage.patch, patch)
 
 
 def ratio(session: Session) -> float:
@@ -87,21 +101,31 @@ def _value(session: Session | None, state: State) -> dict[str, Any]:
         }
     if state == "running":
         return _running(session, data_url(session.picture()))
-    picture = data_url(session.mask_picture() if state == "masks" else session.picture())
+    modes: dict[State, str] = {"masks": "masks", "repair": "repair"}
     # The serial makes it new: a refused click is to be drawn away although nothing changed.
     return base | {
-        "mode": "masks" if state == "masks" else "mark",
-        "picture": picture,
+        "mode": modes.get(state, "mark"),
+        "picture": data_url(_picture(session)),
         "colour": f"rgb{images.object_colour(session.edit.current)}",
         "hint": texts.hint(session),
         "serial": time.monotonic_ns(),
     }
 
 
+def _picture(session: Session) -> Frame:
+    """Return the still picture to be seen."""
+    if session.showing == "masks":
+        return session.mask_picture()
+    mended = repairs.picture_file(session) if session.showing == "repair" else None
+    if mended is None:
+        return session.picture()
+    return picture_of(read_picture(mended), float(session.info.pixel_aspect))
+
+
 def _views(session: Session) -> list[str]:
     result = session.result
     views = ["marks"]
-    views += ["result"] if result is not None and result.clean is not None else []
+    views += ["result", "repair"] if result is not None and result.clean is not None else []
     return views + (["masks"] if result is not None and result.masks is not None else [])
 
 

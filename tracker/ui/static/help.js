@@ -3,17 +3,18 @@
 const dialog = element.querySelector("dialog");
 const BUTTONS = {
   a: '.tools [data-tool="add"]', t: '.tools [data-tool="away"]', b: '.tools [data-tool="box"]',
-  p: '.tools [data-tool="brush"]', e: '.tools [data-tool="erase"]',
+  p: '.tools [data-tool="brush"], .patches [data-patch="over"]', e: '.tools [data-tool="erase"]',
   n: "#add", Delete: ".object.current .drop-object", i: ".film .set-in", o: ".film .set-out",
   d: ".film .doubt", r: "#remove", Escape: "#cancel", " ": ".player .play",
   w: '.layouts [data-layout="wipe"]', s: '.layouts [data-layout="side"]', c: '.layouts [data-layout="clean"]',
-  1: '.views [data-show="marks"]', 2: '.views [data-show="result"]', 3: '.views [data-show="masks"]',
+  1: '.views [data-show="marks"]', 2: '.views [data-show="result"]', 3: '.views [data-show="masks"]', 4: '.views [data-show="repair"]',
+  f: '.patches [data-patch="from"]',
 };
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent("cleanplate-" + name, { detail }));
 
 function press(selector) {
-  const button = document.querySelector(selector);
-  if (!button || button.disabled || !button.offsetParent) return false;
+  const button = [...document.querySelectorAll(selector)].find((each) => each.offsetParent);
+  if (!button || button.disabled) return false;
   button.click();
   return true;
 }

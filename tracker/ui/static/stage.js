@@ -21,6 +21,19 @@ function choose(name) {
 for (const each of all(".tools button")) {
   each.addEventListener("click", () => choose(each.dataset.tool));
 }
+// Repairing: a better place is brushed over a bad one.
+let from = null, offset = null; // the good place; from the bad place to it
+function choosePatch(name) {
+  stage.dataset.patch = name;
+  for (const each of all(".patches button")) {
+    each.setAttribute("aria-checked", String(each.dataset.patch === name));
+  }
+  draw();
+}
+for (const each of all(".patches button")) {
+  each.addEventListener("click", () => choosePatch(each.dataset.patch));
+}
+const painting = () => (value.mode === "mark" && brushes()) || (value.mode === "repair" && stage.dataset.patch === "over" && from);
 size.addEventListener("input", () => draw());
 
 // Places are fractions of the picture, so that neither scaling nor non-square pixels matter.
@@ -53,9 +66,15 @@ function finishBox(at) {
   trigger("box", { box });
 }
 ink.addEventListener("pointerdown", (event) => {
-  if (value.mode !== "mark" || event.button !== 0) return;
+  if (event.button !== 0) return;
   const at = place(event);
-  if (brushes()) {
+  if (value.mode === "repair") {
+    if (stage.dataset.patch === "from" || !from) { from = at; offset = null; choosePatch("over"); return; }
+    offset ||= [from.x - at.x, from.y - at.y];
+    stroke = { points: [[at.x, at.y]], radius: radius(), offset };
+    ink.setPointerCapture(event.pointerId);
+  } else if (value.mode !== "mark") return;
+  else if (brushes()) {
     stroke = { points: [[at.x, at.y]], radius: radius(), erases: tool === "erase" };
     ink.setPointerCapture(event.pointerId);
   } else if (tool === "box") {
@@ -71,12 +90,14 @@ ink.addEventListener("pointermove", (event) => {
   if (corner && event.buttons) {
     corner.dragged ||= Math.abs(pointer.x - corner.x) + Math.abs(pointer.y - corner.y) > 0.015;
   }
-  if (brushes() || corner) draw();
+  if (painting() || corner) draw();
 });
 ink.addEventListener("pointerup", (event) => {
   if (stroke) {
     sent.push(stroke);
-    trigger("stroke", { points: stroke.points, radius: stroke.radius, erases: stroke.erases });
+    const { points, radius, erases } = stroke;
+    if (stroke.offset) trigger("patch", { points, radius, offset: stroke.offset });
+    else trigger("stroke", { points, radius, erases });
     stroke = null;
   } else if (corner && corner.dragged) {
     finishBox(place(event));
@@ -108,8 +129,9 @@ function draw() {
   context.lineCap = context.lineJoin = "round";
   for (const each of stroke ? [...sent, stroke] : sent) {
     if (each.box) { rectangle(context, each.box, width, height); continue; }
-    context.strokeStyle = each.erases ? "rgb(20 22 28 / .55)" : value.colour || "#fff";
-    context.globalAlpha = each.erases ? 1 : 0.55;
+    if (each.offset) context.strokeStyle = shifted(context, each.offset, width, height);
+    else context.strokeStyle = each.erases ? "rgb(20 22 28 / .55)" : value.colour || "#fff";
+    context.globalAlpha = each.erases || each.offset ? 1 : 0.55;
     context.lineWidth = Math.max(1, 2 * each.radius * width);
     context.beginPath();
     each.points.forEach(([x, y], index) => context[index ? "lineTo" : "moveTo"](x * width, y * height));
@@ -119,7 +141,8 @@ function draw() {
   }
   if (corner && pointer) rectangle(context, [corner.x, corner.y, pointer.x, pointer.y], width, height);
   else if (corner) rectangle(context, [corner.x - 0.004, corner.y - 0.004, corner.x + 0.004, corner.y + 0.004], width, height);
-  if (brushes() && pointer && value.mode === "mark") {
+  if (value.mode === "repair" && from) cross(context, from.x * width, from.y * height);
+  if (painting() && pointer) {
     context.lineWidth = 1.5;
     for (const [colour, grown] of [["#000", 1], ["#fff", 0]]) {
       context.strokeStyle = colour;
@@ -127,6 +150,20 @@ function draw() {
       context.arc(pointer.x * width, pointer.y * height, radius() * width + grown, 0, 7);
       context.stroke();
     }
+  }
+}
+function shifted(context, [x, y], width, height) {
+  const pattern = context.createPattern(picture, "no-repeat");
+  pattern.setTransform(new DOMMatrix([width / picture.naturalWidth, 0, 0, height / picture.naturalHeight, -x * width, -y * height]));
+  return pattern;
+}
+function cross(context, x, y) {
+  for (const [colour, line] of [["#000", 4], ["#fff", 2]]) {
+    context.strokeStyle = colour;
+    context.lineWidth = line;
+    context.beginPath();
+    for (const [dx, dy] of [[9, 0], [0, 9]]) { context.moveTo(x - dx, y - dy); context.lineTo(x + dx, y + dy); }
+    context.stroke();
   }
 }
 function rectangle(context, [x0, y0, x1, y1], width, height) {
@@ -235,7 +272,8 @@ function show() {
   stage.dataset.mode = value.mode || "idle";
   pulse.classList.remove("on");
   sent.shift();
-  if (value.mode !== "mark") sent = [];
+  if (value.mode !== "mark" && value.mode !== "repair") sent = [];
+  if (value.mode !== old.mode) { from = offset = null; choosePatch("from"); }
   find("hint").textContent = find("hint").title = value.hint || "";
   if (value.picture) picture.src = value.picture;
   for (const each of all(".views button")) {
@@ -258,5 +296,6 @@ function show() {
   requestAnimationFrame(follow);
 }
 choose("add");
+choosePatch("from");
 watch("value", show);
 show();
