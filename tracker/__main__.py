@@ -21,10 +21,11 @@ from tracker.downloads import download
 from tracker.exports.flags import export_paths, with_exports
 from tracker.jobs import Job, Progress, Report, Settings
 from tracker.keyframes import parse_keyframes
+from tracker.live.command import do_live, live_job, tell
 from tracker.outputs import output_paths
 from tracker.published import DEFAULT
 from tracker.removal import expectations, run_job
-from tracker.targets import point, search_of
+from tracker.targets import point, said_in, search_of
 from tracker.types import UserError
 
 
@@ -44,7 +45,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _remove(options: argparse.Namespace) -> None:
+    if isinstance(options.input, str):
+        _remove_live(options, options.input)
+        return
     _run(options, _prompted_job(options, output=options.output, masks_out=options.masks_out))
+
+
+def _remove_live(options: argparse.Namespace, address: str) -> None:
+    _check_outputs(options.overwrite, options.output)
+    details = Job(
+        Path("live"),
+        objects=options.objects,
+        propagator=options.propagator,
+        inpainter=options.inpainter,
+        device=options.device,
+        dilate=options.dilate,
+        settings=_settings(options),
+        overwrite=options.overwrite,
+    )
+    job = live_job(options, address, said_in(options), details)
+
+    def say(sentence: str) -> None:
+        if not options.quiet:
+            print(sentence, file=sys.stderr)
+
+    report = do_live(job, say)
+    tell(job, report, say)
+    if options.json is not None:
+        _write_json(options.json, dataclasses.asdict(report))
 
 
 def _track(options: argparse.Namespace) -> None:
@@ -136,7 +164,7 @@ def _run(options: argparse.Namespace, job: Job) -> None:
     if not options.quiet:
         _say_what_was_done(report, output_paths(job))
     if options.json is not None:
-        _write_json(options.json, report)
+        _write_json(options.json, dataclasses.asdict(report))
 
 
 class _Interrupt:
@@ -202,10 +230,10 @@ def _say_what_was_done(report: Report, paths: Sequence[Path]) -> None:
     )
 
 
-def _write_json(path: Path, report: Report) -> None:
+def _write_json(path: Path, report: Mapping[str, object]) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        partial.write_text(json.dumps(dataclasses.asdict(report), indent=2) + "\n")
+        partial.write_text(json.dumps(report, indent=2) + "\n")
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)

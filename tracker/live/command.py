@@ -6,7 +6,6 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
@@ -82,11 +81,6 @@ def tell(job: LiveJob, report: LiveReport, say: Say) -> None:
         f"{report.seconds:.1f} s ({report.fps:.1f} frames per second, {report.dropped} dropped, "
         f"delay {report.delay_ms['p50']:.0f} ms, 95% under {report.delay_ms['p95']:.0f} ms)"
     )
-
-
-def as_json(report: LiveReport) -> dict[str, object]:
-    """Return a report for `--json`."""
-    return asdict(report)
 
 
 def _line(progress: LiveProgress) -> str:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -122,7 +123,7 @@ class _LiveRun:
         else:
             self.writer = StreamWriter(job.output, self.info, job.stream_format)
         stack.enter_context(self.writer)
-        self.began = time.monotonic()
+        self.began = self.source.began
         self.num_frames = 0
         self.delays: list[float] = []
         self.finished: deque[float] = deque()
@@ -136,11 +137,13 @@ class _LiveRun:
         plate = None
         if self.job.learn_seconds:
             learner = PlateLearner()
+            until = self.began + self.job.learn_seconds
             for picture in pictures:
+                if picture.arrived >= until:
+                    pictures = chain([picture], pictures)
+                    break
                 learner.add(picture.source.rgb)
                 yield self._written(picture.source, picture.arrived, "learn")
-                if time.monotonic() - self.began >= self.job.learn_seconds:
-                    break
             plate = learner.plate()
             self.delays.clear()
         cpu = time.process_time()

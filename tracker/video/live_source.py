@@ -5,6 +5,7 @@ A thread of its own decodes, so that pictures are never older than they need be.
 the sender has to wait.
 """
 
+import io
 import queue
 import sys
 import threading
@@ -34,7 +35,7 @@ SILENCE_SECONDS = 15.0  # of a network stream: then it is taken for ended
 POLL_SECONDS = 0.1
 TICK = Fraction(1, 90_000)
 _NETWORK = "rtp,udp,tcp,tls,rtsp,rtsps,rtmp,http,https,httpproxy,crypto,srt"
-_QUICK = {"fflags": "nobuffer", "probesize": "1000000", "analyzeduration": "500000"}
+_QUICK = {"probesize": "1000000", "analyzeduration": "500000"}
 _CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}:none")}
 
 
@@ -65,7 +66,7 @@ class LiveSource(Closable):
         self._address, self._drops = address, drops
         self._ready: queue.Queue[LivePicture | Exception | None] = queue.Queue(BUFFERED)
         self._closed = threading.Event()
-        self._began: float | None = None
+        self._start: float | None = None
         self._last: Fraction | None = None
         self._index = 0
         container = _open(address, camera)
@@ -77,8 +78,9 @@ class LiveSource(Closable):
         self._thread.start()
         first = self._take(FIRST_PICTURE_SECONDS)
         if first is None:
-            raise UserError(f"no picture came from {address} in {FIRST_PICTURE_SECONDS:.0f} s")
+            raise UserError(f"no picture came from {address}; check what it sends")
         self._first: LivePicture | None = first
+        self.began = first.arrived
         self.info = _describe(address, first.source, Fraction(rate or 25))
 
     def __iter__(self) -> Iterator[LivePicture]:
@@ -112,6 +114,7 @@ class LiveSource(Closable):
         end: Exception | None = None
         try:
             stream = container.streams.video[0]
+            stream.thread_type = "SLICE"  # threads by frame would hold pictures back
             for picture in container.decode(stream):
                 arrived = time.monotonic()
                 if self._closed.is_set():
@@ -141,9 +144,9 @@ class LiveSource(Closable):
 
     def _source_frame(self, picture: av.VideoFrame, arrived: float) -> SourceFrame:
         layout, planes = turn(*unpack(picture), orientation_of(picture))
-        if self._began is None:
-            self._began = arrived
-        elapsed = Fraction(round((arrived - self._began) / TICK)) * TICK
+        if self._start is None:
+            self._start = arrived
+        elapsed = Fraction(round((arrived - self._start) / TICK)) * TICK
         if self._last is not None and elapsed <= self._last:
             elapsed = self._last + TICK
         self._last = elapsed
@@ -170,7 +173,8 @@ def _open(address: str, camera: int | None) -> InputContainer:
         options |= {"protocol_whitelist": _NETWORK, "rtsp_transport": "tcp"}
     else:
         options |= {"format_whitelist": allowed_formats()}
-        file = sys.stdin.buffer if address == "-" else Path(address).open("rb")  # noqa: SIM115
+        # Unbuffered: a buffered read waits until as much has come as was asked for.
+        file = io.FileIO(0, closefd=False) if address == "-" else io.FileIO(address)
     try:
         container: InputContainer = av.open(
             file,
