@@ -10,8 +10,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -25,6 +26,7 @@ from tracker.live.command import do_live, live_job, tell
 from tracker.outputs import output_paths
 from tracker.published import DEFAULT
 from tracker.removal import expectations, run_job
+from tracker.spans import fill_span
 from tracker.targets import point, said_in, search_of
 from tracker.types import UserError
 
@@ -97,7 +99,8 @@ def _fill(options: argparse.Namespace) -> None:
         fps=options.fps,
         overwrite=options.overwrite,
     )
-    _run(options, with_exports(job, options))
+    job = with_exports(job, options)
+    _run(options, job, run_job if options.spans is None else partial(fill_span, span=options.spans))
 
 
 def _prompted_job(options: argparse.Namespace, output: Path | None, masks_out: Path | None) -> Job:
@@ -147,14 +150,18 @@ def _check_outputs(overwrite: bool, *paths: Path | None) -> None:
             raise UserError(f"{path} exists; choose another name or pass --overwrite")
 
 
-def _run(options: argparse.Namespace, job: Job) -> None:
+def _run(
+    options: argparse.Namespace,
+    job: Job,
+    run: Callable[[Job], Generator[Progress]] = run_job,
+) -> None:
     job = dataclasses.replace(job, keep=options.keep, earlier=options.earlier)
     if not options.quiet:
         for notice in expectations(job):
             print(f"note: {notice}", file=sys.stderr)
     show = _ignore if options.quiet else _Line()
     report = None
-    with closing(run_job(job)) as steps, _Interrupt() as interrupt:
+    with closing(run(job)) as steps, _Interrupt() as interrupt:
         for progress in steps:
             show(progress)
             report = progress.report

@@ -12,6 +12,7 @@ from tracker.exports.flags import add_exports
 from tracker.jobs import Settings
 from tracker.live.flags import INPUT_HELP, add_live, media
 from tracker.published import DEFAULT, RECORDS
+from tracker.spans import parse_span
 
 DEFAULTS = Settings()
 OUTPUT_HELP = ".mp4 (H.264), .mkv (lossless), .mov (ProRes) or a folder (PNG)"
@@ -56,6 +57,13 @@ def make_parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
     add_exports(fill, fills=True)
     _add_filling(fill)
     _add_running(fill)
+    fill.add_argument(
+        "--spans",
+        type=parse_span,
+        metavar="K/N",
+        help="offline: fill only the K-th of N parts; the last of them to run makes OUTPUT, "
+        "the same as if the clip had been filled whole (E2FGVI)",
+    )
     fill.set_defaults(command=commands["fill"])
 
     add_evaluate(verbs)
