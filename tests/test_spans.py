@@ -1,11 +1,14 @@
 """A clip filled in spans comes out as if it had been filled whole."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import rendered
 
 from tracker import engines, spans
 from tracker.__main__ import main
+from tracker.engine_table import INPAINTERS
 from tracker.engines import Choice
 from tracker.masks import MaskWriter
 from tracker.spans import Span, parse_span
@@ -30,9 +33,11 @@ class Blend:
 
     def __init__(self):
         self.calls = []
+        self.shapes = set()
 
     def fill(self, clip):
         self.calls.append(clip.indices)
+        self.shapes.add(clip.frames[0].shape[:2])
         mean = np.mean([frame.mean(axis=(0, 1)) for frame in clip.frames], axis=0)
         weight = sum(index * (k + 1) for k, index in enumerate(clip.indices)) % 97
         colour = (mean + weight).astype(np.uint8)
@@ -73,6 +78,20 @@ def test_spans_in_any_order_give_the_same_file(scene, tmp_path, blend, order, sc
         np.testing.assert_array_equal(one, other)
     assert sorted(blend.calls) == sorted(whole_calls)  # each window was filled once
     assert sorted(p.name for p in tmp_path.iterdir()) == ["split.mkv", "whole.mkv"]
+
+
+def test_boxes_around_the_hole_are_those_of_a_whole_run(scene, tmp_path, blend, monkeypatch):
+    small = replace(INPAINTERS["e2fgvi_hq"], max_pixels=48 * 64, grain=(1, 1))
+    monkeypatch.setitem(INPAINTERS, "e2fgvi_hq", small)
+    words = ["--schedule", "published", "--quiet"]
+
+    assert fill(scene, tmp_path / "whole.mkv", *words) == 0
+    for number in (2, 1):
+        assert fill(scene, tmp_path / "split.mkv", *words, "--spans", f"{number}/2") == 0
+
+    whole, split = (rendered.rgb(tmp_path / f"{name}.mkv") for name in ("whole", "split"))
+    np.testing.assert_array_equal(whole, split)
+    assert blend.shapes == {(h, w) for h, w in blend.shapes if h * w <= 48 * 64}
 
 
 def test_a_span_that_was_cut_short_goes_on(scene, tmp_path, blend):

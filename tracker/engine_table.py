@@ -52,7 +52,6 @@ class InpainterSpec(EngineSpec[Inpainter]):
     schedule: Schedule = PUBLISHED
     history: int = 3  # frames before the newest one in a streaming window
     num_references: int = 3  # earlier frames a streaming window looks at besides
-    windows_stand_alone: bool = False  # offline, does a result depend on its window only?
 
     def pixels_at(self, size: Size, source_pixels: int) -> int | None:
         """Return how many pixels a working frame may have; None: as many as the source."""
@@ -233,7 +232,6 @@ def _inpainter(name: str, cpu_seconds: float) -> InpainterSpec:
         cpu_seconds=cpu_seconds,
         max_pixels=432 * 240,
         grain=(60, 108) if name == "e2fgvi_hq" else (240, 432),
-        windows_stand_alone=True,
     )
 
 

@@ -9,13 +9,14 @@ at nothing but its window.
 
 import argparse
 import hashlib
+import json
 import os
 import shutil
 import time
 import zlib
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -132,11 +133,9 @@ def fill_span(job: Job, span: Span) -> Generator[Progress]:
     except OSError as error:
         raise UserError(f"{folder} cannot be made: {error.strerror}") from None
     kept = _Kept(folder)
-    _same_job(folder, job, span)
     with ExitStack() as stack:
-        run = _Run(job, stack)
-        recorder = _Recorder(run.engine(), kept, span, run.length)
-        yield from run.go(recorder, None)
+        run = _Run(job, span, kept, stack)
+        yield from run.go(run.recorder, None)
         (folder / f"{span.number}.done").touch()
         missing = [k for k in range(1, span.count + 1) if not (folder / f"{k}.done").is_file()]
         if missing:
@@ -145,13 +144,13 @@ def fill_span(job: Job, span: Span) -> Generator[Progress]:
             return
         # Two spans may end at once: one of them joins, the other finds nothing to do.
         with (folder / "join").open("a") as claim:
-            if not lock(claim) or not folder.is_dir():
+            if not lock(claim) or not (folder / "job.json").is_file():
                 yield run.report("another span, which ended at the same time, makes the output")
                 return
             with ExitStack() as joining:
-                last = _Run(job, joining)
+                last = _Run(job, span, kept, joining)
                 outputs = joining.enter_context(Outputs(job, last.reader))
-                yield from last.go(_Player(kept), outputs)
+                yield from last.go(lambda: _Player(kept), outputs)
                 outputs.commit()
             shutil.rmtree(folder, ignore_errors=True)
             yield run.report(f"joined from {span.count} spans")
@@ -160,8 +159,8 @@ def fill_span(job: Job, span: Span) -> Generator[Progress]:
 class _Run:
     """One pass over the video."""
 
-    def __init__(self, job: Job, stack: ExitStack) -> None:
-        self._job, self._stack = job, stack
+    def __init__(self, job: Job, span: Span, kept: _Kept, stack: ExitStack) -> None:
+        self._job, self._span, self._kept, self._stack = job, span, kept, stack
         self._watch = Stopwatch()
         self.reader = stack.enter_context(VideoReader(job.source, job.fps))
         self._choice = crew.choose(job)["inpainter"]
@@ -171,21 +170,32 @@ class _Run:
         stack.callback(self._masks.close)
         info = self.reader.info
         counted = info.num_frames if info.frames_are_exact else None
-        self.length = counted or sum(1 for _ in self.reader)
-        self._masks.check(self.length, info.height, info.width)
+        self._length = counted or sum(1 for _ in self.reader)
+        self._masks.check(self._length, info.height, info.width)
+        self._filling = Filling(job, INPAINTERS[self._choice.name], info)
+        plan = self._filling.plan
+        size = _agreed_size(kept.folder, job, span, plan.working_size)
+        self._filling.plan = replace(plan, working_size=size)
         self._started = time.perf_counter()
         self._done = 0
 
-    def engine(self) -> Inpainter:
-        return TimedInpainter(engines.make_inpainter(self._choice, self._job.settings), self._watch)
+    def recorder(self) -> Inpainter:
+        """Return an engine that fills the windows of this span and keeps what it gives."""
+        engine = engines.make_inpainter(self._choice, self._job.settings)
+        timed = TimedInpainter(engine, self._watch)
+        return _Recorder(timed, self._kept, self._span, self._length)
 
-    def go(self, inpainter: Inpainter, outputs: Outputs | None) -> Generator[Progress]:
-        """Fill the clip with `inpainter`; write it, if there is somewhere to write."""
-        countdown = Countdown({"fill": self.length})
-        filling = Filling(self._job, self._choice.name, self.reader.info)
-        labelled = self._labelled(outputs)
-        filled = filling.at_leisure(
-            labelled, self.length, inpainter, self._masks.__getitem__, self._stack
+    def go(self, make: Callable[[], Inpainter], outputs: Outputs | None) -> Generator[Progress]:
+        """Fill the clip with what `make` makes; write it, if there is somewhere to write."""
+        countdown = Countdown({"fill": self._length})
+        # Inside the cropping, which sees every window of the clip and so crops as in a whole run.
+        inpainter = self._filling.cropped(make)
+        filled = self._filling.at_leisure(
+            self._labelled(outputs),
+            self._length,
+            inpainter,
+            self._masks.__getitem__,
+            self._stack,
         )
         with closing(filled):
             for result in filled:
@@ -193,8 +203,8 @@ class _Run:
                     outputs.write(result)
                 done = countdown.advance("fill")
                 left = countdown.seconds_left
-                yield Progress("fill", done, self.length, left, frame=result.index)
-        self._done = self.length
+                yield Progress("fill", done, self._length, left, frame=result.index)
+        self._done = self._length
 
     def _labelled(self, outputs: Outputs | None) -> Generator[Labelled]:
         source: SourceFrame
@@ -224,8 +234,9 @@ class _Run:
 def _check(job: Job) -> None:
     """Refuse what cannot be split."""
     choice = crew.choose(job)["inpainter"]
-    if not INPAINTERS[choice.name].windows_stand_alone:
-        able = ", ".join(name for name, spec in INPAINTERS.items() if spec.windows_stand_alone)
+    # What an engine remembers beyond its windows is told by what that takes per pixel.
+    if INPAINTERS[choice.name].bytes_per_pixel:
+        able = ", ".join(name for name, spec in INPAINTERS.items() if not spec.bytes_per_pixel)
         raise UserError(
             f"{choice.name} carries what it invents from window to window, so spans would differ "
             f"from the whole; choose --inpainter {able}"
@@ -236,19 +247,29 @@ def _check(job: Job) -> None:
         raise UserError(f"{job.output} exists; choose another name or pass --overwrite")
 
 
-def _same_job(folder: Path, job: Job, span: Span) -> None:
-    """Refuse to mix the spans of different jobs in one folder."""
-    told = f"{span.count} spans of {job.source.name}, {job.masks}, {job.objects}, {job.dilate}, "
-    told += f"{job.inpainter}, {sorted(job.keyframes)}, {job.settings}\n"
-    file = folder / "job.txt"
+def _agreed_size(folder: Path, job: Job, span: Span, own: tuple[int, int]) -> tuple[int, int]:
+    """Return the working size (height, width) all spans have: that of the first to begin.
+
+    It may depend on the memory a machine has free.
+
+    Raises:
+        UserError: the folder holds spans of another job.
+    """
+    about = f"{span.count} spans of {job.source.name}, {job.masks}, {job.objects}, {job.dilate}, "
+    about += f"{job.inpainter}, {sorted(job.keyframes)}, {job.settings}"
+    file = folder / "job.json"
+    partial = folder / f"job.{os.getpid()}.{span.number}.tmp"
+    partial.write_text(json.dumps({"about": about, "size": own}), encoding="utf-8")
     try:
-        with file.open("x", encoding="utf-8") as new:
-            new.write(told)
+        os.link(partial, file)  # whole at once, and only by the first
     except FileExistsError:
-        if file.read_text(encoding="utf-8") != told:
-            raise UserError(
-                f"{folder} holds spans of another job; finish that, or remove the folder"
-            ) from None
+        pass
+    finally:
+        partial.unlink()
+    said = json.loads(file.read_text(encoding="utf-8"))
+    if said["about"] != about:
+        raise UserError(f"{folder} holds spans of another job; finish that, or remove the folder")
+    return said["size"][0], said["size"][1]
 
 
 def _place(clip: Clip) -> int:
