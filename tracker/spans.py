@@ -243,6 +243,8 @@ def _check(job: Job) -> None:
         )
     if job.mode == "streaming" or job.first or job.last is not None:
         raise UserError("a clip is split offline and as a whole; leave out --mode, --in and --out")
+    if job.keep is not None or job.earlier is not None:
+        raise UserError("spans keep what they do beside the output; leave out --keep and --earlier")
     if job.output is not None and job.output.exists() and not job.overwrite:
         raise UserError(f"{job.output} exists; choose another name or pass --overwrite")
 
