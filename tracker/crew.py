@@ -4,6 +4,7 @@ from tracker import engines, finding
 from tracker.engines import Choice
 from tracker.interfaces import MaskPropagator
 from tracker.jobs import Job, Search
+from tracker.motions import MotionPropagator
 from tracker.newcomers import Newcomers
 from tracker.own import NO_OWN, OwnEngines
 from tracker.pipeline import ids_in
@@ -52,11 +53,15 @@ def looks_for_newcomers(job: Job) -> bool:
 def make_propagator(
     job: Job, choices: dict[str, Choice], own: OwnEngines = NO_OWN
 ) -> MaskPropagator:
-    """Return a new propagator, which refines its masks if the job says so."""
-    if own.make_propagator is not None:
-        propagator = own.make_propagator()
-    else:
-        propagator = engines.make_propagator(choices["propagator"], job.settings)
+    """Return a new propagator, which refines its masks and knows motions if the job says so."""
+
+    def make() -> MaskPropagator:
+        if own.make_propagator is not None:
+            return own.make_propagator()
+        return engines.make_propagator(choices["propagator"], job.settings)
+
+    moves = any(motion != "object" for motion in job.motion.values())
+    propagator: MaskPropagator = MotionPropagator(job.motion, make) if moves else make()
     if "refiner" not in choices:
         return propagator
     return RefiningPropagator(propagator, engines.make_segmenter(choices["refiner"]))

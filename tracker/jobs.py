@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from tracker.evidence import Trace
+from tracker.motions import Motion
 from tracker.types import Frame, LabelMap
 
 Mode: TypeAlias = Literal["offline", "streaming"]
@@ -60,6 +61,8 @@ class Job:
     refine: str | None = None  # the segmenter that makes each tracked mask exact; None: none does
     masks: Path | None = None  # zip or folder of label PNGs, or one PNG for a hole that stays
     objects: tuple[int, ...] | None = None  # ids to remove; None: all
+    # Object id -> what it moves with, see motions.py; the others follow themselves.
+    motion: Mapping[int, Motion] = field(default_factory=dict)
     # Frame index -> that frame as it should look (an image file or RGB); see keyframes.py.
     keyframes: Mapping[int, Path | Frame] = field(default_factory=dict)
     first: int = 0  # frames worked on, the in and

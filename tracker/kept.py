@@ -7,8 +7,8 @@ was made otherwise than is wanted now is not used.
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,7 @@ class About:
     video: str  # its content
     tracking: str  # how labels are made, whatever the prompts
     filling: str  # how holes are filled, whatever the labels
+    motion: Mapping[str, str] = field(default_factory=dict)  # object -> how it is said to move
     num_frames: int = 0  # of the video up to the out marker, once that is known
 
 
@@ -43,6 +44,7 @@ class Before:
 
     prompted: Mapping[int, LabelMap]
     num_frames: int
+    renewed: Collection[int]  # objects that are said to move otherwise now
 
 
 class KeptLabels:
@@ -102,7 +104,11 @@ class KeptRun(Closable):
                 prompted = {
                     index: _unpacked(old, PROMPT, index, shape) for index in old.indices(PROMPT)
                 }
-                self.before = Before(prompted, found.num_frames)
+                self.before = Before(prompted, found.num_frames, self._renewed(found))
+
+    def _renewed(self, before: About) -> set[int]:
+        old, new = before.motion, self._about.motion
+        return {int(k) for k in {*old, *new} if old.get(k, "object") != new.get(k, "object")}
 
     def commit(self, num_frames: int) -> None:
         """Finish the file and give it its name, if it is to be kept.
@@ -144,6 +150,7 @@ def about(job: Job, info: VideoInfo, propagator: str, inpainter: str, plan: str)
         _fingerprint(job.source, info),
         repr((propagator, memory, part, job.refine, job.redetect, job.search)),
         repr((inpainter, job.mode, plan, settings, part, keyframes)),
+        {str(number): motion for number, motion in job.motion.items()},
     )
 
 

@@ -134,7 +134,7 @@ class Labelling:
             routes = backwards_from_all(self._job.prompted)
             yield from self._forwards(routes)
         else:
-            routes = self._tracking.correct(before.prompted, before.num_frames)
+            routes = self._tracking.correct(before.prompted, before.num_frames, before.renewed)
             self.length = before.num_frames - self.part.first
             self._expect(routes, before.num_frames)
         for route in routes:
