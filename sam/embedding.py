@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from tracker.types import Box, Frame, Mask, Point
 
-PromptKey: TypeAlias = tuple[tuple[Point, ...], Box | None, bytes]  # and a digest of the mask
+PromptKey: TypeAlias = tuple[tuple[Point, ...], Box | None, bytes, int]
+# points, box, a digest of the mask, and which meaning of a single click is taken
 
 MASK_LOGIT = 10.0  # of a pixel certainly inside a mask that is given; outside: minus that
 
@@ -39,6 +40,12 @@ class Candidates:
 
     logits: Tensor  # (K, 4h, 4w), above 0 inside; the padding of the square is included
     scores: tuple[float, ...]  # K, the network's guess of each mask's overlap with the truth
+
+    def led_by(self, choice: int) -> "Candidates":
+        """Return them with number `choice`, counted around, in front."""
+        order = [choice % len(self.scores)]
+        order += [index for index in range(len(self.scores)) if index not in order]
+        return Candidates(self.logits[order], tuple(self.scores[index] for index in order))
 
 
 class Sam:

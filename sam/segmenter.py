@@ -71,19 +71,21 @@ class SamSegmenter:
             digest = hashlib.blake2b(mask.tobytes()).digest()
             logits = self._sam.logits_of(embedding, mask)
         for count in range(0 if mask is None and box is not None else 1, len(points)):
-            key = (points[:count], box, digest)
+            key = (points[:count], box, digest, prompt.choice)
             if key not in embedding.answers:
                 self._decode(embedding, key, logits)
             logits = embedding.answers[key]
         if not points and box is None and mask is not None:
             box = _box_around(mask)  # SAM makes little of a mask alone
-        return self._decode(embedding, (points, box, digest), logits)
+        return self._decode(embedding, (points, box, digest, prompt.choice), logits)
 
     def _decode(self, embedding: Embedding, key: PromptKey, logits: Tensor | None) -> Candidates:
         """Decode a prompt, starting from `logits`, and remember the best answer."""
-        points, box, _ = key
+        points, box, _, choice = key
         is_ambiguous = len(points) == 1 and box is None and logits is None
         found = self._sam.decode(embedding, points, box, logits, is_ambiguous=is_ambiguous)
+        if is_ambiguous:
+            found = found.led_by(choice)
         embedding.answers[key] = found.logits[0]
         if len(embedding.answers) > NUM_ANSWERS:
             del embedding.answers[next(iter(embedding.answers))]

@@ -135,6 +135,28 @@ def test_a_segmenter_obeys_every_click(any_segmenter):
     assert not mask[48, 47]
 
 
+def test_another_meaning_of_a_single_click_can_be_chosen_and_built_upon(any_segmenter):
+    (frame,), _ = scene(1)
+    click = (Point(40, 48),)
+    offered = any_segmenter.segment(frame, Prompt(points=click)).masks
+
+    chosen = [
+        any_segmenter.segment(frame, Prompt(points=click, choice=choice)).masks
+        for choice in range(len(offered) + 1)
+    ]
+
+    for choice, masks in enumerate(chosen):
+        np.testing.assert_array_equal(masks[0], offered[choice % len(offered)])
+        assert {mask.tobytes() for mask in masks} == {mask.tobytes() for mask in offered}
+    if len(offered) > 1:
+        more = (*click, Point(100, 20))
+        answers = [
+            any_segmenter.segment(frame, Prompt(points=more, choice=choice)).masks[0]
+            for choice in (0, 1)
+        ]
+        assert (answers[0] != answers[1]).any()
+
+
 def test_a_segmenter_says_the_same_twice(any_segmenter):
     (frame,), _ = scene(1)
     prompt = Prompt(points=(Point(40, 48),))

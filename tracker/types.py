@@ -38,12 +38,15 @@ class Prompt:
     """All the user has said about one object in one frame.
 
     `mask` is what is already believed to be the object (given in a file, drawn with a
-    brush, or carried there by tracking); points and box correct it.
+    brush, or carried there by tracking); points and box correct it.  A single click may mean
+    a part or the whole: `choice` says which of the answers was taken, and later points start
+    from that one.
     """
 
     points: tuple[Point, ...] = ()
     box: Box | None = None
     mask: Mask | None = None
+    choice: int = 0  # 0 the best, 1 the next, and so on around
 
 
 def check_prompt(frame: Frame, prompt: Prompt) -> None:
@@ -67,7 +70,10 @@ def check_prompt(frame: Frame, prompt: Prompt) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """What a prompt may mean: up to three masks, best first, with scores in [0, 1]."""
+    """What a prompt may mean: up to three masks, best first, with scores in [0, 1].
+
+    Where the prompt chose another than the best, that one comes first.
+    """
 
     masks: tuple[Mask, ...]
     scores: tuple[float, ...]

@@ -41,6 +41,15 @@ class _Step:
     masks: tuple[Mask, ...]
     scores: tuple[float, ...]
 
+    def led_by(self, choice: int) -> "_Step":
+        """Return it with mask `choice`, counted around, in front."""
+        order = [choice % len(self.masks)]
+        order += [index for index in range(len(self.masks)) if index not in order]
+        return _Step(
+            tuple(self.masks[index] for index in order),
+            tuple(self.scores[index] for index in order),
+        )
+
 
 @dataclass(eq=False)
 class _Canvas:
@@ -50,7 +59,7 @@ class _Canvas:
     neighbours: tuple[Frame, ...]
     frame: Frame
     motion: MotionCues
-    steps: dict[tuple[Box | None, tuple[Point, ...]], _Step] = field(default_factory=dict)
+    steps: dict[tuple[Box | None, tuple[Point, ...], int], _Step] = field(default_factory=dict)
     mask: Mask | None = None  # the prompt's, which the steps start from
 
 
@@ -106,7 +115,7 @@ class ClassicalSegmenter:
         box = None if prompt.box is None else _box_on_canvas(canvas, prompt.box)
         step: _Step | None = None
         for count in range(len(points) + 1):
-            key = (box, points[:count])
+            key = (box, points[:count], prompt.choice)
             known = canvas.steps.get(key)
             if known is not None:
                 step = known
@@ -114,7 +123,9 @@ class ClassicalSegmenter:
             if count == 0:
                 step = _start(canvas, prompt.mask, box)
             else:
+                is_first = step is None
                 step = _click(canvas, step, points[: count - 1], points[count - 1], box)
+                step = step.led_by(prompt.choice) if is_first else step
             if step is not None:
                 canvas.steps[key] = step
         if step is None:
