@@ -10,8 +10,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -21,11 +22,13 @@ from tracker.downloads import download
 from tracker.exports.flags import export_paths, with_exports
 from tracker.jobs import Job, Progress, Report, Settings
 from tracker.keyframes import parse_keyframes
+from tracker.live.command import do_live, live_job, tell
 from tracker.motions import parse_motions
 from tracker.outputs import output_paths
 from tracker.published import DEFAULT
 from tracker.removal import expectations, run_job
-from tracker.targets import point, search_of
+from tracker.spans import fill_span
+from tracker.targets import point, said_in, search_of
 from tracker.types import UserError
 
 
@@ -45,7 +48,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _remove(options: argparse.Namespace) -> None:
+    if isinstance(options.input, str):
+        _remove_live(options, options.input)
+        return
     _run(options, _prompted_job(options, output=options.output, masks_out=options.masks_out))
+
+
+def _remove_live(options: argparse.Namespace, address: str) -> None:
+    _check_outputs(options.overwrite, options.output)
+    details = Job(
+        Path("live"),
+        objects=options.objects,
+        propagator=options.propagator,
+        inpainter=options.inpainter,
+        device=options.device,
+        dilate=options.dilate,
+        settings=_settings(options),
+        overwrite=options.overwrite,
+    )
+    job = live_job(options, address, said_in(options), details)
+
+    def say(sentence: str) -> None:
+        if not options.quiet:
+            print(sentence, file=sys.stderr)
+
+    report = do_live(job, say)
+    tell(job, report, say)
+    if options.json is not None:
+        _write_json(options.json, dataclasses.asdict(report))
 
 
 def _track(options: argparse.Namespace) -> None:
@@ -70,7 +100,8 @@ def _fill(options: argparse.Namespace) -> None:
         fps=options.fps,
         overwrite=options.overwrite,
     )
-    _run(options, with_exports(job, options))
+    job = with_exports(job, options)
+    _run(options, job, run_job if options.spans is None else partial(fill_span, span=options.spans))
 
 
 def _prompted_job(options: argparse.Namespace, output: Path | None, masks_out: Path | None) -> Job:
@@ -121,14 +152,18 @@ def _check_outputs(overwrite: bool, *paths: Path | None) -> None:
             raise UserError(f"{path} exists; choose another name or pass --overwrite")
 
 
-def _run(options: argparse.Namespace, job: Job) -> None:
+def _run(
+    options: argparse.Namespace,
+    job: Job,
+    run: Callable[[Job], Generator[Progress]] = run_job,
+) -> None:
     job = dataclasses.replace(job, keep=options.keep, earlier=options.earlier)
     if not options.quiet:
         for notice in expectations(job):
             print(f"note: {notice}", file=sys.stderr)
     show = _ignore if options.quiet else _Line()
     report = None
-    with closing(run_job(job)) as steps, _Interrupt() as interrupt:
+    with closing(run(job)) as steps, _Interrupt() as interrupt:
         for progress in steps:
             show(progress)
             report = progress.report
@@ -138,7 +173,7 @@ def _run(options: argparse.Namespace, job: Job) -> None:
     if not options.quiet:
         _say_what_was_done(report, output_paths(job))
     if options.json is not None:
-        _write_json(options.json, report)
+        _write_json(options.json, dataclasses.asdict(report))
 
 
 class _Interrupt:
@@ -204,10 +239,10 @@ def _say_what_was_done(report: Report, paths: Sequence[Path]) -> None:
     )
 
 
-def _write_json(path: Path, report: Report) -> None:
+def _write_json(path: Path, report: Mapping[str, object]) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        partial.write_text(json.dumps(dataclasses.asdict(report), indent=2) + "\n")
+        partial.write_text(json.dumps(report, indent=2) + "\n")
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)

@@ -10,7 +10,9 @@ from tracker.batch.arguments import add_batch
 from tracker.evaluation.arguments import add_evaluate
 from tracker.exports.flags import add_exports
 from tracker.jobs import Settings
+from tracker.live.flags import INPUT_HELP, add_live, media
 from tracker.published import DEFAULT, RECORDS
+from tracker.spans import parse_span
 
 DEFAULTS = Settings()
 OUTPUT_HELP = ".mp4 (H.264), .mkv (lossless), .mov (ProRes) or a folder (PNG)"
@@ -26,13 +28,14 @@ def make_parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
 
     remove = verbs.add_parser("remove", help="write the video without the objects")
-    remove.add_argument("input", type=Path, help="a video file or a folder of images")
+    remove.add_argument("input", type=media, help=INPUT_HELP)
     remove.add_argument("output", type=Path, help=OUTPUT_HELP)
     _add_prompts(remove)
     remove.add_argument("--masks-out", type=Path, metavar="FILE.zip", help="also write the masks")
     add_exports(remove, fills=True)
     _add_filling(remove)
     _add_running(remove)
+    add_live(remove)
     remove.set_defaults(command=commands["remove"])
 
     track = verbs.add_parser("track", help="write the masks of the objects only")
@@ -54,6 +57,13 @@ def make_parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
     add_exports(fill, fills=True)
     _add_filling(fill)
     _add_running(fill)
+    fill.add_argument(
+        "--spans",
+        type=parse_span,
+        metavar="K/N",
+        help="offline: fill only the K-th of N parts; the last of them to run makes OUTPUT, "
+        "the same as if the clip had been filled whole (E2FGVI)",
+    )
     fill.set_defaults(command=commands["fill"])
 
     add_evaluate(verbs)

@@ -53,7 +53,7 @@ def point(options: argparse.Namespace) -> Pointed:
     Raises:
         UserError: nothing is, or it cannot be done.
     """
-    said = _said(options)
+    said = said_in(options)
     search = search_of(options)
     if not said and search is None:
         raise UserError(
@@ -67,7 +67,8 @@ def point(options: argparse.Namespace) -> Pointed:
         return pointed if search is None else _looked(reader, pointed, search, options)
 
 
-def _said(options: argparse.Namespace) -> prompts.Prompts:
+def said_in(options: argparse.Namespace) -> prompts.Prompts:
+    """Return the clicks, boxes and masks, by frame and object."""
     said: prompts.Prompts = {}
     for text in options.mask:
         file, frame = prompts.split_file(text)

@@ -9,13 +9,13 @@ both are whole does it get its name; whoever comes after a crash in between just
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
+from tracker.locking import lock
 from tracker.types import UserError
 
 State: TypeAlias = Literal["done", "done before", "failed", "elsewhere"]
@@ -85,7 +85,7 @@ class Ledger:
         except OSError as error:
             raise UserError(f"{self._folder} cannot be written: {error.strerror}") from None
         with file:
-            yield _lock(file)
+            yield lock(file)
 
     def begin(self, name: str) -> None:
         """Make room for the result of a claimed clip; what a crash left of it goes."""
@@ -112,19 +112,3 @@ class Ledger:
         partial.replace(self._folder / f"{name}.done")
         shutil.rmtree(self._folder / name, ignore_errors=True)
         return result
-
-
-def _lock(file: IO[str]) -> bool:
-    """Take the system's lock on a file, which ends with this process; False if it is taken."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

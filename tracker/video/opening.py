@@ -38,7 +38,8 @@ _REFUSED = {
 
 
 @cache
-def _allowed_formats() -> str:
+def allowed_formats() -> str:
+    """Return the demuxers that read one file and touch nothing else, as FFmpeg wants them."""
     names = {part for name in av.formats_available for part in name.split(",")}
     return ",".join(sorted(names - _REFUSED))
 
@@ -66,7 +67,7 @@ def open_container(path: Path) -> InputContainer:
     """
     check_is_file(path)
     # An absolute path cannot be taken for an address ("concat:…").
-    options = {"protocol_whitelist": "file", "format_whitelist": _allowed_formats()}
+    options = {"protocol_whitelist": "file", "format_whitelist": allowed_formats()}
     try:
         return av.open(
             os.fspath(path.absolute()), "r", container_options=options, metadata_errors="replace"

@@ -1,0 +1,91 @@
+"""`remove` with a live INPUT."""
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from types import FrameType
+
+from tracker.jobs import Job
+from tracker.live.addresses import STDIN, is_pipe, without_password
+from tracker.live.run import LiveJob, LiveProgress, LiveReport, run_live
+from tracker.prompts import Prompts
+from tracker.types import UserError
+
+Say = Callable[[str], None]
+LINE_SECONDS = 1.0
+
+
+def live_job(options: argparse.Namespace, address: str, said: Prompts, details: Job) -> LiveJob:
+    """Return what the options ask for.
+
+    Raises:
+        UserError: an option does not go with a live source.
+    """
+    for name in ("masks_out", "overlay_out", "matte_out", "cutout_out", "patch_out", "codec"):
+        if getattr(options, name, None) is not None:
+            raise UserError(f"--{name.replace('_', '-')} needs a file as INPUT, not a live source")
+    output = options.output
+    if output == Path(STDIN):
+        if sys.stdout.isatty():
+            raise UserError("the clean video would go to the terminal; pipe it to a player")
+        output = sys.stdout.buffer
+    drops = not is_pipe(address) if options.when_behind is None else options.when_behind == "drop"
+    return LiveJob(
+        address,
+        output,
+        said,
+        options.learn_background,
+        options.duration,
+        drops,
+        options.stream_format,
+        details,
+    )
+
+
+def do_live(job: LiveJob, say: Say) -> LiveReport:
+    """Run until the source ends, the time is over, or Ctrl-C; tell how it goes."""
+    stop = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    before = signal.signal(signal.SIGINT, end)
+    said_at = 0.0
+    report = None
+    try:
+        with closing(run_live(job, stop)) as steps:
+            for progress in steps:
+                report = progress.report
+                clock = progress.frames / max(progress.fps, 1.0)
+                if report is None and clock - said_at >= LINE_SECONDS:
+                    said_at = clock
+                    say(_line(progress))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if report is None:
+        raise RuntimeError("the removal ended without a report")
+    return report
+
+
+def tell(job: LiveJob, report: LiveReport, say: Say) -> None:
+    """Say what was done."""
+    for notice in report.notices:
+        say(f"note: {notice}")
+    name = str(job.output) if isinstance(job.output, Path) else "standard output"
+    say(
+        f"{name}: {report.frames} frames of {without_password(job.address)} in "
+        f"{report.seconds:.1f} s ({report.fps:.1f} frames per second, {report.dropped} dropped, "
+        f"delay {report.delay_ms['p50']:.0f} ms, 95% under {report.delay_ms['p95']:.0f} ms)"
+    )
+
+
+def _line(progress: LiveProgress) -> str:
+    doing = "learning the background" if progress.stage == "learn" else "live"
+    return (
+        f"{doing}: {progress.frames} frames, {progress.fps:.0f} per second, "
+        f"{progress.delay_seconds * 1000:.0f} ms behind, {progress.dropped} dropped"
+    )
