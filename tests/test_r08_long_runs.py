@@ -8,7 +8,7 @@ import pytest
 
 from script.bench_long import compare, ratios
 
-LENGTHS = {"classical": [200, 2_000], "tiny": [60, 400]}
+LENGTHS = {"classical": [200, 2_000], "tiny": [210, 630]}
 
 
 @pytest.mark.slow

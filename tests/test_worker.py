@@ -9,13 +9,19 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import rendered
 
+from tracker.jobs import Job
 from tracker.serving import resolve
 from tracker.types import UserError
+from tracker.video import probe, salvage
 from tracker.worker import Lane, StoppedError
 
 ROOT = Path(__file__).resolve().parent.parent
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and limits of Unix")
 
 # What lanes run must be importable in a fresh process, whatever runs the tests.
 FUNCTIONS = """
@@ -35,6 +41,14 @@ def act(what):
     if what == "segfault":
         import ctypes
         ctypes.string_at(0)
+    if what == "abort":
+        os.abort()
+    if what == "killed for memory":
+        os.kill(os.getpid(), 9)  # what the system does to who takes too much
+    if what == "too much":
+        import resource
+        resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+        return bytearray(2 << 30)
     if what == "hang":
         time.sleep(60)
     return os.getpid()
@@ -112,6 +126,9 @@ def test_a_user_error_travels_as_itself(lane):
         ("bug", "something went wrong .* details are in the log"),
         ("memory", "memory ran out.*shorter or smaller video"),
         ("segfault", "crashed .* started again"),
+        pytest.param("abort", "crashed .* started again", marks=posix),
+        pytest.param("killed for memory", "memory ran out.*close other programs", marks=posix),
+        pytest.param("too much", "memory ran out.*shorter or smaller video", marks=posix),
     ],
 )
 def test_a_dying_process_fails_one_request_only(lane, what, message):
@@ -120,6 +137,48 @@ def test_a_dying_process_fails_one_request_only(lane, what, message):
 
     assert "inner detail" not in str(caught.value)
     assert isinstance(lane.submit("pid").result(20), int)
+
+
+DYING = """
+import os
+from dataclasses import replace
+from tracker import engine_table
+from tracker.removal import run_job
+
+class Dying:
+    def fill(self, clip):
+        if clip.indices[0] > 6:
+            os.abort()
+        return list(clip.frames[: clip.num_local])
+
+def remove(job):
+    classical = engine_table.INPAINTERS["classical"]
+    engine_table.INPAINTERS["dying"] = replace(classical, load=lambda _: lambda _: Dying())
+    yield from run_job(job)
+"""
+
+
+@posix
+def test_an_engine_that_dies_takes_its_own_removal_only(tmp_path, monkeypatch):
+    (tmp_path / "dying_engine.py").write_text(DYING)
+    monkeypatch.syspath_prepend(tmp_path)
+    source, folder = tmp_path / "in.mkv", tmp_path / "out"
+    rendered.write_scene(source, 20)
+    folder.mkdir()
+    labels = {0: rendered.disc(0).astype(np.uint8)}
+    lane = Lane("dying", "dying_engine:remove")
+
+    dying = lane.submit(Job(source, folder / "a.mkv", labels, mode="streaming", inpainter="dying"))
+    next_one = lane.submit(Job(source, folder / "b.mkv", labels, mode="streaming"))
+    with pytest.raises(UserError, match=r"crashed .* started again; nothing else was lost"):
+        dying.result(60)
+    next_one.result(60)
+    kept = salvage(folder / "a.mkv", probe(source))
+    lane.close()
+
+    assert sorted(path.name for path in folder.iterdir()) == ["a.partial.mkv", "b.mkv"]
+    assert 1 <= len(rendered.planes(kept)) < 20
+    assert len(rendered.planes(folder / "b.mkv")) == 20
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")

@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from starlette.middleware import Middleware
+
+from tracker.ui.limits import BoundedRequests
 from tracker.ui.page import build_demo
 from tracker.ui.theme import make_theme
 
@@ -35,6 +38,7 @@ def launch_options(
         "footer_links": [],
         "run_history": False,
         "ssr_mode": False,
+        "app_kwargs": {"middleware": [Middleware(BoundedRequests)]},
         "theme": make_theme(),
         "css": Path(__file__).with_name("static").joinpath("page.css").read_text(encoding="utf-8"),
     }

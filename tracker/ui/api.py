@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 
 from tracker.edits import Edit, TrackedObject
-from tracker.folders import bring, discard, new_folder
+from tracker.folders import bring, discard, new_folder, sweep
 from tracker.jobs import Progress, Report
 from tracker.label_images import encode_labels
 from tracker.pointing import from_json, gather
@@ -53,7 +53,7 @@ class Endpoints:
             A status with "stage" ("find", "wait", "track", "fill" or "done"), and the files
             (clean video, masks, overlay), null until they are done.
         """
-        folder = new_folder(folder_root())
+        folder = _folder()
         try:
             source = bring(_uploaded(video), folder)
             wanted = read_options(options)
@@ -87,12 +87,13 @@ class Endpoints:
             raise
         finally:
             self.lanes.leave(folder.name)
+        discard(source.parent)
         files = [str(path) for path in (result.clean, result.masks, result.overlay) if path]
         yield {"stage": "done", **_report(report)}, files
 
     def find_object(self, video: str | None, prompts: Any) -> str:
         """Return a label PNG of what the prompts, all in one frame, point at."""
-        folder = new_folder(folder_root())
+        folder = _folder()
         try:
             source = bring(_uploaded(video), folder)
             said = gather(from_json(prompts))
@@ -105,6 +106,7 @@ class Endpoints:
             raise gr.Error(str(error), print_exception=False) from error
         finally:
             self.lanes.leave(folder.name)
+        discard(source.parent)
         found = folder / "labels.png"
         found.write_bytes(encode_labels(labels))
         return str(found)
@@ -190,6 +192,12 @@ def read_options(value: object) -> Options:
         str(value.get("propagator", "auto")),
         str(value.get("inpainter", "auto")),
     )
+
+
+def _folder() -> Path:
+    """Return a new folder for one call; those of calls long ago go."""
+    sweep(folder_root())
+    return new_folder(folder_root())
 
 
 def _uploaded(video: str | None) -> Path:
