@@ -276,8 +276,11 @@ def test_without_a_crop_a_large_frame_is_padded_as_little_as_can_be(size):
     assert abs(height * size[1] - width * size[0]) <= max(size)  # the same shape
 
 
-def test_large_frames_reach_an_engine_of_windows_whole_and_its_boxes_share_its_room():
-    sizing = choose_sizing(*HD, INPAINTERS["e2fgvi_hq"], Settings(), 8 * GIGABYTE)
+@pytest.mark.parametrize("streaming", [False, True])
+def test_large_frames_reach_an_engine_of_windows_whole_and_its_boxes_share_its_room(streaming):
+    sizing = choose_sizing(
+        *HD, INPAINTERS["e2fgvi_hq"], Settings(), streaming=streaming, free_bytes=8 * GIGABYTE
+    )
 
     assert sizing.working_size == HD
     assert sizing.room == HQ
@@ -288,14 +291,23 @@ def test_large_frames_reach_an_engine_of_windows_whole_and_its_boxes_share_its_r
     [(8 * GIGABYTE, HD), (GIGABYTE, (648, 1151)), (GIGABYTE // 8, (540, 960))],
 )
 def test_the_weight_free_engine_gets_as_many_pixels_as_memory_allows(free, expected):
-    sizing = choose_sizing(*HD, INPAINTERS["classical"], Settings(), free)
+    sizing = choose_sizing(*HD, INPAINTERS["classical"], Settings(), free_bytes=free)
 
     assert sizing.room is None
     assert sizing.working_size == expected
 
 
+def test_while_streaming_the_weight_free_engine_keeps_its_pace_unless_asked_for_all():
+    spec = INPAINTERS["classical"]
+
+    assert choose_sizing(*HD, spec, Settings(), streaming=True).working_size == (540, 960)
+    assert choose_sizing(*HD, spec, Settings(size="full"), streaming=True).working_size == HD
+
+
 def test_a_crop_can_be_switched_off():
-    sizing = choose_sizing(*HD, INPAINTERS["classical"], Settings(crop="off"), 8 * GIGABYTE)
+    sizing = choose_sizing(
+        *HD, INPAINTERS["classical"], Settings(crop="off"), free_bytes=8 * GIGABYTE
+    )
 
     assert sizing.working_size == (540, 960)
 

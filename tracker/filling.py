@@ -41,7 +41,9 @@ class Filling:
         self._keyframes = Keyframes(job.keyframes).counted_from(job.first)
         height, width = info.height, info.width
         dilation, settings = job.dilate, job.settings
-        self._sizing = choose_sizing(height, width, self._spec, settings)
+        self._sizing = choose_sizing(
+            height, width, self._spec, settings, streaming=job.mode == "streaming"
+        )
         self.plan = HolePlan(
             crew.objects_to_remove(job),
             images.default_dilation(height, width) if dilation is None else dilation,

@@ -22,19 +22,27 @@ class Sizing:
 
 
 def choose_sizing(
-    height: int, width: int, spec: InpainterSpec, settings: Settings, free_bytes: int | None = None
+    height: int,
+    width: int,
+    spec: InpainterSpec,
+    settings: Settings,
+    *,
+    streaming: bool = False,
+    free_bytes: int | None = None,
 ) -> Sizing:
     """Return how frames of a size are given to an inpainter.
 
     Without cropping, frames are shrunk to the pixels the engine works at.  With it, an engine
     that knows nothing beyond its windows gets boxes around the holes; one that remembers
     whole frames (its work grows with the hole, not with the frame) gets them at the source's
-    size.  Either way no larger than the free memory allows (`free_bytes`; None: look).
+    size, except while streaming: there a large hole would cost the pace.  Either way no
+    larger than the free memory allows (`free_bytes`; None: look).
     """
     pixels = spec.pixels_at(settings.size, height * width)
     room = Room(pixels, spec.grain)
     is_large = spec.max_pixels is not None and (pixels is None or pixels < height * width)
-    if settings.crop == "off" or settings.size == "fast" or not is_large:
+    keeps_pace = streaming and spec.bytes_per_pixel > 0 and settings.size != "full"
+    if settings.crop == "off" or settings.size == "fast" or not is_large or keeps_pace:
         return Sizing(_shrunk(height, width, room), None)
     free = available_memory_bytes() if free_bytes is None else free_bytes
     per_pixel = spec.bytes_per_pixel or BYTES_PER_PIXEL
