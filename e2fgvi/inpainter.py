@@ -5,28 +5,22 @@ index and forgotten with the last clip that shows the frame: each is computed on
 many windows it serves, and the results are those of the plain network but for rounding.
 """
 
-import logging
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from e2fgvi.conditions import Conditions, Plan, Recall
 from e2fgvi.decoder import Region
 from e2fgvi.fitting import Fit
 from e2fgvi.memory import FrameCache, FrameRecord
 from e2fgvi.network import E2FGVI, map_size
 from e2fgvi.stream import Stream
 from tracker.types import Clip, Frame, Mask
-
-logger = logging.getLogger(__name__)
-
-Recall = Literal["recompute", "memory"]
-ENCODING_BATCH = 4  # frames; more gains nothing and costs memory
-FRUGAL_REFERENCES = 4
 
 
 class E2FGVIInpainter:
@@ -39,6 +33,7 @@ class E2FGVIInpainter:
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
         recall: Recall = "recompute",
+        conditions: Conditions | None = None,
     ) -> None:
         """Wrap a network.
 
@@ -48,16 +43,26 @@ class E2FGVIInpainter:
             dtype: float32, or the lower precision of automatic mixed precision.
             recall: what is known of earlier frames when only the newest one is wanted:
                 "recompute" passes the whole window through the network; "memory" looks at
-                what earlier frames were seen as when they were the newest.
+                what earlier frames were seen as when they were the newest; "auto" decides
+                by the pace.
+            conditions: all this, and what else is known of the machine; instead of `dtype`
+                and `recall`.
         """
         self._network = network
         self._device = torch.device(device)
-        self._dtype = dtype
-        self._recall = recall
-        self._is_frugal = False
+        self._conditions = conditions or Conditions(self._device, Plan(dtype), recall)
         self._fit: Fit | None = None
         self._cache = FrameCache()
         self._stream = Stream()
+
+    def another(self) -> "E2FGVIInpainter":
+        """Return a new one for another part of the frames of the same video."""
+        return E2FGVIInpainter(self._network, device=self._device, conditions=self._conditions)
+
+    @property
+    def remarks(self) -> list[str]:
+        """Return what the user should know of how the video is filled, a sentence each."""
+        return self._conditions.remarks
 
     def fill(self, clip: Clip) -> list[Frame]:
         """Return the local frames with their holes filled.
@@ -70,31 +75,30 @@ class E2FGVIInpainter:
             ValueError: the clip contradicts itself.
         """
         _check(clip)
-        if self._is_frugal:
-            return self._fill_frugally(clip)
+        conditions, (height, width) = self._conditions, clip.frames[0].shape[:2]
+        padded = Fit.choose(height, width, hq=self._network.hq).network
+        num_references = len(clip.frames) - clip.num_local
+        conditions.plan_for(clip.num_local, num_references, padded[0] * padded[1])
+        started = time.perf_counter()
         try:
-            return self._fill(clip)
+            filled = self._fill(self._affordable(clip))
         except torch.OutOfMemoryError:
-            logger.warning(
-                "out of memory on %s at %d frames of %d x %d; going on with at most %d reference "
-                "frames, one frame at a time%s",
-                self._device,
-                len(clip.frames),
-                clip.frames[0].shape[1],
-                clip.frames[0].shape[0],
-                FRUGAL_REFERENCES,
-                ", in half precision" if self._device.type == "cuda" else "",
-            )
-        self._is_frugal = True
-        self._cache, self._stream = FrameCache(), Stream()
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
-            self._dtype = torch.float16 if self._dtype == torch.float32 else self._dtype
-        return self._fill_frugally(clip)
+            if conditions.is_frugal:
+                raise
+            conditions.step_down(len(clip.frames), height, width)
+            self._cache, self._stream = FrameCache(), Stream()
+            if self._device.type == "cuda":
+                torch.cuda.empty_cache()
+            return self._fill(self._affordable(clip))
+        if clip.num_local > 1 and _wants_newest(clip) and clip.holes[clip.num_local - 1].any():
+            conditions.judge(time.perf_counter() - started)
+        return filled
 
-    def _fill_frugally(self, clip: Clip) -> list[Frame]:
-        """Fill with the references nearest in time only, keyframes before others."""
-        local = clip.indices[: clip.num_local]
+    def _affordable(self, clip: Clip) -> Clip:
+        """Return the clip with as many references as are planned: keyframes, then the nearest."""
+        most, local = self._conditions.plan.num_references, clip.indices[: clip.num_local]
+        if most is None or len(clip.frames) - clip.num_local <= most:
+            return clip
         nearest = sorted(
             range(clip.num_local, len(clip.frames)),
             key=lambda p: (
@@ -102,14 +106,12 @@ class E2FGVIInpainter:
                 min(abs(clip.indices[p] - i) for i in local),
             ),
         )
-        chosen = [*range(clip.num_local), *sorted(nearest[:FRUGAL_REFERENCES])]
-        return self._fill(
-            replace(
-                clip,
-                indices=tuple(clip.indices[p] for p in chosen),
-                frames=tuple(clip.frames[p] for p in chosen),
-                holes=tuple(clip.holes[p] for p in chosen),
-            )
+        chosen = [*range(clip.num_local), *sorted(nearest[:most])]
+        return replace(
+            clip,
+            indices=tuple(clip.indices[p] for p in chosen),
+            frames=tuple(clip.frames[p] for p in chosen),
+            holes=tuple(clip.holes[p] for p in chosen),
         )
 
     @torch.inference_mode()
@@ -117,9 +119,9 @@ class E2FGVIInpainter:
         fit = self._forget_all_but(clip)
         results = list(clip.frames[: clip.num_local])
         positions = [p for p in clip.wanted_positions if clip.holes[p].any()]
-        wants_newest = clip.wanted_positions == range(clip.num_local - 1, clip.num_local)
-        with torch.autocast(self._device.type, self._dtype, enabled=self._dtype != torch.float32):
-            if self._recall == "memory" and wants_newest:
+        dtype = self._conditions.plan.dtype
+        with torch.autocast(self._device.type, dtype, enabled=dtype != torch.float32):
+            if self._conditions.remembers and _wants_newest(clip):
                 # Even without a hole: later frames will want to look at this one.
                 features, tokens = self._see_newest(clip, fit)
             elif positions:
@@ -187,7 +189,7 @@ class E2FGVIInpainter:
         """Return what is known of the frames at `positions`, encoding those that are new."""
         frames = self._cache.frames
         new = [p for p in positions if clip.indices[p] not in frames]
-        batch = 1 if self._is_frugal else ENCODING_BATCH
+        batch = self._conditions.plan.batch
         for start in range(0, len(new), batch):
             some = new[start : start + batch]
             masked = torch.cat(
@@ -233,12 +235,16 @@ class E2FGVIInpainter:
     ) -> Iterator[tuple[Tensor, Region]]:
         """Yield what fills each hole: (3, rows, columns) in [-1, 1], and its region."""
         # An accelerator likes many frames at a time, even if some need a smaller region.
-        batch = 1 if self._is_frugal or self._device.type == "cpu" else len(holes)
+        batch = 1 if self._conditions.is_frugal or self._device.type == "cpu" else len(holes)
         for start in range(0, len(holes), batch):
             some = slice(start, start + batch)
             region = fit.region(np.logical_or.reduce(holes[some]))
             for picture in self._network.decode(features[some], tokens[some], region):
                 yield picture, region
+
+
+def _wants_newest(clip: Clip) -> bool:
+    return clip.wanted_positions == range(clip.num_local - 1, clip.num_local)
 
 
 def _check(clip: Clip) -> None:

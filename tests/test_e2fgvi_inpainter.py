@@ -445,9 +445,10 @@ def test_running_out_of_memory_is_survived_once_with_a_line(monkeypatch, caplog)
 
     assert calls == [4, *[1] * 7]  # four at once; then three local frames and four references
     assert (filled[0] != frames[0]).any()
+    assert len(inpainter.remarks) == 1
     assert [record.getMessage() for record in caplog.records] == [
-        "out of memory on cpu at 9 frames of 108 x 60; going on with at most 4 reference frames, "
-        "one frame at a time"
+        "out of memory on cpu at 9 frames of 108 x 60; going on with full precision, at most 4 "
+        "reference frames, one frame at a time"
     ]
 
 

@@ -241,9 +241,15 @@ def _add_filling(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--recall",
-        choices=("recompute", "memory"),
+        choices=("auto", "recompute", "memory"),
         default=DEFAULTS.recall,
-        help="streaming with E2FGVI: recompute the window (exact) or remember it (faster)",
+        help="streaming with E2FGVI: recompute the window (exact), remember it (faster), or "
+        "recompute if that keeps up with the video (default %(default)s)",
+    )
+    group.add_argument(
+        "--compile",
+        action="store_true",
+        help="E2FGVI: let torch compile the network first; takes a minute, pays in long runs",
     )
 
 

@@ -4,12 +4,12 @@ import re
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from tracker.interfaces import Inpainter, MaskPropagator
+from tracker.interfaces import Inpainter, MaskPropagator, remarks_of
 from tracker.types import Clip, Frame, LabelMap, Tracked
 
 ItemT = TypeVar("ItemT")
@@ -76,6 +76,11 @@ class TimedInpainter:
         """Fill the holes of a clip; see `Inpainter`."""
         with self._watch.measure("inpaint"):
             return self._inpainter.fill(clip)
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """Return what the inpainter has to tell the user."""
+        return remarks_of(self._inpainter)
 
 
 class Countdown:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from tracker import images
 from tracker.boxes import Box, Room, choose_boxes, holes_in, move_box
-from tracker.interfaces import Inpainter
+from tracker.interfaces import Inpainter, Sharing, remarks_of
 from tracker.types import Clip, Frame, Mask
 
 WASTEFUL = 1.5  # times the detail that other boxes would show: these are given up
@@ -88,6 +88,7 @@ class Cropped:
         """
         self._make, self._room = make, room
         self._lanes: list[_Lane] = []
+        self._first: Inpainter | None = None
 
     def fill(self, clip: Clip) -> list[Frame]:
         """Return the local frames, the holes of those wanted filled; see `Inpainter`."""
@@ -127,5 +128,17 @@ class Cropped:
                     fresh = [(moved, lane.size)]
         known = {(lane.box, lane.size): lane for lane in self._lanes}
         self._lanes = [
-            known.get((box, size)) or _Lane(box, size, self._make()) for box, size in fresh
+            known.get((box, size)) or _Lane(box, size, self._new()) for box, size in fresh
         ]
+
+    def _new(self) -> Inpainter:
+        """Return an inpainter for another box; it shares what the first learned, if it can."""
+        if self._first is None:
+            self._first = self._make()
+            return self._first
+        return self._first.another() if isinstance(self._first, Sharing) else self._make()
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """Return what the inpainter inside has to say."""
+        return remarks_of(self._first)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from threadpoolctl import threadpool_limits
 
 from tracker import checkpoints
+from tracker.costs import available_memory_bytes
 from tracker.interfaces import Inpainter, MaskPropagator, Proposer, Segmenter, TextDetector
 from tracker.jobs import Settings, Size
 from tracker.published import RECORDS
@@ -174,27 +175,42 @@ def _aot(variant: str, device: str) -> Callable[[Settings], MaskPropagator]:
 
 
 @lru_cache(maxsize=1)
-def _e2fgvi_network(name: str, device: str, stamp: Stamp) -> "E2FGVI":
+def _e2fgvi_network(name: str, device: str, stamp: Stamp, compiled: bool) -> "E2FGVI":
     from e2fgvi import build_network
+    from e2fgvi.compiling import compile_network
 
     network = build_network(hq=name == "e2fgvi_hq")
     try:
         network.load_state_dict(checkpoints.load(name), strict=True)
     except RuntimeError as error:
         raise _foreign(name, error) from error
-    return network.to(device)
+    return compile_network(network.to(device)) if compiled else network.to(device)
 
 
 def _e2fgvi(name: str, device: str) -> Callable[[Settings], Inpainter]:
     import torch
 
+    from e2fgvi.compiling import why_not_compile
+    from e2fgvi.conditions import Conditions, Plan, free_memory
     from e2fgvi.inpainter import E2FGVIInpainter
 
-    network = _e2fgvi_network(name, device, checkpoints.stamp(name))
+    where = torch.device(device)
     dtype = torch.float16 if device == "cuda" else torch.float32
-    return lambda settings: E2FGVIInpainter(
-        network, device=device, dtype=dtype, recall=settings.recall
-    )
+
+    def make(settings: Settings) -> Inpainter:
+        if settings.compile and (reason := why_not_compile(device)) is not None:
+            raise UserError(f"{name} cannot be compiled here: {reason}; leave --compile out")
+        network = _e2fgvi_network(name, device, checkpoints.stamp(name), settings.compile)
+        conditions = Conditions(
+            where,
+            Plan(dtype),
+            settings.recall,
+            settings.rate,
+            available_memory_bytes if device == "cpu" else partial(free_memory, where),
+        )
+        return E2FGVIInpainter(network, device=device, conditions=conditions)
+
+    return make
 
 
 def forget_networks() -> None:

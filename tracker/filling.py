@@ -36,6 +36,7 @@ class Filling:
 
     def __init__(self, job: Job, spec: InpainterSpec, info: VideoInfo) -> None:
         self.num_filled = 0  # frames given to the inpainter
+        self._rate = info.rate
         self._job, self._spec = job, spec
         self._part = Part(job.first, job.last)
         self._keyframes = Keyframes(job.keyframes).counted_from(job.first)
@@ -50,6 +51,23 @@ class Filling:
             self._sizing.working_size,
             settings.feather,
         )
+
+    @property
+    def settings(self) -> Settings:
+        """Return how the inpainter works: with the video's own rate to keep up with."""
+        settings = self._job.settings
+        return settings if settings.rate else replace(settings, rate=float(self._rate))
+
+    @property
+    def notices(self) -> list[str]:
+        """Return what the user should know beforehand, a sentence each."""
+        ahead = self._job.settings.lookahead
+        if self._job.mode != "streaming" or not ahead:
+            return []
+        return [
+            f"looking {ahead} frames ahead: every frame comes {float(ahead / self._rate):.2f} s "
+            f"late ({ahead} frames at {float(self._rate):.3g} per second)"
+        ]
 
     def cropped(self, make: Callable[[], Inpainter]) -> Inpainter:
         """Return an inpainter for the frames as they are given: one, or one per box."""

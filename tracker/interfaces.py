@@ -6,7 +6,7 @@ lives in the engine object, so there is nothing to reset.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tracker.types import (
     Clip,
@@ -72,3 +72,25 @@ class Inpainter(Protocol):
 
     def fill(self, clip: Clip) -> list[Frame]:
         """Return the `clip.num_local` local frames with their holes filled."""
+
+
+@runtime_checkable
+class Sharing(Protocol):
+    """An inpainter whose like, for another part of the frames, shares what it has learned."""
+
+    def another(self) -> Inpainter:
+        """Return a new inpainter for the same video."""
+
+
+@runtime_checkable
+class Remarking(Protocol):
+    """An engine that has something to tell the user about how it works."""
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """Return a sentence each; more may come while it works."""
+
+
+def remarks_of(engine: object) -> Sequence[str]:
+    """Return what an engine has to tell the user."""
+    return engine.remarks if isinstance(engine, Remarking) else ()

@@ -23,7 +23,9 @@ class Settings:
     memory_frames: int | None = 8  # bound on the tracker's long-term memory; None: unbounded
     schedule: Literal["published", "fast"] | None = None  # offline windows; None: the engine's
     max_references: int | None = 20  # frames of the whole clip a window looks at; None: all 10ths
-    recall: Literal["recompute", "memory"] = "recompute"  # what streaming knows of earlier frames
+    recall: Literal["recompute", "memory", "auto"] = "auto"  # what streaming knows of the past
+    rate: float | None = None  # frames per second "auto" is to keep up with; None: the video's
+    compile: bool = False  # learned fill: compile the network first
     lookahead: int = 0  # frames streaming waits for, for better quality
     crop: Literal["auto", "off"] = "auto"  # large frames: fill a box around the hole, in detail
     size: Size = "balanced"  # at which pixels are invented: fast has fewer, full the source's

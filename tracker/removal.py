@@ -7,7 +7,7 @@ on disk, pictures in a window.
 """
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from itertools import islice
@@ -17,7 +17,7 @@ from tracker.ahead import ahead
 from tracker.costs import Countdown, Stopwatch, TimedInpainter, TimedPropagator, peak_rss_mb
 from tracker.engine_table import INPAINTERS
 from tracker.filling import Filling
-from tracker.interfaces import MaskPropagator
+from tracker.interfaces import MaskPropagator, remarks_of
 from tracker.jobs import Job, Progress, Report, Stage
 from tracker.kept import KeptRun, about
 from tracker.keyframes import Keyframes
@@ -82,6 +82,9 @@ class _Run:
         self.notices = [
             note for choice in self.choices.values() if (note := engines.licence_note(choice))
         ]
+        if self.filling is not None:
+            self.notices += self.filling.notices
+        self.remarks: Callable[[], Sequence[str]] = tuple  # of the inpainter, once it works
         self._last_preview = 0.0
         self._countdown = Countdown(dict.fromkeys(_passes(job), self.info.num_frames))
 
@@ -144,7 +147,7 @@ class _Run:
             stages=self.watch.busy,
             engines=self._engine_names(),
             peak_rss_mb=round(peak_rss_mb(), 1),
-            notices=(*self.reader.notices, *self.notices, *self.outputs.notices),
+            notices=(*self.reader.notices, *self.notices, *self.remarks(), *self.outputs.notices),
             objects=self.labelling.evidence.traces(),
             names=self.labelling.names,
             licences={job: engines.licence_of(name) for job, name in self._engine_names().items()},
@@ -193,8 +196,9 @@ class _Run:
         self, filling: Filling, labelled: Iterator[Labelled], stack: ExitStack
     ) -> Generator[SourceFrame]:
         choice, made = self.choices["inpainter"], self.own.inpainter
-        made = made or filling.cropped(partial(engines.make_inpainter, choice, self.job.settings))
+        made = made or filling.cropped(partial(engines.make_inpainter, choice, filling.settings))
         inpainter = TimedInpainter(made, self.watch)
+        self.remarks = lambda: remarks_of(inpainter)
         if self.job.mode == "streaming":
             return filling.as_they_come(labelled, inpainter)
         records = None if self.kept is None else self.kept.records
