@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from tracker import engines, images
+from tracker import engines, finding, images
 from tracker.engines import Choice
 from tracker.interfaces import Segmenter
+from tracker.jobs import Search
 from tracker.masks import MaskReader
 from tracker.prompts import read_neighbours
-from tracker.types import Frame, LabelMap, Prompt, Segmentation
+from tracker.types import Frame, LabelMap, Prompt, Proposal, Segmentation
 from tracker.video import VideoInfo, VideoReader
 
 NUM_PLACES = 4
@@ -89,6 +90,16 @@ class Find:
 
 
 @dataclass(frozen=True)
+class Discover:
+    """Find objects without pointing: answered by a list of Proposal, surest first."""
+
+    owner: str
+    source: Path
+    index: int
+    search: Search
+
+
+@dataclass(frozen=True)
 class Leave:
     """Give up a user's place: answered by None."""
 
@@ -99,9 +110,13 @@ class Leave:
 class WhoWorks:
     """Say which engines are used here: answered by a list of Choice."""
 
+    commercial: bool = False
 
-Question: TypeAlias = Open | Look | Thumbnail | Fetch | Prepare | Find | Leave | WhoWorks
-Answer: TypeAlias = tuple[VideoInfo, View] | View | Frame | Segmentation | list[Choice] | None
+
+Question: TypeAlias = Open | Look | Thumbnail | Fetch | Prepare | Find | Discover | Leave | WhoWorks
+Answer: TypeAlias = (
+    tuple[VideoInfo, View] | View | Frame | Segmentation | list[Proposal] | list[Choice] | None
+)
 
 
 class _Place:
@@ -114,6 +129,7 @@ class _Place:
         self.frame: Frame | None = None
         self.neighbours: list[Frame] | None = None
         self.segmenter: Segmenter | None = None
+        self.identity: object = None  # of the segmenter's weights
         self.masks: MaskReader | None = None
         self.masks_path: Path | None = None
 
@@ -159,9 +175,16 @@ class _Place:
         frame = self.read(index)
         if self.neighbours is None:
             self.neighbours = read_neighbours(self.reader, index)
-        if self.segmenter is None:
-            self.segmenter = engines.segmenter()
+        wanted = engines.choose("segmenter")
+        identity = (wanted.name, wanted.device, engines.stamp_of(wanted))
+        if self.segmenter is None or identity != self.identity:  # weights came, or went
+            self.segmenter, self.identity = engines.make_segmenter(wanted), identity
         return self.segmenter, frame, self.neighbours
+
+    def discover(self, index: int, search: Search) -> list[Proposal]:
+        """Return what is found in a frame without pointing."""
+        finder = finding.make_finder(search, finding.choose_engines(search, "auto"))
+        return finding.look_into(self.reader, index, search, finder)
 
     def find(self, index: int, prompt: Prompt) -> Segmentation:
         """Return the object `prompt` points at."""
@@ -202,8 +225,10 @@ class Desk:
             case Leave(owner):
                 self._leave(owner)
                 return None
-            case WhoWorks():
-                return engines.describe()
+            case Discover(owner, source, index, search):
+                return self._place(owner, source).discover(index, search)
+            case WhoWorks(commercial):
+                return engines.describe(commercial=commercial)
 
     def _place(self, owner: str, source: Path) -> _Place:
         place = self._places.get(owner)

@@ -27,6 +27,7 @@ JOBS: Mapping[str, Mapping[str, EngineSpec[object]]] = {
     "inpainter": INPAINTERS,
 }
 DEFAULTS = Settings()
+MISSING = "is not here yet"
 OWN_LICENCE = "MIT"  # of the engines that need no weights
 
 
@@ -196,6 +197,20 @@ def table(job: str) -> list[tuple[str, str]]:
     return rows
 
 
+def obstacle(job: str) -> str | None:
+    """Return why nobody can do `job` here, None if somebody can; imports nothing heavy."""
+    for spec in JOBS[job].values():
+        if spec.checkpoint is None:
+            return None
+        if checkpoints.path(spec.checkpoint) is None:
+            continue
+        failure = verdicts.failure(spec.checkpoint)
+        if failure is not None:
+            return f"{spec.checkpoint} failed its self-test: {failure}"
+        return None if has_torch() else "it needs torch; run: bash script/install.sh full"
+    return f"{next(iter(JOBS[job]))} {MISSING}"
+
+
 def waiting_time(choice: Choice, num_frames: int | None) -> str | None:
     """Return a sentence on how long a learned engine will take on a CPU, if that is long."""
     seconds = JOBS[choice.job][choice.name].cpu_seconds
@@ -205,6 +220,12 @@ def waiting_time(choice: Choice, num_frames: int | None) -> str | None:
     if num_frames is None:
         return sentence
     return f"{sentence}, {max(1, round(seconds * num_frames / 60))} min for this clip"
+
+
+def stamp_of(choice: Choice) -> tuple[str, int, int] | None:
+    """Return what changes when an engine's weights are replaced; None if it has none."""
+    checkpoint = JOBS[choice.job][choice.name].checkpoint
+    return None if checkpoint is None else checkpoints.stamp(checkpoint)
 
 
 def licence_of(name: str) -> str:

@@ -16,7 +16,7 @@ from tracker import images
 from tracker.desk import View
 from tracker.edits import Edit, Stroke, TrackedObject
 from tracker.folders import new_run, safe_stem
-from tracker.jobs import Job, Mode, Settings
+from tracker.jobs import Job, Mode, Search, Settings
 from tracker.prompts import Place, check
 from tracker.results import Result
 from tracker.types import Box, Frame, LabelMap, Mask, Point, Prompt, Segmentation, UserError
@@ -40,6 +40,10 @@ class Options:
     propagator: str = "auto"
     inpainter: str = "auto"
     settings: Settings = field(default_factory=Settings)
+    search: Search | None = None  # what to look for again while tracking, ...
+    redetect: int | None = None  # ... every so many frames
+    refine: str | None = None  # the segmenter that makes each tracked mask exact
+    commercial: bool = False  # only engines whose weights may be used commercially
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,6 +234,10 @@ class Session:
             overlay_out=folder / f"{stem}_overlay.mp4",
             names={each.id: each.name for each in self.edit.objects},
             settings=options.settings,
+            search=options.search,
+            redetect=options.redetect,
+            refine=options.refine,
+            commercial=options.commercial,
             first=self.edit.first,
             last=self.edit.last,
             keyframes=dict(self.edit.keyframes),

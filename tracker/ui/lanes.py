@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from tracker.desk import (
+    Discover,
     Fetch,
     Find,
     Leave,
@@ -16,21 +17,31 @@ from tracker.desk import (
     WhoWorks,
 )
 from tracker.engines import Choice
-from tracker.jobs import Job
-from tracker.types import Frame, Prompt, Segmentation, UserError
+from tracker.jobs import Job, Search
+from tracker.types import Frame, Prompt, Proposal, Segmentation, UserError
 from tracker.video import VideoInfo
 from tracker.worker import Lane, Ticket
 
 ANSWER_SECONDS = 60.0  # a desk question that takes longer is stopped
 MAX_WAITING = 20  # removals; more would wait for hours
+DISCOVERY_SECONDS = 300.0  # networks look at a whole frame, and may have to be read first
 REMOVAL, DESK = "tracker.removal:run_job", "tracker.desk:Desk"
+DOWNLOADS = "tracker.fetching:fetch"
 
 
 class Lanes:
-    """Removals wait for each other; questions never wait for a removal."""
+    """Removals wait for each other; questions never wait for a removal.
 
-    def __init__(self, removal: str = REMOVAL, desk: str = DESK) -> None:
+    Finding without pointing and downloads take long, and have processes of their own that
+    start when they are first needed.
+    """
+
+    def __init__(
+        self, removal: str = REMOVAL, desk: str = DESK, downloads: str = DOWNLOADS
+    ) -> None:
         self._removals, self._desk = Lane("removals", removal), Lane("desk", desk)
+        self._finder, self._downloads = Lane("finder", desk), Lane("downloads", downloads)
+        self._finders: set[str] = set()  # owners that have a place at the finder's desk
         self._tickets: dict[str, Ticket] = {}  # owner -> the removal asked for last
         self.segmenter = ""  # the name of the engine behind the clicks, once somebody asked
 
@@ -65,9 +76,24 @@ class Lanes:
         found: Segmentation = self._ask(owner, Find(owner, source, index, prompt))
         return found
 
-    def who_works(self) -> list[Choice]:
+    def discover(self, owner: str, source: Path, index: int, search: Search) -> list[Proposal]:
+        """Return what is found in a frame without pointing."""
+        self._finders.add(owner)
+        ticket = self._finder.submit(Discover(owner, source, index, search), owner)
+        found: list[Proposal] = ticket.result(DISCOVERY_SECONDS)
+        return found
+
+    def download(self, name: str, owner: str) -> Ticket:
+        """Queue the download of a checkpoint."""
+        return self._downloads.submit(name, owner)
+
+    def stop_download(self, owner: str) -> None:
+        """Stop what one user downloads; the part that has arrived is kept."""
+        self._downloads.cancel_owner(owner)
+
+    def who_works(self, *, commercial: bool = False) -> list[Choice]:
         """Return which engines are used on this machine."""
-        choices: list[Choice] = self._ask("", WhoWorks())
+        choices: list[Choice] = self._ask("", WhoWorks(commercial))
         self.segmenter = next(each.name for each in choices if each.job == "segmenter")
         return choices
 
@@ -88,19 +114,23 @@ class Lanes:
         return ticket is not None and not ticket.done
 
     def cancel(self, owner: str) -> None:
-        """Stop the removal of one user."""
+        """Stop the removal, or the search, of one user."""
         self._removals.cancel_owner(owner)
+        self._finder.cancel_owner(owner)
 
     def leave(self, owner: str) -> None:
         """Forget one user and stop what runs for them."""
         self._tickets.pop(owner, None)
         self.cancel(owner)
         self._desk.submit(Leave(owner), owner)
+        if owner in self._finders:
+            self._finders.discard(owner)
+            self._finder.submit(Leave(owner), owner)
 
     def close(self) -> None:
-        """End both processes."""
-        self._removals.close()
-        self._desk.close()
+        """End all processes."""
+        for lane in (self._removals, self._desk, self._finder, self._downloads):
+            lane.close()
 
     def _ask(self, owner: str, question: Question) -> Any:
         return self._desk.submit(question, owner).result(ANSWER_SECONDS)

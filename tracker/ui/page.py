@@ -23,11 +23,13 @@ from tracker.ui.panels.engines import EnginesPanel
 from tracker.ui.panels.film import FilmPanel
 from tracker.ui.panels.help import HelpPanel
 from tracker.ui.panels.keyframes import KeyframesPanel
+from tracker.ui.panels.models import ModelsPanel
 from tracker.ui.panels.notice import NoticePanel
 from tracker.ui.panels.objects import ObjectsPanel
 from tracker.ui.panels.quality import QualityPanel
 from tracker.ui.panels.removal import RemovalPanel
 from tracker.ui.panels.results import ResultsPanel
+from tracker.ui.panels.search import SearchPanel
 from tracker.ui.panels.stage import StagePanel
 from tracker.ui.panels.video import DropPanel, VideoPanel
 from tracker.ui.panels.words import WordsPanel
@@ -53,6 +55,8 @@ class Panels:
     results: ResultsPanel
     quality: QualityPanel
     keyframes: KeyframesPanel
+    search: SearchPanel
+    models: ModelsPanel
     engines: EnginesPanel
     shortcuts: HelpPanel
 
@@ -100,6 +104,8 @@ def _lay_out(visits: Visits) -> Panels:
                 results = ResultsPanel.lay_out()
             quality = QualityPanel.lay_out()
             keyframes = KeyframesPanel.lay_out()
+            search = SearchPanel.lay_out()
+            models = ModelsPanel.lay_out()
             engines = EnginesPanel.lay_out()
     return Panels(
         drop=drop,
@@ -113,6 +119,8 @@ def _lay_out(visits: Visits) -> Panels:
         results=results,
         quality=quality,
         keyframes=keyframes,
+        search=search,
+        models=models,
         engines=engines,
         shortcuts=shortcuts,
     )
@@ -123,9 +131,13 @@ def _wire(demo: gr.Blocks, panels: Panels, wiring: Wiring) -> None:
     panels.stage.wire(wiring)
     panels.film.wire(wiring)
     panels.objects.wire(wiring)
-    panels.removal.wire(wiring, panels.quality, panels.stage, panels.engines)
+    panels.words.wire(wiring, panels.search)
+    panels.models.wire(wiring, panels.words, panels.engines)
+    panels.removal.wire(
+        wiring, panels.quality, panels.search, panels.words, panels.stage, panels.engines
+    )
     panels.keyframes.wire(wiring)
-    panels.engines.wire(wiring, demo)
+    panels.engines.wire(wiring, panels.words, demo)
 
 
 def _when_left(visits: Visits) -> Callable[[gr.Request], None]:

@@ -3,9 +3,12 @@
 from collections.abc import Iterable
 from html import escape
 
+from tracker.checkpoints import on_disk
 from tracker.edits import Edit
-from tracker.engines import Choice, table
+from tracker.engines import MISSING, Choice, has_torch, table
+from tracker.fetching import News
 from tracker.jobs import Mode, Progress, Report
+from tracker.published import RECORDS, Checkpoint
 from tracker.results import Result
 from tracker.session import Session
 from tracker.types import Prompt
@@ -19,7 +22,6 @@ ABOUT_KEYFRAMES = (
     "A frame filled badly: choose Repair, paint a better place over the bad one, or save it, "
     "edit it elsewhere and put it back. Then Remove again: the other frames follow it."
 )
-WORDS_NOTE = "Words need the Grounding DINO checkpoint, which is not installed; click instead."
 _JOBS = {
     "segmenter": "clicks",
     "detector": "words",
@@ -173,3 +175,71 @@ def _bar(left: str, right: str, share: float) -> str:
         f'<div class="bar" role="progressbar" aria-valuenow="{share * 100:.0f}" aria-valuemin="0" '
         f'aria-valuemax="100"><div style="width:{share * 100:.1f}%"></div></div></div>'
     )
+
+
+def words_note(obstacle: str | None) -> str:
+    """Return what stands below the box for words: what it understands, or why it is closed."""
+    if obstacle is None:
+        return _small("In English; several things at once are fine: car, dog.")
+    if obstacle.endswith(MISSING):
+        size = RECORDS["groundingdino"].bytes or 0
+        return _small(f"Words need Grounding DINO ({size / 1e6:.0f} MB): Get it, or click.")
+    return _small(f"Words cannot be used: {obstacle}. Click instead.")
+
+
+def everything_note(proposer: str) -> str:
+    """Return what Find objects finds with the engine there is."""
+    if proposer == "classical":
+        return _small("Find objects marks what moves; all there is, with SAM.")
+    return _small("Find objects marks whatever stands out, moving or not.")
+
+
+def looking(words: str | None) -> str:
+    """Return what stands below the box for words while a frame is looked into."""
+    what = "for objects" if words is None else f'for "{" ".join(words.split())[:60]}"'
+    return _small(f"Looking {what} ... Cancel stops it.")
+
+
+def fetched(name: str) -> str:
+    """Return what is said of a download that ended well."""
+    state = "tried on the sample and in use" if has_torch() else "not tried: torch is missing"
+    return _small(f"{name} is here, verified, {state}.")
+
+
+def fetch_stopped(name: str) -> str:
+    """Return what is said of a download that was stopped."""
+    return _small(f"{name}: stopped. Download again goes on from there.")
+
+
+def fetching(news: News | None) -> str:
+    """Return how far a download is."""
+    if news is None:
+        return _bar("Asking the server", "", 0.0)
+    if news.is_tested:
+        return _bar(f"{news.name} is here. Trying it on the sample", "", 1.0)
+    done, total = news.done / 1e6, (news.total or 0) / 1e6
+    of_all = f" of {total:.0f}" if total else ""
+    share = news.done / news.total if news.total else 0.0
+    return _bar(f"Getting {news.name}: {done:.0f}{of_all} MB", f"{100 * share:.0f} %", share)
+
+
+def model_choices() -> list[tuple[str, str]]:
+    """Return the checkpoints that can be had, for people and by name."""
+    there = on_disk()
+    return [
+        (
+            f"{name}: {record.purpose} ({_size(record)}{record.licence})"
+            + (" - here" if name in there else ""),
+            name,
+        )
+        for name, record in RECORDS.items()
+    ]
+
+
+def _size(record: Checkpoint) -> str:
+    size = record.bytes or record.least_bytes
+    return f"{size / 1e6:.0f} MB, " if size > 1e6 else ""
+
+
+def _small(text: str) -> str:
+    return f'<div class="small">{escape(text)}</div>'

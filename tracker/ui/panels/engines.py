@@ -9,6 +9,7 @@ from tracker.session import Session
 from tracker.types import UserError
 from tracker.ui import texts
 from tracker.ui.panel import Panel, State, Updates
+from tracker.ui.panels.words import WordsPanel
 from tracker.ui.wiring import Wiring
 
 
@@ -31,14 +32,15 @@ class EnginesPanel(Panel):
         """Say which engines did a removal."""
         return {self.line: texts.engines_at_work(segmenter, report)}
 
-    def wire(self, wiring: Wiring, demo: gr.Blocks) -> None:
+    def wire(self, wiring: Wiring, words: WordsPanel, demo: gr.Blocks) -> None:
         """Say which engines are used here when the page opens; get the processes ready."""
 
         def greet(session: Session | None) -> Updates:
             wiring.visits.begin()
             try:
-                return {self.line: texts.engines_chosen(wiring.lanes.who_works())}
+                choices = wiring.lanes.who_works()
+                return {self.line: texts.engines_chosen(choices)} | words.know(choices)
             except UserError as error:
                 return wiring.notice.say(str(error))
 
-        wiring.beside(demo.load, greet, outputs=[self.line, wiring.notice.notice])
+        wiring.beside(demo.load, greet, outputs=[self.line, words.about, wiring.notice.notice])

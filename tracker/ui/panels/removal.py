@@ -18,7 +18,9 @@ from tracker.ui import texts
 from tracker.ui.panel import Panel, State, Updates
 from tracker.ui.panels.engines import EnginesPanel
 from tracker.ui.panels.quality import QualityPanel
+from tracker.ui.panels.search import SearchPanel
 from tracker.ui.panels.stage import StagePanel
+from tracker.ui.panels.words import WordsPanel
 from tracker.ui.wiring import Wiring
 from tracker.video import salvage
 from tracker.worker import StoppedError, Ticket
@@ -65,16 +67,25 @@ class RemovalPanel(Panel):
         return updates
 
     def wire(
-        self, wiring: Wiring, quality: QualityPanel, stage: StagePanel, engines: EnginesPanel
+        self,
+        wiring: Wiring,
+        quality: QualityPanel,
+        search: SearchPanel,
+        words: WordsPanel,
+        stage: StagePanel,
+        engines: EnginesPanel,
     ) -> None:
         """Remove, track, and cancel."""
+        num_quality = len(quality.inputs)
+        inputs = [*quality.inputs, *search.inputs(words.words)]
 
         async def run(
             session: Session | None, values: Sequence[Any], *, fill: bool
         ) -> AsyncIterator[Updates]:
             try:
                 session = wiring.visits.idle(session)
-                job = session.job(quality.options(*values), fill=fill)
+                options = quality.options(*values[:num_quality])
+                job = session.job(search.add_to(options, *values[num_quality:]), fill=fill)
                 waits = await asyncio.to_thread(expectations, job)
                 ticket = wiring.lanes.remove(session.owner, job)
                 if job.masks_out is not None:
@@ -118,8 +129,8 @@ class RemovalPanel(Panel):
             async for updates in run(session, values, fill=False):
                 yield updates
 
-        wiring.beside(self.remove.click, remove, *quality.inputs)
-        wiring.beside(self.track.click, track, *quality.inputs)
+        wiring.beside(self.remove.click, remove, *inputs)
+        wiring.beside(self.track.click, track, *inputs)
         wiring.beside(self.cancel.click, cancel, outputs=[self.cancel])
 
     async def _news(
