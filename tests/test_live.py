@@ -124,7 +124,7 @@ def test_every_picture_of_a_pipe_is_cleaned_when_it_can_wait(pipe, tmp_path):
     assert red[EMPTY + 1 :].mean(axis=(1, 2)).max() < 0.01 < rendered.disc(0).mean()
 
 
-def test_what_comes_too_fast_is_dropped_and_counted(pipe):
+def test_r15_what_comes_too_fast_is_dropped_and_counted(pipe):
     with LiveSource(pipe(40), drops=True) as source:
         taken = []
         for picture in source:

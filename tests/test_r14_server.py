@@ -187,6 +187,23 @@ def test_r14_a_caller_gets_only_what_was_made_for_it_and_old_folders_go(page, fi
     client.close()
 
 
+@pytest.mark.slow
+def test_r14_what_a_caller_had_goes_when_it_leaves(page, film, tmp_path):
+    url, folder = page
+    before = set(folder.iterdir())
+    client = Client(url, verbose=False, download_files=str(tmp_path))
+    client.predict(handle_file(film), [{"x": 30, "y": 48}], api_name="/find_object")
+    mine = {each for each in set(folder.iterdir()) - before if each.name.startswith(FOLDER_PREFIX)}
+    assert len(mine) == 1
+
+    client.close()
+
+    end = time.monotonic() + 90  # the page looks every 15 s who is still there
+    while mine & set(folder.iterdir()):
+        assert time.monotonic() < end, "the folder of a caller that left is still there"
+        time.sleep(0.2)
+
+
 def test_r14_the_page_is_closed_unless_told_otherwise():
     options = launch_options()
 

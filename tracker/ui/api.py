@@ -6,7 +6,7 @@ the same queue as people at the page, and each call has a folder of its own.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from tracker.ui.visits import folder_root
 
 NEWS_SECONDS = 0.2
 MAX_FRAMES_PROMPTED = 200  # of one call: each is decoded and looked at
+MAX_FOLDERS = 16  # of one caller: results are fetched at once, and earlier ones go
 MODES = ("offline", "streaming")
 _OPTIONS = {"mode", "dilate", "propagator", "inpainter"}
 
@@ -38,9 +39,10 @@ class Endpoints:
 
     def __init__(self, lanes: Lanes) -> None:
         self.lanes = lanes
+        self._folders: dict[str, list[Path]] = {}  # caller -> what its calls left, oldest first
 
     async def remove_objects(
-        self, video: str | None, prompts: Any, options: Any
+        self, video: str | None, prompts: Any, options: Any, request: gr.Request
     ) -> AsyncIterator[tuple[dict[str, Any], list[str] | None]]:
         """Remove what the prompts point at; yield how far it is, at last the report and files.
 
@@ -48,12 +50,13 @@ class Endpoints:
             video: the uploaded video.
             prompts: clicks and boxes, as `tracker.pointing` reads them.
             options: mode, dilate, propagator, inpainter; null for the defaults.
+            request: who asks.
 
         Yields:
             A status with "stage" ("find", "wait", "track", "fill" or "done"), and the files
             (clean video, masks, overlay), null until they are done.
         """
-        folder = _folder()
+        folder = self._new_folder(request)
         try:
             source = bring(_uploaded(video), folder)
             wanted = read_options(options)
@@ -91,9 +94,9 @@ class Endpoints:
         files = [str(path) for path in (result.clean, result.masks, result.overlay) if path]
         yield {"stage": "done", **_report(report)}, files
 
-    def find_object(self, video: str | None, prompts: Any) -> str:
+    def find_object(self, video: str | None, prompts: Any, request: gr.Request) -> str:
         """Return a label PNG of what the prompts, all in one frame, point at."""
-        folder = _folder()
+        folder = self._new_folder(request)
         try:
             source = bring(_uploaded(video), folder)
             said = gather(from_json(prompts))
@@ -122,6 +125,21 @@ class Endpoints:
             for each in choices
         }
 
+    def leave(self, request: gr.Request) -> None:
+        """Delete what the calls of one caller left."""
+        for folder in self._folders.pop(request.session_hash or "", []):
+            discard(folder)
+
+    def _new_folder(self, request: gr.Request) -> Path:
+        """Return a folder for one call; old ones of this caller go, and all of long ago."""
+        sweep(folder_root())
+        folder = new_folder(folder_root())
+        folders = self._folders.setdefault(request.session_hash or "", [])
+        folders.append(folder)
+        while len(folders) > MAX_FOLDERS:
+            discard(folders.pop(0))
+        return folder
+
     def _mark(self, folder: Path, source: Path, name: str, said: Prompts) -> Session:
         """Return a session in which everything that was said is marked."""
         info, view = self.lanes.open(folder.name, source)
@@ -145,9 +163,10 @@ class Endpoints:
         return Session(folder, source, name, None, info, view, edit)
 
 
-def add_endpoints(lanes: Lanes) -> None:
+def add_endpoints(demo: gr.Blocks, lanes: Lanes) -> None:
     """Add the endpoints to the page being built."""
     endpoints = Endpoints(lanes)
+    demo.unload(_when_left(endpoints))
     with gr.Row(visible=False):
         video = gr.File(label="video")
         prompts, options = gr.JSON(label="prompts"), gr.JSON(label="options")
@@ -166,6 +185,13 @@ def add_endpoints(lanes: Lanes) -> None:
     )
     find.click(endpoints.find_object, [video, prompts], labels, api_name="find_object", **many)
     engines.click(endpoints.engines, None, status, api_name="engines", **many)
+
+
+def _when_left(endpoints: Endpoints) -> Callable[[gr.Request], None]:
+    def leave(request: gr.Request) -> None:
+        endpoints.leave(request)
+
+    return leave
 
 
 def read_options(value: object) -> Options:
@@ -192,12 +218,6 @@ def read_options(value: object) -> Options:
         str(value.get("propagator", "auto")),
         str(value.get("inpainter", "auto")),
     )
-
-
-def _folder() -> Path:
-    """Return a new folder for one call; those of calls long ago go."""
-    sweep(folder_root())
-    return new_folder(folder_root())
 
 
 def _uploaded(video: str | None) -> Path:

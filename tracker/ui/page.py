@@ -78,7 +78,7 @@ def build_demo(lanes: Lanes | None = None) -> gr.Blocks:
         panels = _lay_out(visits)
         _wire(demo, panels, Wiring(session, panels.notice, panels.all(), visits))
         demo.unload(_when_left(visits))
-        add_endpoints(visits.lanes)
+        add_endpoints(demo, visits.lanes)
     atexit.register(visits.close)
     demo.queue(max_size=MAX_EVENTS)
     return demo
