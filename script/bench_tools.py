@@ -17,8 +17,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.masks import MaskReader
+
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "assets" / "sample.mp4"
+SAMPLE_MASKS = ROOT / "assets" / "sample_masks.zip"
 SAMPLE_SIZE = (854, 480)  # width, height
 POINT = (300, 260)  # x, y on the object in the sample's first frame
 ResultT = TypeVar("ResultT")
@@ -36,6 +39,13 @@ class Row:
     units: float  # `seconds` in calibration units
     peak_rss_mb: float | None
     note: str = ""
+    device: str = ""  # what a learned engine computed on, and how precisely
+    delay_p95: float | None = None  # seconds from a frame's arrival to its being written
+
+    @property
+    def key(self) -> str:
+        """Return what a row is told by in another run."""
+        return " ".join(filter(None, (self.stage, self.size, self.mode)))
 
 
 def calibration_seconds() -> float:
@@ -83,37 +93,73 @@ def convolution_seconds() -> float | None:
     return statistics.median(times[2:])
 
 
-def units() -> dict[str, float | None]:
+def units(*, pictures_only: bool = False) -> dict[str, float | None]:
     """Return both units, "pictures" and "convolution", measured in a process of its own.
 
     A process starts with its parent's peak memory as its own (Linux), so the parent of
     what is measured must stay small.
     """
-    return dict(json.loads(run("-m", "script.bench_tools")))
+    more = ["--pictures"] if pictures_only else []
+    return dict(json.loads(run("-m", "script.bench_tools", *more)))
 
 
 def calibrated(measure: Callable[[], ResultT]) -> tuple[ResultT, float]:
     """Return what `measure` returns, and the unit: mean of the calibrations around it."""
-    before = units()["pictures"] or 0.0
+    before = units(pictures_only=True)["pictures"] or 0.0
     result = measure()
-    return result, (before + (units()["pictures"] or 0.0)) / 2
+    return result, (before + (units(pictures_only=True)["pictures"] or 0.0)) / 2
 
 
-def scaled_sample(folder: Path, size: str, num_frames: int) -> Path:
-    """Write the first `num_frames` of the sample at `size` (WIDTHxHEIGHT), without sound."""
-    path = folder / f"sample_{size}.mp4"
-    with av.open(str(SAMPLE)) as source, av.open(str(path), "w") as target:
+def scaled_sample(folder: Path, size: str, num_frames: int | None) -> Path:
+    """Write `num_frames` of the sample (None: all) at `size` (WIDTHxHEIGHT), without sound."""
+    path = folder / f"sample_{size}_{num_frames or 'all'}.mp4"
+    with av.open(str(path), "w") as target:
         stream = target.add_stream("libx264", rate=Fraction(24), options={"crf": "18"})
         (stream.width, stream.height), stream.pix_fmt = parse_size(size), "yuv420p"
-        for index, frame in enumerate(source.decode(video=0)):
-            if index == num_frames:
-                break
-            pixels = resized(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8), size)
+        for index, pixels in enumerate(sample_frames(size, num_frames or sample_length())):
             picture = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             picture.pts, picture.time_base = index, Fraction(1, 24)
             target.mux(stream.encode(picture))
         target.mux(stream.encode(None))
     return path
+
+
+def sample_length() -> int:
+    """Return the number of frames of the sample."""
+    with MaskReader(SAMPLE_MASKS) as masks:
+        return len(masks)
+
+
+def sample_frames(size: str, count: int) -> list[NDArray[np.uint8]]:
+    """Return `count` frames of the sample at `size`, (H, W, 3); past its end, it plays back."""
+    frames = []
+    with av.open(str(SAMPLE)) as container:
+        for frame in container.decode(video=0):
+            pixels = resized(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8), size)
+            pixels.flags.writeable = False
+            frames.append(pixels)
+            if len(frames) == count:
+                break
+    return [frames[place] for place in _there_and_back(count, len(frames))]
+
+
+def sample_labels(size: str, count: int) -> list[NDArray[np.uint8]]:
+    """Return the true labels of `sample_frames`, (H, W) each."""
+    width, height = parse_size(size)
+    found = []
+    with MaskReader(SAMPLE_MASKS) as masks:
+        for place in _there_and_back(count, len(masks)):
+            labels = masks[place]
+            found.append(cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST))
+    return [np.asarray(labels, np.uint8) for labels in found]
+
+
+def _there_and_back(count: int, length: int) -> list[int]:
+    """Return `count` places of a clip of `length` frames, forwards, backwards, forwards..."""
+    if length == 1:
+        return [0] * count
+    round_trip = [*range(length), *range(length - 2, 0, -1)]
+    return [round_trip[index % len(round_trip)] for index in range(count)]
 
 
 def first_frame(size: str) -> NDArray[np.uint8]:
@@ -155,19 +201,24 @@ def run(*arguments: str) -> str:
     return done.stdout
 
 
-def show(rows: Sequence[Row]) -> None:
-    """Print the table."""
-    print(
-        f"{'stage':<8}{'size':<11}{'mode':<24}{'ms':>9}{'frames/s':>10}{'units':>8}{'peak MB':>9}"
-    )
+def show(rows: Sequence[Row], *, with_head: bool = True) -> None:
+    """Print the table, or more lines of it."""
+    if with_head:
+        print(
+            f"{'stage':<8}{'size':<11}{'mode':<32}{'ms':>9}{'frames/s':>10}{'units':>9}"
+            f"{'peak MB':>9}"
+        )
     for row in rows:
         rate = "" if row.per_second is None else f"{row.per_second:.1f}"
         peak = "" if row.peak_rss_mb is None else f"{row.peak_rss_mb:.0f}"
         print(
-            f"{row.stage:<8}{row.size:<11}{row.mode:<24}{1000 * row.seconds:>9.1f}{rate:>10}"
-            f"{row.units:>8.2f}{peak:>9}  {row.note}".rstrip()
+            f"{row.stage:<8}{row.size:<11}{row.mode:<32}{1000 * row.seconds:>9.1f}{rate:>10}"
+            f"{row.units:>9.2f}{peak:>9}  {row.note}".rstrip(),
+            flush=True,
         )
 
 
 if __name__ == "__main__":
-    print(json.dumps({"pictures": calibration_seconds(), "convolution": convolution_seconds()}))
+    with_torch = "--pictures" not in sys.argv
+    found = {"pictures": calibration_seconds()}
+    print(json.dumps(found | ({"convolution": convolution_seconds()} if with_torch else {})))
