@@ -25,6 +25,7 @@ from tracker.keyframes import parse_keyframes
 from tracker.live.command import do_live, live_job, tell
 from tracker.motions import parse_motions
 from tracker.outputs import output_paths
+from tracker.project_command import job_of_project, save_job
 from tracker.published import DEFAULT
 from tracker.removal import expectations, run_job
 from tracker.spans import fill_span
@@ -48,10 +49,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _remove(options: argparse.Namespace) -> None:
+    if options.project is not None:
+        _check_outputs(options.overwrite, options.masks_out, *export_paths(options))
+        _run(options, with_exports(job_of_project(options), options))
+        return
+    if options.input is None or options.output is None:
+        raise UserError("INPUT and OUTPUT are needed, or --project FILE")
     if isinstance(options.input, str):
         _remove_live(options, options.input)
         return
-    _run(options, _prompted_job(options, output=options.output, masks_out=options.masks_out))
+    job = _prompted_job(options, output=options.output, masks_out=options.masks_out)
+    if options.save_project is not None:
+        save_job(options.save_project, job, said_in(options), overwrite=options.overwrite)
+    _run(options, job)
 
 
 def _remove_live(options: argparse.Namespace, address: str) -> None:

@@ -11,6 +11,7 @@ from tracker.evaluation.arguments import add_evaluate
 from tracker.exports.flags import add_exports
 from tracker.jobs import Settings
 from tracker.live.flags import INPUT_HELP, add_live, media
+from tracker.project_command import add_project
 from tracker.published import DEFAULT, RECORDS
 from tracker.spans import parse_span
 
@@ -28,13 +29,14 @@ def make_parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
 
     remove = verbs.add_parser("remove", help="write the video without the objects")
-    remove.add_argument("input", type=media, help=INPUT_HELP)
-    remove.add_argument("output", type=Path, help=OUTPUT_HELP)
+    remove.add_argument("input", nargs="?", type=media, help=INPUT_HELP)
+    remove.add_argument("output", nargs="?", type=Path, help=OUTPUT_HELP)
     _add_prompts(remove)
     remove.add_argument("--masks-out", type=Path, metavar="FILE.zip", help="also write the masks")
     add_exports(remove, fills=True)
     _add_filling(remove)
     _add_running(remove)
+    add_project(remove)
     add_live(remove)
     remove.set_defaults(command=commands["remove"])
 
