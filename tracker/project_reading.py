@@ -4,14 +4,14 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import fields
-from typing import Any, get_args
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 from PIL import Image
 
 from tracker.edits import MAX_NAME, Edit, Motion, TrackedObject
-from tracker.jobs import Mode, Settings, Size
+from tracker.jobs import Mode, Settings
 from tracker.label_images import declared_size, decode_labels
 from tracker.project import Project, SourceMark
 from tracker.prompts import Place, check
@@ -150,23 +150,9 @@ class ProjectReader:
 
     def _settings(self, given: Mapping[str, Any]) -> Settings:
         """Return settings; those this version does not know, or that make no sense, are refused."""
-        known = {field.name: field.default for field in fields(Settings)}
-        choices = {
-            "schedule": (None, "published", "fast"),
-            "recall": ("recompute", "memory"),
-            "crop": ("auto", "off"),
-            "size": get_args(Size),
-        }
+        kinds = get_type_hints(Settings)
         for name, value in given.items():
-            default = known.get(name, self)
-            if name in choices:
-                sound = value in choices[name]
-            elif isinstance(default, bool):
-                sound = isinstance(value, bool)
-            else:
-                is_number = isinstance(value, int | float) and not isinstance(value, bool)
-                sound = name in known and (value is None or (is_number and 0 <= value < 1e6))
-            if not sound:
+            if name not in kinds or not _suits(kinds[name], value):
                 raise self._broken(f"settings: {name}")
         return Settings(**given)
 
@@ -208,3 +194,15 @@ class ProjectReader:
 
     def _broken(self, key: str) -> UserError:
         return UserError(f"{self._name} is not a sound project: its {key} cannot be right")
+
+
+def _suits(kind: Any, value: Any) -> bool:
+    """Return whether a value is of the kind a setting is declared as."""
+    if get_origin(kind) in (Union, UnionType):
+        return any(_suits(each, value) for each in get_args(kind))
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if kind in (int, float):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return is_number and (kind is float or isinstance(value, int)) and 0 <= value < 1e6
+    return isinstance(value, kind)
