@@ -23,6 +23,7 @@ from tracker.types import Box, Frame, LabelMap, Mask, Point, Prompt, Segmentatio
 from tracker.video import VideoInfo
 
 MAX_UNDO = 50
+KEPT = "run.kept"  # what the last run offline knew, for the next to go on from
 THUMBNAIL_PIXELS = 96 * 72
 EMPTY = Edit()
 
@@ -220,6 +221,7 @@ class Session:
         if fill and not removed:
             raise UserError("every object is to be kept; choose Remove for at least one")
         folder = new_run(self.folder)
+        kept = self.folder / KEPT if options.mode == "offline" else None
         stem = safe_stem(self.name)
         return Job(
             source=self.source,
@@ -241,6 +243,8 @@ class Session:
             first=self.edit.first,
             last=self.edit.last,
             keyframes=dict(self.edit.keyframes),
+            keep=kept,
+            earlier=kept if kept is not None and kept.exists() else None,
         )
 
     def with_result(self, result: Result) -> "Session":

@@ -13,9 +13,8 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-import av
-import numpy as np
 import pytest
+from films import write_film
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = [
@@ -28,7 +27,6 @@ FLAGS = [
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
 ]
-NUM_FRAMES, HEIGHT, WIDTH, SIDE = 16, 120, 200, 40
 
 
 @dataclass(frozen=True)
@@ -104,58 +102,31 @@ def open_page(server: Server, browser) -> Iterator[Callable[[], object]]:
         context.close()
 
 
-def _film(
-    path: Path,
-    *,
-    portrait: bool = False,
-    pixel_aspect: Fraction | None = None,
-    num_frames: int = NUM_FRAMES,
-    codec: str = "libx264",
-) -> Path:
-    """Write a film of a red square crossing a textured wall."""
-    height, width = (WIDTH, HEIGHT) if portrait else (HEIGHT, WIDTH)
-    rng = np.random.default_rng(3)
-    wall = rng.integers(60, 140, (height // 4, width // 4, 1)).repeat(3, axis=2)
-    wall = np.kron(wall, np.ones((4, 4, 1))).astype(np.uint8)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=12)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        if pixel_aspect is not None:
-            stream.codec_context.sample_aspect_ratio = pixel_aspect
-        for index in range(num_frames):
-            picture = wall.copy()
-            x = 10 + index * (width - SIDE - 20) // num_frames
-            picture[40 : 40 + SIDE, x : x + SIDE] = (200, 30, 40)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
-        container.mux(stream.encode(None))
-    return path
-
-
 @pytest.fixture(scope="session")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a film of a red square whose centre is at (30, 60) of 200x120 at first."""
-    return _film(tmp_path_factory.mktemp("film") / "red square.mp4")
+    return write_film(tmp_path_factory.mktemp("film") / "red square.mp4")
 
 
 @pytest.fixture(scope="session")
-def portrait_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _film(tmp_path_factory.mktemp("film") / "portrait.mp4", portrait=True)
+def portraitwrite_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_film(tmp_path_factory.mktemp("film") / "portrait.mp4", portrait=True)
 
 
 @pytest.fixture(scope="session")
-def wide_pixel_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wide_pixelwrite_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the film with pixels twice as wide as high."""
     path = tmp_path_factory.mktemp("film") / "wide pixels.mp4"
-    return _film(path, pixel_aspect=Fraction(2))
+    return write_film(path, pixel_aspect=Fraction(2))
 
 
 @pytest.fixture(scope="session")
-def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def longwrite_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the film slowed down: 500 frames, each done quickly."""
-    return _film(tmp_path_factory.mktemp("film") / "long.mp4", num_frames=500)
+    return write_film(tmp_path_factory.mktemp("film") / "long.mp4", num_frames=500)
 
 
 @pytest.fixture(scope="session")
-def old_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def oldwrite_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the film in a form that no browser plays."""
-    return _film(tmp_path_factory.mktemp("film") / "old.avi", codec="mpeg4")
+    return write_film(tmp_path_factory.mktemp("film") / "old.avi", codec="mpeg4")

@@ -1,5 +1,6 @@
 """The processes behind the page: one lane for removals, one for what people wait for."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tracker.desk import (
     WhoWorks,
 )
 from tracker.engines import Choice
+from tracker.guessing import Guess
 from tracker.jobs import Job, Search
 from tracker.types import Frame, Prompt, Proposal, Segmentation, UserError
 from tracker.video import VideoInfo
@@ -25,7 +27,7 @@ from tracker.worker import Lane, Ticket
 ANSWER_SECONDS = 60.0  # a desk question that takes longer is stopped
 MAX_WAITING = 20  # removals; more would wait for hours
 DISCOVERY_SECONDS = 300.0  # networks look at a whole frame, and may have to be read first
-REMOVAL, DESK = "tracker.removal:run_job", "tracker.desk:Desk"
+REMOVAL, DESK = "tracker.guessing:perform", "tracker.desk:Desk"
 DOWNLOADS = "tracker.fetching:fetch"
 
 
@@ -43,6 +45,8 @@ class Lanes:
         self._finder, self._downloads = Lane("finder", desk), Lane("downloads", downloads)
         self._finders: set[str] = set()  # owners that have a place at the finder's desk
         self._tickets: dict[str, Ticket] = {}  # owner -> the removal asked for last
+        self._guess: Ticket | None = None  # the one asked for last
+        self._asking = threading.Lock()
         self.segmenter = ""  # the name of the engine behind the clicks, once somebody asked
 
     def warm(self) -> None:
@@ -105,8 +109,21 @@ class Lanes:
         """
         if self._removals.num_waiting >= MAX_WAITING:
             raise UserError(f"{MAX_WAITING} removals are waiting already; try again later")
+        if self._guess is not None:
+            self._guess.cancel()
         ticket = self._tickets[owner] = self._removals.submit(job, owner)
         return ticket
+
+    def guess(self, owner: str, job: Job) -> Ticket | None:
+        """Do a few frames of a job, if nobody is waiting for anything; a removal stops it."""
+        if self._guess is not None and self._guess.owner == owner:
+            self._guess.cancel()
+        with self._asking:
+            for ticket in (*self._tickets.values(), self._guess):
+                if ticket is not None and not ticket.done:
+                    return None
+            self._guess = self._removals.submit(Guess(job), owner)
+            return self._guess
 
     def is_busy(self, owner: str) -> bool:
         """Return whether a removal of this user is running or waiting."""

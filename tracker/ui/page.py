@@ -21,6 +21,7 @@ from tracker.ui.lanes import Lanes
 from tracker.ui.panel import Panel
 from tracker.ui.panels.engines import EnginesPanel
 from tracker.ui.panels.film import FilmPanel
+from tracker.ui.panels.guess import GuessPanel
 from tracker.ui.panels.help import HelpPanel
 from tracker.ui.panels.keyframes import KeyframesPanel
 from tracker.ui.panels.models import ModelsPanel
@@ -57,6 +58,7 @@ class Panels:
     keyframes: KeyframesPanel
     search: SearchPanel
     models: ModelsPanel
+    guess: GuessPanel
     engines: EnginesPanel
     shortcuts: HelpPanel
 
@@ -101,6 +103,7 @@ def _lay_out(visits: Visits) -> Panels:
                 words = WordsPanel.lay_out()
             with gr.Column(elem_classes="step"):
                 removal = RemovalPanel.lay_out()
+                guess = GuessPanel.lay_out()
                 results = ResultsPanel.lay_out()
             quality = QualityPanel.lay_out()
             keyframes = KeyframesPanel.lay_out()
@@ -121,6 +124,7 @@ def _lay_out(visits: Visits) -> Panels:
         keyframes=keyframes,
         search=search,
         models=models,
+        guess=guess,
         engines=engines,
         shortcuts=shortcuts,
     )
@@ -137,6 +141,7 @@ def _wire(demo: gr.Blocks, panels: Panels, wiring: Wiring) -> None:
         wiring, panels.quality, panels.search, panels.words, panels.stage, panels.engines
     )
     panels.keyframes.wire(wiring)
+    panels.guess.wire(wiring, panels.quality)  # last: after everything that edits
     panels.engines.wire(wiring, panels.words, demo)
 
 

@@ -29,6 +29,7 @@ _JOBS = {
     "propagator": "tracking",
     "inpainter": "filling",
 }
+_ROUNDING = ((20, 2), (120, 10), (600, 60))  # below so many seconds, to a multiple of so many
 _STAGES = {"track": "Following the object", "fill": "Filling the background"}
 
 
@@ -118,6 +119,17 @@ def engine_choices(job: str) -> list[tuple[str, str]]:
         (name if state.startswith("ready, ") else f"{name} ({state})", name)
         for name, state in table(job)
     ]
+
+
+def guessed(seconds: float | None, *, is_correction: bool) -> str:
+    """Return how long a removal will take, roughly."""
+    if seconds is None:
+        return ""
+    step = next((step for limit, step in _ROUNDING if seconds < limit), 300)
+    about = f"about {duration(max(step, round(seconds / step) * step))}"
+    if is_correction:
+        return f"At most {about}: only what changed is done again."
+    return f"Takes {about}."
 
 
 def running(progress: Progress, mode: Mode) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from gradio.events import Dependency
 
 from tracker.session import LookAt, Session, Showing
 from tracker.types import UserError
@@ -33,6 +34,7 @@ class Wiring:
     ) -> None:
         self.session, self.notice, self.visits = session, notice, visits
         self.panels = tuple(panels)
+        self.edits: list[Dependency] = []  # whatever changes a session
         self.everything = [session, *(part for each in self.panels for part in each.components())]
 
     @property
@@ -100,7 +102,8 @@ class Wiring:
             "concurrency_id": ONE_AT_A_TIME,
             "trigger_mode": "multiple",
         }
-        self._listen(event, refusable, inputs, self.everything, defaults | options)
+        made = self._listen(event, refusable, inputs, self.everything, defaults | options)
+        self.edits.append(made)
 
     def beside(
         self,
@@ -121,6 +124,7 @@ class Wiring:
         inputs: Sequence[Component],
         outputs: Sequence[Any],
         options: dict[str, Any],
-    ) -> None:
+    ) -> Dependency:
         quiet = {"show_progress": "hidden", "api_visibility": "undocumented"}
-        event(handler, [self.session, *inputs], outputs, **(quiet | options))
+        made: Dependency = event(handler, [self.session, *inputs], outputs, **(quiet | options))
+        return made

@@ -28,6 +28,8 @@ class QualityPanel(Panel):
     inpainter: gr.Dropdown
     memory_gap: gr.Slider
     memory_frames: gr.Slider
+    shadow: gr.Checkbox
+    crop: gr.Checkbox
 
     @classmethod
     def lay_out(cls) -> "QualityPanel":
@@ -56,6 +58,10 @@ class QualityPanel(Panel):
                 label="Soft seam, pixels",
                 info="How gently what is new blends into what was there.",
                 interactive=False,
+            )
+            shadow = gr.Checkbox(
+                label="Take its shadow along",
+                info="For an object that throws one on the ground beside it.",
             )
             with gr.Accordion("Advanced", open=False, elem_id="advanced"):
                 mode = gr.Radio(
@@ -86,7 +92,23 @@ class QualityPanel(Panel):
                     label="DeAOT: memories kept",
                     info="0 keeps all of them: as published, and without bound.",
                 )
-        return cls(size, margin, feather, mode, propagator, inpainter, memory_gap, memory_frames)
+                crop = gr.Checkbox(
+                    value=True,
+                    label="Look closely at the hole",
+                    info="Fills a box around the hole in detail where the video is large.",
+                )
+        return cls(
+            size=size,
+            margin=margin,
+            feather=feather,
+            mode=mode,
+            propagator=propagator,
+            inpainter=inpainter,
+            memory_gap=memory_gap,
+            memory_frames=memory_frames,
+            shadow=shadow,
+            crop=crop,
+        )
 
     @property
     def inputs(self) -> list[Component]:
@@ -100,17 +122,27 @@ class QualityPanel(Panel):
             self.feather,
             self.memory_gap,
             self.memory_frames,
+            self.shadow,
+            self.crop,
         ]
+
+    @property
+    def changes(self) -> list[Any]:
+        """Return the events that say something else was chosen."""
+        return [part.change for part in vars(self).values()]
 
     @staticmethod
     def options(*values: Any) -> Options:
         """Return what is chosen; takes the values of `inputs`."""
-        mode, margin, propagator, inpainter, size, feather, memory_gap, memory_frames = values
+        mode, margin, propagator, inpainter, size, feather, *others = values
+        memory_gap, memory_frames, shadow, crop = others
         settings = Settings(
             size=size,
             feather=feather,
             memory_gap=int(memory_gap) or None,
             memory_frames=int(memory_frames) or None,
+            grow_shadow=bool(shadow),
+            crop="auto" if crop else "off",
         )
         return Options(mode, margin, propagator, inpainter, settings)
 
