@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, TypeAlias, TypeVar
+from typing import TypeVar
 
+from tracker.motions import Motion
 from tracker.prompts import Place
 from tracker.types import MAX_OBJECTS, Frame, Mask, Prompt, UserError
 
-Motion: TypeAlias = Literal["object", "surface", "screen"]
 KeyT = TypeVar("KeyT")
 ValueT = TypeVar("ValueT")
 

@@ -243,6 +243,7 @@ class Session:
             first=self.edit.first,
             last=self.edit.last,
             keyframes=dict(self.edit.keyframes),
+            motion={each.id: each.motion for each in self.edit.objects if each.motion != "object"},
             keep=kept,
             earlier=kept if kept is not None and kept.exists() else None,
         )

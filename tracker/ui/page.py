@@ -19,9 +19,9 @@ from tracker.ui import texts
 from tracker.ui.api import add_endpoints
 from tracker.ui.lanes import Lanes
 from tracker.ui.panel import Panel
+from tracker.ui.panels.duration import DurationPanel
 from tracker.ui.panels.engines import EnginesPanel
 from tracker.ui.panels.film import FilmPanel
-from tracker.ui.panels.guess import GuessPanel
 from tracker.ui.panels.help import HelpPanel
 from tracker.ui.panels.keyframes import KeyframesPanel
 from tracker.ui.panels.models import ModelsPanel
@@ -58,7 +58,7 @@ class Panels:
     keyframes: KeyframesPanel
     search: SearchPanel
     models: ModelsPanel
-    guess: GuessPanel
+    duration: DurationPanel
     engines: EnginesPanel
     shortcuts: HelpPanel
 
@@ -103,7 +103,7 @@ def _lay_out(visits: Visits) -> Panels:
                 words = WordsPanel.lay_out()
             with gr.Column(elem_classes="step"):
                 removal = RemovalPanel.lay_out()
-                guess = GuessPanel.lay_out()
+                duration = DurationPanel.lay_out()
                 results = ResultsPanel.lay_out()
             quality = QualityPanel.lay_out()
             keyframes = KeyframesPanel.lay_out()
@@ -124,7 +124,7 @@ def _lay_out(visits: Visits) -> Panels:
         keyframes=keyframes,
         search=search,
         models=models,
-        guess=guess,
+        duration=duration,
         engines=engines,
         shortcuts=shortcuts,
     )
@@ -141,7 +141,7 @@ def _wire(demo: gr.Blocks, panels: Panels, wiring: Wiring) -> None:
         wiring, panels.quality, panels.search, panels.words, panels.stage, panels.engines
     )
     panels.keyframes.wire(wiring)
-    panels.guess.wire(wiring, panels.quality)  # last: after everything that edits
+    panels.duration.wire(wiring, panels.quality)  # last: after everything that edits
     panels.engines.wire(wiring, panels.words, demo)
 
 

@@ -1,12 +1,12 @@
 """Step 2: the objects: which one is meant, its name, and whether it goes or stays."""
 
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any
 
 import gradio as gr
 
 from tracker import images
-from tracker.edits import Motion
+from tracker.motions import MOTIONS
 from tracker.session import Session
 from tracker.types import UserError
 from tracker.ui import texts
@@ -65,7 +65,7 @@ class ObjectsPanel(Panel):
 
         def move(session: Session, event: gr.EventData) -> Session:
             motion = event._data.get("motion")
-            if motion not in get_args(Motion):
+            if motion not in MOTIONS:
                 raise UserError(f"{motion!r} is no motion; choose one of the list")
             return session.change_object(replace(session.edit[_id(event)], motion=motion))
 

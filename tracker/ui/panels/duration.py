@@ -67,15 +67,15 @@ class Guesses:
 
 
 @dataclass(frozen=True, eq=False)
-class GuessPanel(Panel):
+class DurationPanel(Panel):
     """One line."""
 
     line: gr.HTML
 
     @classmethod
-    def lay_out(cls) -> "GuessPanel":
+    def lay_out(cls) -> "DurationPanel":
         """Make it."""
-        return cls(gr.HTML("", elem_id="guess"))
+        return cls(gr.HTML("", elem_id="takes"))
 
     def show(self, session: Session | None, state: State) -> Updates:
         """Return it empty while it would say nothing."""
