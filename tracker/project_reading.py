@@ -10,9 +10,10 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import numpy as np
 from PIL import Image
 
-from tracker.edits import MAX_NAME, Edit, Motion, TrackedObject
+from tracker.edits import MAX_NAME, Edit, TrackedObject
 from tracker.jobs import Mode, Settings
 from tracker.label_images import declared_size, decode_labels
+from tracker.motions import Motion
 from tracker.project import Project, SourceMark
 from tracker.prompts import Place, check
 from tracker.session import Options
