@@ -213,7 +213,7 @@ def test_an_earlier_run_of_another_video_is_refused(scene, tmp_path):
 
 
 def test_streaming_keeps_no_runs_and_says_so(scene):
-    with pytest.raises(UserError, match=r"so no run is kept and none goes on .* choose offline"):
+    with pytest.raises(UserError, match=r"only offline and without --resume; choose offline"):
         run(job_for(scene, "first", {0: disc(0)}, keep=scene.parent / "kept", mode="streaming"))
 
 

@@ -167,7 +167,9 @@ def _run(
     job: Job,
     run: Callable[[Job], Generator[Progress]] = run_job,
 ) -> None:
-    job = dataclasses.replace(job, keep=options.keep, earlier=options.earlier)
+    job = dataclasses.replace(
+        job, keep=options.keep, earlier=options.earlier, resume=options.resume
+    )
     if not options.quiet:
         for notice in expectations(job):
             print(f"note: {notice}", file=sys.stderr)

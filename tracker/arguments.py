@@ -276,6 +276,12 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     _add_licence(group)
     group.add_argument(
+        "--resume",
+        action="store_true",
+        help="work in spans noted in a hidden file beside the output, and go on from the last "
+        "whole one if such a run was cut off",
+    )
+    group.add_argument(
         "--keep",
         type=Path,
         metavar="FILE",

@@ -1,5 +1,6 @@
 """The fill of a job: which windows an inpainter gets, at which size, and where from."""
 
+import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -13,10 +14,11 @@ from tracker.engine_table import InpainterSpec
 from tracker.fills import FillStore
 from tracker.interfaces import Inpainter
 from tracker.jobs import Job, Settings
+from tracker.journal import Journal, in_spans
+from tracker.kept import KeptRun
 from tracker.keyframes import Keyframes
 from tracker.part import Part
 from tracker.pipeline import HolePlan, remove
-from tracker.records import Records
 from tracker.sizing import choose_sizing
 from tracker.types import LabelMap
 from tracker.video import SourceFrame, VideoInfo, VideoReader
@@ -37,6 +39,8 @@ class Filling:
     def __init__(self, job: Job, spec: InpainterSpec, info: VideoInfo) -> None:
         self.num_filled = 0  # frames given to the inpainter
         self._rate = info.rate
+        self.memory: FillStore | None = None  # of earlier fills
+        self._journal: Journal | None = None
         self._job, self._spec = job, spec
         self._part = Part(job.first, job.last)
         self._keyframes = Keyframes(job.keyframes).counted_from(job.first)
@@ -69,6 +73,17 @@ class Filling:
             f"late ({ahead} frames at {float(self._rate):.3g} per second)"
         ]
 
+    def open(self, file: KeptRun | Journal | None) -> None:
+        """Begin with the fills in the file of a run, and add to them."""
+        if file is None:
+            return
+        if isinstance(file, Journal):
+            self._journal = file
+            self.memory = FillStore(file.records, self.plan, self._part.first, most_bytes=None)
+            self.memory.again(range(file.state.num_filled, sys.maxsize))
+        else:
+            self.memory = FillStore(file.records, self.plan, self._part.first)
+
     def cropped(self, make: Callable[[], Inpainter]) -> Inpainter:
         """Return an inpainter for the frames as they are given: one, or one per box."""
         room = self._sizing.room
@@ -84,11 +99,28 @@ class Filling:
             lookahead=self._job.settings.lookahead,
             keyframes=self._keyframes,
         )
-        results = remove(labelled, windows, inpainter, self.plan, keyframes=self._keyframes)
+        results = remove(
+            labelled, windows, inpainter, self.plan, None, self._keyframes, self.memory
+        )
+        num_known = self._num_known
+        with closing(self._noted(results)) as noted:
+            for place, result in enumerate(noted):
+                self.num_filled += place >= num_known
+                yield result
+
+    def _noted(self, results: Generator[SourceFrame]) -> Generator[SourceFrame]:
+        """Note in the journal, if there is one, which spans are whole."""
+        num_filled = 0
         with closing(results):
             for result in results:
-                self.num_filled += 1
+                num_filled += 1
+                if self._journal is not None and num_filled % self._journal.span == 0:
+                    self._journal.note(num_filled=max(num_filled, self._num_known))
                 yield result
+
+    @property
+    def _num_known(self) -> int:
+        return 0 if self._journal is None else self._journal.state.num_filled
 
     def at_leisure(
         self,
@@ -97,18 +129,16 @@ class Filling:
         inpainter: Inpainter,
         labels_of: Callable[[int], LabelMap],
         stack: ExitStack,
-        records: Records | None = None,
     ) -> Generator[SourceFrame]:
         """Fill `length` frames, those of the part, looking at all of them.
 
-        With `records` of an earlier run only those whose hole has changed, and those near.
+        With fills of an earlier run only those whose hole has changed, and those near; with
+        those of a run that was cut off only those after its last whole span.
         """
         reader = stack.enter_context(VideoReader(self._job.source, self._job.fps))
-
-        memory = None if records is None else FillStore(records, self.plan, self._part.first)
-        schedule = _schedule(self._spec, self._job.settings)
-        self.num_filled = length
-        if memory is not None:
+        memory, schedule = self.memory, _schedule(self._spec, self._job.settings)
+        self.num_filled = length - self._num_known
+        if memory is not None and self._journal is None:
             again = self._to_fill(length, schedule, labels_of, memory)
             memory.again(again)
             self.num_filled = len(again)
@@ -125,7 +155,11 @@ class Filling:
             return (frame, hole) if known is None else (known, np.zeros_like(hole))
 
         windows = offline_windows(length, schedule, self._keyframes)
-        return remove(labelled, windows, inpainter, self.plan, fetch, self._keyframes, memory)
+        if self._journal is not None:
+            windows = in_spans(windows, schedule.stride, length)
+        return self._noted(
+            remove(labelled, windows, inpainter, self.plan, fetch, self._keyframes, memory)
+        )
 
     def _to_fill(
         self,

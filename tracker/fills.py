@@ -30,11 +30,11 @@ class FillStore:
         records: where they lie.
         plan: how holes are made of labels.
         first: frame at place 0.
-        most_bytes: size of the file above which nothing is added.
+        most_bytes: size of the file above which nothing is added; None: all must be kept.
     """
 
     def __init__(
-        self, records: Records, plan: HolePlan, first: int = 0, most_bytes: int = MOST_BYTES
+        self, records: Records, plan: HolePlan, first: int = 0, most_bytes: int | None = MOST_BYTES
     ) -> None:
         self._records, self._plan, self._first = records, plan, first
         self._most_bytes = most_bytes
@@ -58,9 +58,15 @@ class FillStore:
 
         None if it is to be filled again.
         """
-        packed = self._records.get(FILL, self._first + place)
-        if packed is None or packed[:16] != fingerprint or place in self._chosen:
+        if place in self._chosen or not self.has(place, fingerprint):
             return None
+        return self.filled(place, frame)
+
+    def filled(self, place: int, frame: Frame) -> Frame:
+        """Return `frame`, at the working size, with what was kept for it laid over it."""
+        packed = self._records.get(FILL, self._first + place)
+        if packed is None:
+            raise ValueError(f"no fill was kept of the frame at place {place}")
         _, top, left, rows, columns = BOX.unpack_from(packed)
         if not rows:
             return frame
@@ -73,7 +79,7 @@ class FillStore:
 
     def keep(self, place: int, fingerprint: bytes, filled: Frame, hole: Mask) -> None:
         """Remember a filled frame (h, w, 3) and its hole (h, w), at the working size."""
-        if self._records.num_bytes > self._most_bytes:
+        if self._most_bytes is not None and self._records.num_bytes > self._most_bytes:
             return
         region = images.bounding_box(hole, MARGIN)
         if region is None:
@@ -85,9 +91,11 @@ class FillStore:
             packed += zlib.compress(np.ascontiguousarray(crop).tobytes(), 1)
         try:
             self._records.put(FILL, self._first + place, packed)
-        except UserError:  # no room: the video matters more than a second one being quick
-            self._most_bytes = 0
+        except UserError:
+            if self._most_bytes is None:
+                raise
+            self._most_bytes = 0  # the video matters more than a second one being quick
 
     def again(self, places: Collection[int]) -> None:
         """Have these filled again, whatever is kept of them."""
-        self._chosen = frozenset(places)
+        self._chosen = places

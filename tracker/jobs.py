@@ -87,6 +87,7 @@ class Job:
     # change is tracked and filled again; see kept.py.  The two may be the same file.
     keep: Path | None = None
     earlier: Path | None = None
+    resume: bool = False  # go on from where a run of this job was cut off; see journal.py
     fps: Fraction = Fraction(24)  # of a folder of images
     overwrite: bool = False
 

@@ -57,7 +57,7 @@ class KeptLabels:
         self._records.put(LABELS, index, pack(labels))
 
     def __getitem__(self, index: int) -> LabelMap:
-        return _unpacked(self._records, LABELS, index, self.shape)
+        return read_labels(self._records, LABELS, index, self.shape)
 
 
 class KeptRun(Closable):
@@ -85,12 +85,11 @@ class KeptRun(Closable):
         self.labels = KeptLabels(self.records, shape)
         if job.earlier is not None:
             self._begin_with(job.earlier)
-        for index, labels in job.prompted.items():
-            self.records.put(PROMPT, index, pack(labels))
+        write_about(self.records, about, job.prompted)
 
     def _begin_with(self, earlier: Path) -> None:
         with Records(earlier) as old:
-            found = _read_about(old)
+            found = read_about(old)
             if found is None or found.video != self._about.video:
                 self.close()
                 raise UserError(
@@ -102,7 +101,7 @@ class KeptRun(Closable):
                 self.records.copy([LABELS, EVIDENCE], old)
                 shape = self.labels.shape
                 prompted = {
-                    index: _unpacked(old, PROMPT, index, shape) for index in old.indices(PROMPT)
+                    index: read_labels(old, PROMPT, index, shape) for index in old.indices(PROMPT)
                 }
                 self.before = Before(prompted, found.num_frames, self._renewed(found))
 
@@ -118,8 +117,7 @@ class KeptRun(Closable):
         """
         if self._name is None:
             return
-        about = replace(self._about, num_frames=num_frames)
-        self.records.put(ABOUT, 0, json.dumps(asdict(about)).encode())
+        write_about(self.records, replace(self._about, num_frames=num_frames), {})
         self.records.commit()
         self.records.close()
         self._temporary.replace(self._name)
@@ -172,7 +170,15 @@ def _digest(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def _read_about(records: Records) -> About | None:
+def write_about(records: Records, found: About, prompted: Mapping[int, LabelMap]) -> None:
+    """Note what a run is of, and its prompts."""
+    records.put(ABOUT, 0, json.dumps(asdict(found)).encode())
+    for index, labels in prompted.items():
+        records.put(PROMPT, index, pack(labels))
+
+
+def read_about(records: Records) -> About | None:
+    """Return what a run is of; None if its file does not say so."""
     payload = records.get(ABOUT, 0)
     try:
         return None if payload is None else About(**json.loads(payload))
@@ -180,6 +186,7 @@ def _read_about(records: Records) -> About | None:
         return None
 
 
-def _unpacked(records: Records, kind: bytes, index: int, shape: tuple[int, int]) -> LabelMap:
+def read_labels(records: Records, kind: bytes, index: int, shape: tuple[int, int]) -> LabelMap:
+    """Return the labels (H, W) of a kind and a frame; none if nothing was written."""
     packed = records.get(kind, index)
     return np.zeros(shape, np.uint8) if packed is None else unpack(packed, shape)

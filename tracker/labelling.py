@@ -4,7 +4,7 @@ They are given as masks, found for the whole part first (offline), known from an
 run but for what a correction concerns, or found as the frames go by (streaming).
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from itertools import islice
 
@@ -17,6 +17,7 @@ from tracker.evidence import Evidence
 from tracker.exports.masks import Masks, open_masks
 from tracker.interfaces import MaskPropagator
 from tracker.jobs import Job
+from tracker.journal import Journal
 from tracker.kept import KeptRun
 from tracker.newcomers import Newcomers
 from tracker.part import Part
@@ -25,7 +26,7 @@ from tracker.shadows import LOOKAHEAD, with_shadows
 from tracker.spool import LabelSpool, LabelStore
 from tracker.tracking import Labelled, Tracking
 from tracker.types import LabelMap, UserError
-from tracker.video import VideoReader
+from tracker.video import SourceFrame, VideoReader
 
 
 class Labelling:
@@ -69,17 +70,21 @@ class Labelling:
             raise UserError("nothing to remove: no object has been pointed at")
         self.part.check(job.prompted)
 
-    def open(self, kept: KeptRun | None, stack: ExitStack) -> None:
+    def open(self, file: KeptRun | Journal | None, stack: ExitStack) -> None:
         """Begin: labels go into the file of a run, or into one that disappears."""
-        self._kept = kept
-        if kept is None:
+        self._before = file.before if isinstance(file, KeptRun) else None
+        self._journal = file if isinstance(file, Journal) else None
+        if file is None:
             spool = stack.enter_context(LabelSpool(self._info.height, self._info.width))
             self._spool: LabelStore = spool
         else:
-            self._spool = kept.labels
-        self.evidence = Evidence(None if kept is None else kept.records)
+            self._spool = file.labels
+        self.evidence = Evidence(None if file is None else file.records)
+        reader = self._reader
+        if self._journal is not None:  # looked back with while others are read ahead
+            reader = stack.enter_context(VideoReader(self._job.source, self._job.fps))
         self._tracking = Tracking(
-            self._reader,
+            reader,
             self.part,
             self._job.prompted,
             self._make_propagator,
@@ -129,7 +134,7 @@ class Labelling:
             yield from self._add_shadows(self._shaded)
 
     def _track(self) -> Generator[Labelled]:
-        before = None if self._kept is None else self._kept.before
+        before = self._before
         if before is None:
             routes = backwards_from_all(self._job.prompted)
             yield from self._forwards(routes)
@@ -137,24 +142,55 @@ class Labelling:
             routes = self._tracking.correct(before.prompted, before.num_frames, before.renewed)
             self.length = before.num_frames - self.part.first
             self._expect(routes, before.num_frames)
-        for route in routes:
-            yield from self._tracking.outwards(route)
+        journal = self._journal
+        for number, route in enumerate(routes):
+            if journal is None or number >= journal.state.num_routes:
+                yield from self._tracking.outwards(route)
+            if journal is not None:
+                journal.note(num_routes=number + 1)
         if before is None:
             yield from self._tracking.back_to_entries()
 
     def _forwards(self, routes: Sequence[Route]) -> Generator[Labelled]:
-        start, num_frames = self.start, 0
+        start = num_frames = self.start
         self._reader.read(start)  # which says so if it is past the end
         if self._info.num_frames is not None:
             self._expect(routes, self._info.num_frames, start)
-        stop = None if self.part.last is None else self.part.last + 1 - start
-        sources = self._watch.each("decode", self._reader.frames(start))
-        with closing(ahead(islice(sources, stop))) as decoded:
-            for source, labels in self._tracking.forwards(decoded, start):
-                num_frames = source.index + 1
-                yield source, labels
+        for source, labels in self._stretches(start):
+            num_frames = source.index + 1
+            yield source, labels
+        if self._journal is not None:
+            num_frames = self._journal.state.next_frame
         self.check_end(num_frames)
         self.length = num_frames - self.part.first
+
+    def _stretches(self, start: int) -> Generator[Labelled]:
+        """Label the frames from `start` on, with a journal span by span."""
+        journal, stop = self._journal, self.part.stop
+        if journal is None:
+            with closing(self._decoded(start, stop)) as sources:
+                yield from self._tracking.forwards(sources, start)
+            return
+        index, is_over = max(start, journal.state.next_frame), journal.state.is_tracked
+        while not is_over:
+            end = self._span_end(index, journal.span)
+            before = None if index == start else self._reader.read(index - 1)
+            with closing(self._decoded(index, end)) as sources:
+                for source, labels in self._tracking.forwards(sources, index, before):
+                    index = source.index + 1
+                    yield source, labels
+            is_over = index < end or index == stop
+            journal.note(next_frame=index, is_tracked=is_over)
+
+    def _span_end(self, index: int, span: int) -> int:
+        """Return the frame after the last one of the span that frame `index` is in."""
+        end = self.part.first + ((index - self.part.first) // span + 1) * span
+        return end if self.part.stop is None else min(end, self.part.stop)
+
+    def _decoded(self, start: int, stop: int | None) -> Generator[SourceFrame]:
+        """Decode frames `start` up to `stop` in a thread of its own."""
+        sources = self._watch.each("decode", self._reader.frames(start))
+        return ahead(islice(sources, None if stop is None else stop - start))
 
     def _expect(self, routes: Sequence[Route], num_frames: int, start: int | None = None) -> None:
         end = self.part.first + self.part.length_in(num_frames)
@@ -182,16 +218,38 @@ class Labelling:
 
     def _tracked(self) -> Generator[Labelled]:
         """Decode in a thread of its own; label each frame from the first prompt on."""
-        start = self.start
-        stop = None if self.part.last is None else self.part.last + 1 - start
+        start, stop = self.start, self.part.stop
         blank = np.zeros((self._info.height, self._info.width), np.uint8)
         with closing(ahead(self._watch.each("decode", self._reader))) as sources:
             for source in islice(sources, start):
                 yield source, blank
-            with closing(self._tracking.along(islice(sources, stop), start)) as labelled:
-                yield from labelled
+            if self._journal is None:
+                worked_on = islice(sources, None if stop is None else stop - start)
+                with closing(self._tracking.along(worked_on, start)) as labelled:
+                    yield from labelled
+            else:
+                yield from self._spans_as_they_come(sources, start, self._journal)
             for source in sources:
                 yield source, blank
+
+    def _spans_as_they_come(
+        self, sources: Iterator[SourceFrame], start: int, journal: Journal
+    ) -> Generator[Labelled]:
+        """Label span by span; those that are whole have their labels."""
+        index, before = start, None
+        num_known = journal.state.num_filled
+        while index != self.part.stop:
+            end = self._span_end(index, journal.span)
+            span = islice(sources, end - index)
+            if end - self.part.first <= num_known:
+                labelled: Iterator[Labelled] = ((source, self.of(source.index)) for source in span)
+            else:
+                labelled = self._tracking.forwards(span, index, before)
+            for source, labels in labelled:
+                index, before = source.index + 1, source
+                yield source, labels
+            if index < end:
+                return
 
     def known(self) -> Generator[Labelled]:
         """Decode; give each frame the labels found for it before."""

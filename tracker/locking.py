@@ -1,10 +1,10 @@
 """A lock on a file that the system holds: it ends with the process that took it."""
 
 import sys
-from typing import IO
+from typing import IO, Any
 
 
-def lock(file: IO[str]) -> bool:
+def lock(file: IO[Any]) -> bool:
     """Lock an open file for this process; False if another process has it."""
     try:
         if sys.platform == "win32":

@@ -28,6 +28,11 @@ class Part:
         return self.first <= index and (self.last is None or index <= self.last)
 
     @property
+    def stop(self) -> int | None:
+        """Return the frame after the last; None if it goes on to the end."""
+        return None if self.last is None else self.last + 1
+
+    @property
     def length(self) -> int | None:
         """Return the number of frames; None if it goes on to the end."""
         return None if self.last is None else self.last + 1 - self.first

@@ -46,13 +46,15 @@ def propagate(
     prompted: Mapping[int, LabelMap],
     propagator: MaskPropagator,
     newcomers: FindNew | None = None,
+    known: Iterable[int] = (),
 ) -> Generator[Tracked]:
     """Label every frame; those before the first prompted one have no labels.
 
     A prompted frame says all there is about the objects in it; objects it leaves out are
     tracked on.  `newcomers` is shown every frame with its labels, and may add objects.
+    `known` are objects the propagator has met already.
     """
-    known: set[int] = set()
+    known = set(known)
     for index, frame in enumerate(frames):
         labels = prompted.get(index)
         if labels is None:

@@ -34,7 +34,7 @@ class Records(Closable):
         self._places: dict[tuple[bytes, int], tuple[int, int]] = {}  # -> offset, bytes
         self._lock = threading.Lock()  # one stage reads ahead while another looks back
         try:
-            self._file = path.open("r+b" if path.exists() else "x+b")
+            self.file = path.open("r+b" if path.exists() else "x+b")
         except OSError as error:
             raise UserError(f"{path} cannot be opened: {error.strerror}") from error
         self._end = 0
@@ -59,8 +59,8 @@ class Records(Closable):
         if place is None:
             return None
         with self._lock:
-            self._file.seek(place[0])
-            return self._file.read(place[1])
+            self.file.seek(place[0])
+            return self.file.read(place[1])
 
     def indices(self, kind: bytes) -> list[int]:
         """Return the frames that have a record of a kind, in order."""
@@ -84,15 +84,15 @@ class Records(Closable):
 
     def close(self) -> None:
         """Let go of the file."""
-        self._file.close()
+        self.file.close()
 
     def _append(self, data: bytes) -> int:
         try:
             with self._lock:
                 offset = self._end
-                self._file.seek(offset)
-                self._file.write(data)
-                self._file.flush()
+                self.file.seek(offset)
+                self.file.write(data)
+                self.file.flush()
                 self._end += len(data)
                 return offset
         except OSError as error:
@@ -104,16 +104,16 @@ class Records(Closable):
     def _load(self) -> None:
         """Find all records up to the last commit, and forget what comes after it."""
         size = self._path.stat().st_size
-        if self._file.read(len(MAGIC)) != MAGIC:
+        if self.file.read(len(MAGIC)) != MAGIC:
             raise UserError(f"{self._path} is not a run of this program; delete it or name another")
         offset = self._end = len(MAGIC)
         pending: dict[tuple[bytes, int], tuple[int, int]] = {}
         while offset + HEAD.size <= size:
-            self._file.seek(offset)
-            kind, index, num_bytes, checksum = HEAD.unpack(self._file.read(HEAD.size))
+            self.file.seek(offset)
+            kind, index, num_bytes, checksum = HEAD.unpack(self.file.read(HEAD.size))
             start = offset + HEAD.size
             offset = start + num_bytes
-            if offset > size or zlib.crc32(self._file.read(num_bytes)) != checksum:
+            if offset > size or zlib.crc32(self.file.read(num_bytes)) != checksum:
                 break
             if kind == COMMIT:
                 self._places |= pending
@@ -121,4 +121,4 @@ class Records(Closable):
                 self._end = offset
             else:
                 pending[kind, index] = (start, num_bytes)
-        self._file.truncate(self._end)
+        self.file.truncate(self._end)

@@ -17,8 +17,9 @@ from tracker.ahead import ahead
 from tracker.costs import Countdown, Stopwatch, TimedInpainter, TimedPropagator, peak_rss_mb
 from tracker.engine_table import INPAINTERS
 from tracker.filling import Filling
-from tracker.interfaces import MaskPropagator, remarks_of
+from tracker.interfaces import Inpainter, MaskPropagator, remarks_of
 from tracker.jobs import Job, Progress, Report, Stage
+from tracker.journal import Journal, SpanwiseInpainter
 from tracker.kept import KeptRun, about
 from tracker.keyframes import Keyframes
 from tracker.labelling import Labelling
@@ -77,8 +78,10 @@ class _Run:
         self.num_frames = 0
         self.outputs = stack.enter_context(Outputs(job, self.reader))
         self.filling = self._make_filling()
-        self.kept = self._begin_kept(stack)
-        self.labelling.open(self.kept, stack)
+        self.file = self._begin_file(stack)
+        self.labelling.open(self.file, stack)
+        if self.filling is not None:
+            self.filling.open(self.file)
         self.notices = [
             note for choice in self.choices.values() if (note := engines.licence_note(choice))
         ]
@@ -95,27 +98,31 @@ class _Run:
         is_own = self.own.inpainter is not None
         return Filling(self.job, OWN_INPAINTER if is_own else INPAINTERS[choice.name], self.info)
 
-    def _begin_kept(self, stack: ExitStack) -> KeptRun | None:
-        """Begin the file of this run, if it is to be kept or goes on from an earlier one."""
-        if not (self.job.keep or self.job.earlier):
+    def _begin_file(self, stack: ExitStack) -> KeptRun | Journal | None:
+        """Begin the file of this run, if it is to be kept or continued."""
+        job, shape = self.job, (self.info.height, self.info.width)
+        is_kept = job.keep is not None or job.earlier is not None
+        if not (is_kept or job.resume):
             return None
-        if self.job.mode == "streaming":
+        if is_kept and (job.mode == "streaming" or job.resume):
             raise UserError(
-                "streaming goes through the video once, so no run is kept and none goes on from "
-                "an earlier one; choose offline"
+                "a run is kept, or goes on from an earlier one, only offline and without --resume; "
+                "choose offline, or leave out --keep and --earlier"
             )
-        names = {job: choice.name for job, choice in self.choices.items()}
+        names = {part: choice.name for part, choice in self.choices.items()}
         plan = "" if self.filling is None else repr(self.filling.plan)
-        found = about(
-            self.job, self.info, names.get("propagator", ""), names.get("inpainter", ""), plan
-        )
-        return stack.enter_context(KeptRun(self.job, found, (self.info.height, self.info.width)))
+        found = about(job, self.info, names.get("propagator", ""), names.get("inpainter", ""), plan)
+        if is_kept:
+            return stack.enter_context(KeptRun(job, found, shape))
+        return stack.enter_context(Journal(job, found, shape))
 
     def commit(self) -> None:
         """Give all files their names."""
         self.outputs.commit()
-        if self.kept is not None:
-            self.kept.commit(self.part.first + self.labelling.length)
+        if isinstance(self.file, KeptRun):
+            self.file.commit(self.part.first + self.labelling.length)
+        elif self.file is not None:
+            self.file.finish()
 
     def offline(self) -> Generator[Progress]:
         """Label every frame first; then fill."""
@@ -195,16 +202,21 @@ class _Run:
     def _fill(
         self, filling: Filling, labelled: Iterator[Labelled], stack: ExitStack
     ) -> Generator[SourceFrame]:
-        choice, made = self.choices["inpainter"], self.own.inpainter
-        made = made or filling.cropped(partial(engines.make_inpainter, choice, filling.settings))
-        inpainter = TimedInpainter(made, self.watch)
+        choice, own = self.choices["inpainter"], self.own.inpainter
+
+        def make() -> Inpainter:
+            engine = partial(engines.make_inpainter, choice, filling.settings)
+            return own or filling.cropped(engine)
+
+        made: Inpainter | None = None
+        if isinstance(self.file, Journal) and filling.memory is not None:
+            made = SpanwiseInpainter(make, filling.memory)
+        inpainter = TimedInpainter(made or make(), self.watch)
         self.remarks = lambda: remarks_of(inpainter)
         if self.job.mode == "streaming":
             return filling.as_they_come(labelled, inpainter)
-        records = None if self.kept is None else self.kept.records
-        return filling.at_leisure(
-            labelled, self.labelling.length, inpainter, self.labelling.of, stack, records
-        )
+        length, labels_of = self.labelling.length, self.labelling.of
+        return filling.at_leisure(labelled, length, inpainter, labels_of, stack)
 
     def _propagator(self) -> MaskPropagator:
         made = crew.make_propagator(self.job, self.choices, self.own)

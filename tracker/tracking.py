@@ -17,7 +17,7 @@ from tracker.evidence import Evidence
 from tracker.interfaces import MaskPropagator
 from tracker.newcomers import Newcomers
 from tracker.part import Part
-from tracker.pipeline import FindNew, propagate
+from tracker.pipeline import FindNew, ids_in, propagate
 from tracker.routes import Route, outwards, prompted_frames, switch_over, to_be_followed
 from tracker.spool import LabelSpool, LabelStore
 from tracker.types import Frame, LabelMap, Tracked
@@ -28,6 +28,7 @@ Labelled = tuple[SourceFrame, LabelMap]
 # A propagator knows little but its last few frames: when these are as they were, so will be
 # the rest.
 AGREEING_FRAMES = 5
+PROMPTS_SHOWN = 4  # to a propagator that begins in the middle: more would take long
 AGREEMENT = 0.97  # intersection over union: borders differ by less than a pixel or so
 
 
@@ -59,8 +60,14 @@ class Tracking:
         self._spool, self._evidence, self._newcomers = spool, evidence, newcomers
         self.num_steps = 0  # frames a propagator has labelled
 
-    def along(self, sources: Iterator[SourceFrame], first: int) -> Generator[Labelled]:
-        """Label the pictures of `sources`, which begin with frame `first`, as they come."""
+    def along(
+        self, sources: Iterator[SourceFrame], first: int, before: SourceFrame | None = None
+    ) -> Generator[Labelled]:
+        """Label the pictures of `sources`, which begin with frame `first`, as they come.
+
+        With `before`, the frame before `first`, the propagator begins with its labels and
+        with the newest prompts before it.
+        """
         current: deque[SourceFrame] = deque()
 
         def frames() -> Generator[Frame]:
@@ -69,17 +76,30 @@ class Tracking:
                 yield source.rgb
 
         prompted = {index - first: labels for index, labels in self._prompted.items()}
-        propagator = self._make_propagator()
-        with closing(propagate(frames(), prompted, propagator, self._look_from(first))) as tracked:
+        propagator, known = self._make_propagator(), set[int]()
+        if before is not None:
+            known = self._prepare(propagator, before)
+        look = self._look_from(first)
+        with closing(propagate(frames(), prompted, propagator, look, known)) as tracked:
             for result in tracked:
                 source = current.popleft()
                 self._evidence.note(source.index, result)
                 self.num_steps += 1
                 yield source, result.labels
 
-    def forwards(self, sources: Iterator[SourceFrame], first: int) -> Generator[Labelled]:
-        """Label and spool the pictures of `sources`, which begin with frame `first`."""
-        with closing(self.along(sources, first)) as labelled:
+    def _prepare(self, propagator: MaskPropagator, before: SourceFrame) -> set[int]:
+        """Show a propagator what came before; return the objects it knows then."""
+        earlier = [index for index in sorted(self._prompted) if index <= before.index]
+        for index in earlier[-PROMPTS_SHOWN:]:
+            propagator.step(self._reader.read(index).rgb, self._prompted[index])
+        propagator.step(before.rgb, self._spool[before.index])
+        return set().union(*(ids_in(self._prompted[index]) for index in earlier))
+
+    def forwards(
+        self, sources: Iterator[SourceFrame], first: int, before: SourceFrame | None = None
+    ) -> Generator[Labelled]:
+        """Do as `along`, and spool the labels."""
+        with closing(self.along(sources, first, before)) as labelled:
             for source, labels in labelled:
                 self._spool[source.index] = labels
                 yield source, labels

@@ -70,6 +70,11 @@ def temporary_name(path: Path) -> Path:
     return path.with_name(f"{_prefix(path)}{who}-{secrets.token_hex(4)}{path.suffix}")
 
 
+def hidden_name(path: Path, purpose: str) -> Path:
+    """Return a hidden name beside `path` that is the same in every run."""
+    return path.with_name(_prefix(path) + purpose)
+
+
 def leftovers(path: Path) -> list[Path]:
     """Return temporary files of writers of `path` that were killed, oldest first.
 
