@@ -90,7 +90,8 @@ def _convert(frame: av.VideoFrame, target: str) -> av.VideoFrame:
     try:
         # Asked to convert this one, FFmpeg 8 ends the whole process.
         if not name.startswith("yaf32"):
-            return frame.reformat(format=target)
+            # In one thread: some of its converters write into each other's rows.
+            return frame.reformat(format=target, threads=1)
     except av.FFmpegError:
         pass  # it refuses politely
     raise UserError(f"pictures of the format {name} cannot be read here; convert the file first")
