@@ -190,7 +190,7 @@ def test_r14_a_caller_gets_only_what_was_made_for_it_and_old_folders_go(page, fi
 @pytest.mark.slow
 def test_r14_what_a_caller_had_goes_when_it_leaves(page, film, tmp_path):
     url, folder = page
-    before = set(folder.iterdir())
+    before = set(folder.glob("*"))
     client = Client(url, verbose=False, download_files=str(tmp_path))
     client.predict(handle_file(film), [{"x": 30, "y": 48}], api_name="/find_object")
     mine = {each for each in set(folder.iterdir()) - before if each.name.startswith(FOLDER_PREFIX)}

@@ -56,7 +56,7 @@ class Endpoints:
             A status with "stage" ("find", "wait", "track", "fill" or "done"), and the files
             (clean video, masks, overlay), null until they are done.
         """
-        folder = self._new_folder(request)
+        folder = _new_folder()
         try:
             source = bring(_uploaded(video), folder)
             wanted = read_options(options)
@@ -91,12 +91,13 @@ class Endpoints:
         finally:
             self.lanes.leave(folder.name)
         discard(source.parent)
+        self._keep(folder, request)
         files = [str(path) for path in (result.clean, result.masks, result.overlay) if path]
         yield {"stage": "done", **_report(report)}, files
 
     def find_object(self, video: str | None, prompts: Any, request: gr.Request) -> str:
         """Return a label PNG of what the prompts, all in one frame, point at."""
-        folder = self._new_folder(request)
+        folder = _new_folder()
         try:
             source = bring(_uploaded(video), folder)
             said = gather(from_json(prompts))
@@ -112,6 +113,7 @@ class Endpoints:
         discard(source.parent)
         found = folder / "labels.png"
         found.write_bytes(encode_labels(labels))
+        self._keep(folder, request)
         return str(found)
 
     def engines(self) -> dict[str, dict[str, str]]:
@@ -130,15 +132,12 @@ class Endpoints:
         for folder in self._folders.pop(request.session_hash or "", []):
             discard(folder)
 
-    def _new_folder(self, request: gr.Request) -> Path:
-        """Return a folder for one call; old ones of this caller go, and all of long ago."""
-        sweep(folder_root())
-        folder = new_folder(folder_root())
+    def _keep(self, folder: Path, request: gr.Request) -> None:
+        """Keep the results in `folder` until their caller leaves or has many newer ones."""
         folders = self._folders.setdefault(request.session_hash or "", [])
         folders.append(folder)
         while len(folders) > MAX_FOLDERS:
             discard(folders.pop(0))
-        return folder
 
     def _mark(self, folder: Path, source: Path, name: str, said: Prompts) -> Session:
         """Return a session in which everything that was said is marked."""
@@ -218,6 +217,12 @@ def read_options(value: object) -> Options:
         str(value.get("propagator", "auto")),
         str(value.get("inpainter", "auto")),
     )
+
+
+def _new_folder() -> Path:
+    """Return a folder for one call; those of calls long ago go."""
+    sweep(folder_root())
+    return new_folder(folder_root())
 
 
 def _uploaded(video: str | None) -> Path:
