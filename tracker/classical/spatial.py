@@ -8,19 +8,33 @@ from tracker.classical.blend import mean_square
 from tracker.classical.flow import complete
 from tracker.types import Mask
 
-_SWEEPS = (9, 9, 7, 5, 3)  # sides of the boxes that smooth what was filled, coarse to fine
+_SWEEPS = 16  # of relaxation on every level
+_COARSEST = 8  # pixels: smaller pictures are not halved any more
 _LAGS = (1, 2, 4, 8, 16, 32)  # pixels: distances at which likeness is measured
 
 
 def spread(colours: NDArray[np.float32], hole: Mask) -> NDArray[np.float32]:
     """Return (h, w, C) with the hole filled smoothly: a membrane hung on its border.
 
-    The pull-push fill is close to it; sweeps with ever smaller boxes remove its blocks.
+    Every pixel becomes the mean of those around it (Laplace's equation), solved from coarse
+    to fine: each level starts from the one of half its size.
     """
-    filled = complete(colours, hole)
-    inside = hole[..., None]
-    for side in _SWEEPS:
-        filled = np.where(inside, cv2.blur(filled, (side, side)), filled)
+    if not hole.any():
+        return colours
+    height, width = hole.shape
+    filled = np.array(colours, np.float32, order="C")
+    if min(height, width) < _COARSEST:
+        return complete(filled, hole)
+    known = (~hole).astype(np.float32)
+    half = (width + 1) // 2, (height + 1) // 2
+    share = np.asarray(cv2.resize(known, half, interpolation=cv2.INTER_AREA), np.float32)
+    mean = cv2.resize(filled * known[..., None], half, interpolation=cv2.INTER_AREA)
+    mean /= np.maximum(share, np.float32(1e-6))[..., None]
+    coarse = spread(mean, share <= 0)
+    inside = hole.astype(np.uint8)
+    cv2.copyTo(cv2.resize(coarse, (width, height)), inside, filled)
+    for _ in range(_SWEEPS):
+        cv2.copyTo(cv2.blur(filled, (3, 3), borderType=cv2.BORDER_REPLICATE), inside, filled)
     return filled
 
 

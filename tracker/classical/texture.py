@@ -19,7 +19,7 @@ _DIRECTIONS = 16
 _LENGTHS = (0.6, 1.05)  # times the length that clears the hole
 _MEAN = 9  # pixels, side of the box that separates fine from smooth
 _PATCH = 5  # pixels, side of what is compared
-_FAINTEST = 0.4  # of the detail, where the border does not foretell it
+_FAINTEST = 0.2  # of the detail, where the border does not foretell it
 
 
 def fine_part(colours: NDArray[np.float32], known: Mask) -> NDArray[np.float32]:
