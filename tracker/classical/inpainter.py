@@ -42,13 +42,13 @@ class Effort:
     """How much is done for each frame."""
 
     side: int  # pixels: the longer side of frames where motion is estimated
-    sources: int  # frames merged; half as many again where these do not show everything
+    sources: int  # frames merged; some more where these do not show everything
     offers: int  # motions tried for each of them
     matches_distant: bool  # look for references that no chain of neighbours leads to
 
 
 _AT_LEISURE = Effort(side=432, sources=4, offers=3, matches_distant=True)  # the future is known
-_AT_SPEED = Effort(side=192, sources=2, offers=2, matches_distant=False)  # streaming
+_AT_SPEED = Effort(side=320, sources=1, offers=2, matches_distant=False)  # streaming
 
 
 class ClassicalInpainter:
@@ -58,7 +58,7 @@ class ClassicalInpainter:
         self._views: dict[int, View] = {}
         self._effort: Effort | None = None  # decided when the first clip is seen
         self._links = Links(FlowEstimator(FAST, finest_scale=1, refinements=0))
-        self._estimator = FlowEstimator(FAST, finest_scale=1)
+        self._estimator = FlowEstimator(FAST)
         self._anchor: View | None = None  # the frame whose invented pixels are carried along
 
     def fill(self, clip: Clip) -> list[Frame]:
@@ -125,7 +125,8 @@ class ClassicalInpainter:
         need = np.full(len(probes), _NEED[0])
         count = np.zeros(len(probes), int)
         tried, used, most = {target.index}, 0, effort.sources
-        while used < most + most // 2 and len(tried) < 2 * most:
+        extra = (most + 1) // 2
+        while used < most + extra and len(tried) <= 2 * most:
             if used >= most:
                 need[count > 0] = 0  # from here on only for what nothing has shown yet
             best = self._best_source(target, probes, need, tried, fading=used < most)

@@ -41,6 +41,7 @@ _EXPOSURE_STEP = 25.0  # grey levels: so large a difference is still one of expo
 _STRANGE = np.float32(6.0)  # times the median: differences of things, not of exposure
 _FEWEST_PIXELS = 64  # seen in both frames
 _NOISE = np.float32(10.0)  # grey levels squared: smaller errors do not tell motions apart
+_SURPRISE = 0.02  # how likely the hole hides something that moves unlike its surroundings
 _WHOLE = 0.999  # share of known pixels
 _CELL = 10  # pixels: one corner is taken from every such square
 _FEWEST_POINTS = 20  # that move together beside the dominant motion
@@ -202,14 +203,16 @@ def _offer(around: Surroundings, source: View, places: Flow, prior: float) -> Of
     usual = share * (squared < _STRANGE * np.median(squared[both]) + _EXPOSURE_STEP**2)
     wide = _local_mean(difference * usual[..., None], usual, _EXPOSURE_REACH)
     unexplained = float(squared.sum()) / total
-    if unexplained > 25:
-        seen = around.half_colours[both]
-        if unexplained > 0.8 * float(np.square(seen - seen.mean(axis=0)).mean()):
-            return None
+    seen = around.half_colours[both]
+    variance = float(np.square(seen - seen.mean(axis=0)).mean())
+    if unexplained > max(25.0, 0.8 * variance):
+        return None
     local = _local_mean(squared[..., None], share, _ERROR_REACH)[..., 0]
     error = np.maximum(local - mean_square(wide), 0)
     packed = np.dstack((np.clip(wide, -_LARGEST_OFFSET, _LARGEST_OFFSET), error))
     packed = complete(packed, ~both)
+    if places is not around.grid:  # the camera moves
+        packed[..., 3] += np.float32(_SURPRISE * variance)
     offset, error = np.ascontiguousarray(packed[..., :3]), np.ascontiguousarray(packed[..., 3])
     return Offer(places, shown + offset, offset, error, visible, prior)
 
