@@ -104,6 +104,31 @@ def test_a_hidden_object_is_found_again_and_nothing_else_meanwhile():
     assert similarity(tracked[back], truths[back]) > 0.6 * similarity(tracked[5], truths[5])
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("others", "settings"),
+    [
+        ({}, {"curtain": (120, 230), "pan": 2}),
+        ({2: (lambda t: (60, 145), RED)}, {"curtain": (120, 230)}),  # a twin stays in sight
+        ({2: (lambda t: (280, 150), (185, 60, 70))}, {"curtain": (120, 230)}),
+    ],
+    ids=["panning", "twin", "look-alike"],
+)
+def test_a_hidden_object_is_told_from_others_when_it_returns(others, settings):
+    frames, both = draw(60, {**others, 1: (lambda t: (60 + 4 * t, 55), RED)}, **settings)
+    truths = [(labels == 1).astype(np.uint8) for labels in both]
+    gone = [index for index, truth in enumerate(truths) if not truth.any()]
+    propagator = ClassicalPropagator()
+
+    tracked = [propagator.step(frames[0], truths[0])] + [propagator.step(f) for f in frames[1:]]
+
+    labels = [each.labels for each in tracked]
+    back = gone[-1] + 10
+    assert max(np.mean(labels[index] > 0) for index in gone) < 0.002
+    assert max(tracked[index].confidence[1] for index in gone) < 0.3
+    assert similarity(labels[back], truths[back]) > 0.6 * similarity(labels[5], truths[5])
+
+
 def test_two_crossing_objects_keep_their_ids():
     objects: dict[int, tuple[Path, tuple[int, int, int]]] = {
         3: (lambda t: (60 + 6 * t, 80), RED),

@@ -28,7 +28,8 @@ def spread(colours: NDArray[np.float32], hole: Mask) -> NDArray[np.float32]:
     known = (~hole).astype(np.float32)
     half = (width + 1) // 2, (height + 1) // 2
     share = np.asarray(cv2.resize(known, half, interpolation=cv2.INTER_AREA), np.float32)
-    mean = cv2.resize(filled * known[..., None], half, interpolation=cv2.INTER_AREA)
+    weighted = filled * known[..., None]
+    mean = np.asarray(cv2.resize(weighted, half, interpolation=cv2.INTER_AREA), np.float32)
     mean /= np.maximum(share, np.float32(1e-6))[..., None]
     coarse = spread(mean, share <= 0)
     inside = hole.astype(np.uint8)
