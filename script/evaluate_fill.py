@@ -22,9 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tracker.classical.inpainter import CAUSAL, SCHEDULE, ClassicalInpainter
+from tracker.classical.inpainter import ClassicalInpainter
+from tracker.engine_table import INPAINTERS
 from tracker.types import Clip, Frame, Mask
 from tracker.windows import Window, causal_windows, offline_windows
+
+ROW = INPAINTERS["classical"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,8 +197,8 @@ def main() -> None:
         ]
         line, row = f"{case.name:38} " + " ".join(f"{it:5.2f}" for it in baselines), []
         for name, windows in (
-            ("offline", offline_windows(num_frames, SCHEDULE)),
-            ("streaming", causal_windows(**CAUSAL)),
+            ("offline", offline_windows(num_frames, ROW.schedule)),
+            ("streaming", causal_windows(history=ROW.history, num_references=ROW.num_references)),
         ):
             filled, seconds = fill_windows(case, windows)
             quality = hole_psnr(case, filled)

@@ -4,9 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from tracker.classical.inpainter import CAUSAL, SCHEDULE, ClassicalInpainter
+from tracker.classical.inpainter import ClassicalInpainter
+from tracker.engine_table import INPAINTERS
 from tracker.types import Clip
 from tracker.windows import causal_windows, offline_windows
+
+ROW = INPAINTERS["classical"]
 
 
 def texture(height, width, seed=0):
@@ -39,7 +42,9 @@ def run(frames, holes, mode, inpainter=None):
     inpainter = inpainter or ClassicalInpainter()
     results = [np.array(frame) for frame in frames]
     windows = (
-        causal_windows(**CAUSAL) if mode == "streaming" else offline_windows(len(frames), SCHEDULE)
+        causal_windows(history=ROW.history, num_references=ROW.num_references)
+        if mode == "streaming"
+        else offline_windows(len(frames), ROW.schedule)
     )
     for window in windows:
         if window.local.stop > len(frames) or not window.update:

@@ -7,7 +7,7 @@ from test_classical_inpainter import blank, psnr, texture
 
 from tracker import images
 from tracker.boxes import Box, Room, choose_boxes, holes_in, move_box
-from tracker.classical.inpainter import CAUSAL, SCHEDULE, ClassicalInpainter
+from tracker.classical.inpainter import ClassicalInpainter
 from tracker.crop import Cropped
 from tracker.engine_table import INPAINTERS
 from tracker.jobs import Settings
@@ -15,6 +15,8 @@ from tracker.pipeline import inpaint
 from tracker.sizing import choose_sizing
 from tracker.types import Clip
 from tracker.windows import causal_windows, offline_windows
+
+ROW = INPAINTERS["classical"]
 
 HD = (1080, 1920)
 HQ = Room(432 * 240, (60, 108))
@@ -185,9 +187,15 @@ def fill_all(frames, holes, inpainter, size, mode):
         for frame, hole in zip(blank(frames, holes), holes, strict=True)
     ]
     if mode == "streaming":
-        filled = list(inpaint(pairs, causal_windows(**CAUSAL), inpainter))
+        filled = list(
+            inpaint(
+                pairs,
+                causal_windows(history=ROW.history, num_references=ROW.num_references),
+                inpainter,
+            )
+        )
     else:
-        windows = offline_windows(len(frames), SCHEDULE)
+        windows = offline_windows(len(frames), ROW.schedule)
         filled = list(inpaint(pairs, windows, inpainter, pairs.__getitem__))
     results = []
     for frame, hole, picture in zip(frames, holes, filled, strict=True):

@@ -12,13 +12,16 @@ from test_classical_inpainter import blank, moving_holes, panning, psnr, texture
 from test_pipeline import FILL, HOLE, FlatInpainter, Picture, WatchingInpainter, numbered_pairs
 
 from tracker.__main__ import main
-from tracker.classical.inpainter import CAUSAL, SCHEDULE, ClassicalInpainter
+from tracker.classical.inpainter import ClassicalInpainter
+from tracker.engine_table import INPAINTERS
 from tracker.jobs import Job
 from tracker.keyframes import Keyframes, parse_keyframes, read_picture
 from tracker.pipeline import HolePlan, inpaint, remove
 from tracker.removal import run_job
 from tracker.types import UserError
 from tracker.windows import MAX_KEYFRAMES, causal_windows, offline_windows
+
+ROW = INPAINTERS["classical"]
 
 HEIGHT, WIDTH = 4, 6
 
@@ -111,9 +114,11 @@ def fill(frames, holes, keyframes, *, streaming=False):
         for i, (frame, hole) in enumerate(zip(blank(frames, holes), holes, strict=True))
     ]
     if streaming:
-        windows = causal_windows(**CAUSAL, keyframes=keyframes)
+        windows = causal_windows(
+            history=ROW.history, num_references=ROW.num_references, keyframes=keyframes
+        )
         return list(inpaint(pairs, windows, ClassicalInpainter(), keyframes=keyframes))
-    windows = offline_windows(len(frames), SCHEDULE, keyframes)
+    windows = offline_windows(len(frames), ROW.schedule, keyframes)
     return list(inpaint(pairs, windows, ClassicalInpainter(), pairs.__getitem__, keyframes))
 
 

@@ -19,10 +19,6 @@ from tracker.classical.reading import LEAST_WEIGHT, from_around, read
 from tracker.classical.registration import Offer, Surroundings, register
 from tracker.classical.views import View, box_around, worth_keeping
 from tracker.types import Clip, Frame, Mask
-from tracker.windows import Schedule
-
-SCHEDULE = Schedule(stride=10, reach=10, reference_stride=10, max_references=20, overlap=False)
-CAUSAL = {"history": 1, "reference_stride": 10, "num_references": 1}
 
 _NEED = (1.0, 0.25, 0.12, 0.06, 0.03)  # worth of the first, second, ... source of a pixel
 _LIFE_OF_A_SOURCE = 10.0  # frames after which a source is worth half
