@@ -12,6 +12,7 @@ baseline; in brackets, over Telea and copying from the past only, as streaming m
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tracker.classical.baselines import fill_nearest, fill_telea
 from tracker.classical.inpainter import ClassicalInpainter
 from tracker.engine_table import INPAINTERS
 from tracker.types import Clip, Frame, Mask
@@ -86,30 +90,6 @@ def shifted_case(folder: Path, other: Path, limit: int | None) -> Case:
         for hole in holes[:num_frames]
     ]
     return Case(f"{other.name}:{folder.name}", frames[:num_frames], scaled, frames[:num_frames])
-
-
-def fill_telea(case: Case) -> list[Frame]:
-    """Fill every frame on its own."""
-    return [
-        np.asarray(cv2.inpaint(frame, hole.astype(np.uint8), 3, cv2.INPAINT_TELEA), np.uint8)
-        for frame, hole in zip(case.frames, case.holes, strict=True)
-    ]
-
-
-def fill_nearest(case: Case, fallback: Sequence[Frame], *, past_only: bool) -> list[Frame]:
-    """Copy the same pixel from the nearest frame where it is uncovered."""
-    num_frames, results = len(case.frames), []
-    for index in range(num_frames):
-        result, missing = np.array(case.frames[index]), case.holes[index].copy()
-        for distance in range(1, num_frames):
-            for other in (index - distance,) if past_only else (index - distance, index + distance):
-                if 0 <= other < num_frames and missing.any():
-                    here = missing & ~case.holes[other]
-                    result[here] = case.frames[other][here]
-                    missing &= ~here
-        result[missing] = fallback[index][missing]
-        results.append(result)
-    return results
 
 
 def fill_windows(case: Case, windows: Iterator[Window]) -> tuple[list[Frame], float]:
@@ -189,11 +169,10 @@ def main() -> None:
     gains = []
     for case in collect(options.folder, options):
         num_frames = len(case.frames)
-        telea = fill_telea(case)
-        baselines = [
+            baselines = [
             hole_psnr(case, telea),
-            hole_psnr(case, fill_nearest(case, telea, past_only=False)),
-            hole_psnr(case, fill_nearest(case, telea, past_only=True)),
+            hole_psnr(case, fill_nearest(case.frames, case.holes)),
+            hole_psnr(case, fill_nearest(case.frames, case.holes, past_only=True)),
         ]
         line, row = f"{case.name:38} " + " ".join(f"{it:5.2f}" for it in baselines), []
         for name, windows in (

@@ -25,7 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tracker.classical.propagator import ClassicalPropagator
 from tracker.images import overlay
 from tracker.interfaces import MaskPropagator
-from tracker.types import Frame, LabelMap, Mask
+from tracker.metrics import region_similarity
+from tracker.types import Frame, LabelMap
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,6 @@ def read_clip(folder: Path) -> tuple[list[Frame], list[LabelMap]]:
     frames = [np.array(Image.open(path).convert("RGB")) for path in frame_paths]
     labels = [np.array(Image.open(folder / "masks" / f"{path.stem}.png")) for path in frame_paths]
     return frames, labels
-
-
-def region_similarity(mask: Mask, truth: Mask) -> float:
-    """Return intersection over union; 1 where both masks are empty."""
-    union = np.count_nonzero(mask | truth)
-    return 1.0 if union == 0 else np.count_nonzero(mask & truth) / union
 
 
 def evaluate(

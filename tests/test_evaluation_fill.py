@@ -285,3 +285,19 @@ def test_a_stationary_hole_stays_and_its_frames_are_the_truth(tmp_path, capsys):
     assert (masks[0] != np.asarray(Image.open(tmp_path / "other/a/masks/00000.png"))).any()
     sheet = evaluate_fill(tmp_path / "clips", tmp_path / "one", tmp_path / "one", SMALL, NOBODY)
     assert sheet.overall["ssim"] == pytest.approx(1)
+
+
+def test_baselines_look_where_they_say(tmp_path):
+    frames = [np.full((64, 96, 3), 10 * index, np.uint8) for index in range(4)]
+    holes = [a_hole() if index in (1, 2) else np.zeros((64, 96), bool) for index in range(4)]
+    write_frames(tmp_path / "clips/a/frames", frames)
+    write_masks(tmp_path / "clips/a/masks", holes)
+
+    def colour_in_frame_2(kind):
+        run = ["evaluate", "inpaint", tmp_path / "clips", tmp_path / kind, "--baseline", kind]
+        assert main([*map(str, run), "--size", "source", "--dilate", "0", "--quiet"]) == 0
+        return int(np.asarray(Image.open(tmp_path / kind / "a/00002.png"))[30, 50, 0])
+
+    assert colour_in_frame_2("telea") == 20
+    assert colour_in_frame_2("nearest") == 30
+    assert colour_in_frame_2("previous") == 0

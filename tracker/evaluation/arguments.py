@@ -68,6 +68,12 @@ def add_evaluate(verbs: "Verbs") -> None:
     inpaint.add_argument("output", type=Path, help="folder to be made")
     inpaint.add_argument("--masks", type=Path, help="folder of clips with masks; default: CLIPS")
     inpaint.add_argument("--inpainter", default="auto", metavar="NAME", help="see: engines")
+    inpaint.add_argument(
+        "--baseline",
+        choices=("telea", "nearest", "previous"),
+        help="instead of an engine: OpenCV frame by frame, or the same pixel from the nearest (or "
+        "the last) frame that shows it",
+    )
     inpaint.add_argument("--mode", choices=("offline", "streaming"), default="offline")
     inpaint.add_argument(
         "--schedule",

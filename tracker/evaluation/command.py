@@ -52,9 +52,15 @@ def track_clips(options: argparse.Namespace) -> None:
 
 def inpaint_clips(options: argparse.Namespace) -> None:
     """Fill every clip by the published protocol."""
-    choice = engines.choose("inpainter", options.inpainter, options.device)
+    choice = None
+    if options.baseline is None:
+        choice = engines.choose("inpainter", options.inpainter, options.device)
     plan = runs.FillPlan(
-        choice, options.mode, options.schedule == "published", options.size, options.dilate
+        choice or options.baseline,
+        options.mode,
+        options.schedule == "published",
+        options.size,
+        options.dilate,
     )
     masks = options.masks or options.clips
     for sentence in runs.inpaint(options.clips, masks, options.output, options.only, plan):

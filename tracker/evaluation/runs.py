@@ -5,16 +5,18 @@ fills clips at the protocol's size, in the published windows, and keeps the mean
 overlapping windows unrounded (`.npy`), since that is what was measured.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from PIL import Image
 
 from tracker import engines
+from tracker.averages import Prediction
 from tracker.buffering import Pair
+from tracker.classical.baselines import fill_nearest, fill_telea
 from tracker.engine_table import INPAINTERS
 from tracker.engines import Choice
 from tracker.evaluation.layout import choose_clips, find_clips, list_images
@@ -25,6 +27,7 @@ from tracker.pipeline import predict
 from tracker.types import UserError
 from tracker.windows import PUBLISHED, Window, causal_windows, offline_windows
 
+Baseline: TypeAlias = Literal["telea", "nearest", "previous"]
 Say: TypeAlias = Callable[[str], None]
 
 
@@ -32,11 +35,16 @@ Say: TypeAlias = Callable[[str], None]
 class FillPlan:
     """How clips are filled."""
 
-    choice: Choice
+    choice: Choice | Baseline
     mode: Mode
     is_published: bool  # offline windows as published, seeing every tenth frame of the clip
     size: tuple[int, int] | None  # height, width; None: the clip's
     dilation: int  # times the masks are grown by a 3x3 cross
+
+    @property
+    def name(self) -> str:
+        """Return who fills."""
+        return self.choice.name if isinstance(self.choice, Choice) else self.choice
 
 
 def track(
@@ -103,19 +111,30 @@ def inpaint(
             raise UserError(f"{name} has {len(frames)} frames but {len(found)} masks")
         target = _new_folder(output / name)
         pairs: list[Pair] = list(zip(frames, found, strict=True))
-        inpainter = engines.make_inpainter(plan.choice)
-        filled = predict(pairs, _windows(plan, len(frames)), inpainter, pairs.__getitem__)
+        filled = _fill(plan, pairs)
         for stem, (frame, hole), prediction in zip(names, pairs, filled, strict=True):
             result = composite(prediction, frame, hole)
             if prediction.dtype == np.uint8:
                 Image.fromarray(result.astype(np.uint8)).save(target / f"{stem}.png")
             else:  # means of at most three windows are quarters: float16 holds them exactly
                 np.save(target / f"{stem}.npy", result.astype(np.float16))
-        yield f"{name}: {len(frames)} frames with {plan.choice.name} to {target}"
+        yield f"{name}: {len(frames)} frames with {plan.name} to {target}"
 
 
-def _windows(plan: FillPlan, num_frames: int) -> Iterator[Window]:
-    spec = INPAINTERS[plan.choice.name]
+def _fill(plan: FillPlan, pairs: Sequence[Pair]) -> Iterable[Prediction]:
+    """Return the clip's frames with their holes filled, in order."""
+    if isinstance(plan.choice, Choice):
+        inpainter = engines.make_inpainter(plan.choice)
+        windows = _windows(plan, plan.choice, len(pairs))
+        return predict(pairs, windows, inpainter, pairs.__getitem__)
+    frames, holes = zip(*pairs, strict=True)
+    if plan.choice == "telea":
+        return fill_telea(frames, holes)
+    return fill_nearest(frames, holes, past_only=plan.choice == "previous")
+
+
+def _windows(plan: FillPlan, choice: Choice, num_frames: int) -> Iterator[Window]:
+    spec = INPAINTERS[choice.name]
     if plan.mode == "streaming":
         return causal_windows(history=spec.history, num_references=spec.num_references)
     if plan.is_published:
