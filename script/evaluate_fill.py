@@ -169,7 +169,8 @@ def main() -> None:
     gains = []
     for case in collect(options.folder, options):
         num_frames = len(case.frames)
-            baselines = [
+        telea = fill_telea(case.frames, case.holes)
+        baselines = [
             hole_psnr(case, telea),
             hole_psnr(case, fill_nearest(case.frames, case.holes)),
             hole_psnr(case, fill_nearest(case.frames, case.holes, past_only=True)),
