@@ -47,7 +47,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         port = free.getsockname()[1]
     url, log = f"http://127.0.0.1:{port}", folder / "log"
     temporary = folder / "gradio"
-    environment = {**os.environ, "GRADIO_TEMP_DIR": str(temporary)}
+    environment = {
+        **os.environ,
+        "GRADIO_TEMP_DIR": str(temporary),
+        "CLEANPLATE_CKPT": str(folder / "ckpt"),
+        "CLEANPLATE_MIRROR": "http://127.0.0.1:9",  # where nobody answers: nothing is fetched
+    }
     began = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -8,7 +8,7 @@ from tracker.edits import Edit
 from tracker.engines import MISSING, Choice, has_torch, table
 from tracker.fetching import News
 from tracker.jobs import Mode, Progress, Report
-from tracker.published import RECORDS, Checkpoint
+from tracker.published import RECORDS
 from tracker.results import Result
 from tracker.session import Session
 from tracker.types import Prompt
@@ -238,19 +238,12 @@ def fetching(news: News | None) -> str:
 def model_choices() -> list[tuple[str, str]]:
     """Return the checkpoints that can be had, for people and by name."""
     there = on_disk()
-    return [
-        (
-            f"{name}: {record.purpose} ({_size(record)}{record.licence})"
-            + (" - here" if name in there else ""),
-            name,
-        )
-        for name, record in RECORDS.items()
-    ]
-
-
-def _size(record: Checkpoint) -> str:
-    size = record.bytes or record.least_bytes
-    return f"{size / 1e6:.0f} MB, " if size > 1e6 else ""
+    choices = []
+    for name, record in RECORDS.items():
+        size = (record.bytes or record.least_bytes) / 1e6
+        facts = "here" if name in there else f"{size:.0f} MB" if size > 1 else record.licence
+        choices.append((f"{name} ({facts}): {record.purpose}; {record.licence}", name))
+    return choices
 
 
 def _small(text: str) -> str:

@@ -1,6 +1,7 @@
 """Which engines do the work on this machine."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 
@@ -39,8 +40,10 @@ class EnginesPanel(Panel):
             wiring.visits.begin()
             try:
                 choices = wiring.lanes.who_works()
-                return {self.line: texts.engines_chosen(choices)} | words.know(choices)
+                found = words.availability(ready=False) | words.know(choices)
+                return found | {self.line: texts.engines_chosen(choices)}
             except UserError as error:
                 return wiring.notice.say(str(error))
 
-        wiring.beside(demo.load, greet, outputs=[self.line, words.about, wiring.notice.notice])
+        outputs: list[Any] = [self.line, *words.components(), wiring.notice.notice]
+        wiring.beside(demo.load, greet, outputs=outputs)

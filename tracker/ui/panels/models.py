@@ -101,7 +101,8 @@ class ModelsPanel(Panel):
             text = texts.fetching(news[-1]) if news else shown
             if text != shown:
                 shown = text
-                yield {self.progress: text}
+                telling: Updates = {self.progress: text}
+                yield telling | ({words.note: text} if name == WORDS else {})
             await asyncio.sleep(NEWS_SECONDS)
         ending: Updates = {
             self.names: gr.update(choices=texts.model_choices()),
