@@ -6,7 +6,7 @@ import pytest
 import rendered
 
 from tracker.__main__ import main
-from tracker.evidence import Doubt, Evidence, doubtful_spans
+from tracker.evidence import Doubt, Evidence, Trace, doubtful_spans, doubts_in_words
 from tracker.types import Tracked
 
 
@@ -69,6 +69,17 @@ def test_only_the_objects_asked_for_are_noted():
 )
 def test_spans_to_look_at_are_those_more_likely_wrong_than_right(areas, confidences, expected):
     assert doubtful_spans(10, areas, confidences) == expected
+
+
+def test_doubts_are_told_in_words_and_not_without_end():
+    few = Trace(0, (), (), (Doubt(3, 9, "unsure"), Doubt(10, 12, "gone"), Doubt(40, 41, "unsure")))
+    many = Trace(0, (), (), tuple(Doubt(10 * k, 10 * k + 1, "unsure") for k in range(9)))
+    gone = Trace(0, (), (), (Doubt(5, 6, "gone"),))
+
+    first, second = doubts_in_words({1: few, 2: gone, 3: many})
+
+    assert first.startswith("the mask of object 1 is likely wrong in frames 3-9, 40-41; look there")
+    assert "object 3 is likely wrong in frames 0-1, 10-11, 20-21, 30-31 and 5 more;" in second
 
 
 def test_the_report_tells_how_each_object_went(tmp_path):

@@ -19,6 +19,7 @@ from types import FrameType
 from tracker import checkpoints, engines, selftest, verdicts
 from tracker.arguments import Command, make_parser
 from tracker.downloads import download
+from tracker.evidence import doubts_in_words
 from tracker.exports.flags import export_paths, with_exports
 from tracker.jobs import Job, Progress, Report, Settings
 from tracker.keyframes import parse_keyframes
@@ -240,7 +241,7 @@ class _Line:
 
 
 def _say_what_was_done(report: Report, paths: Sequence[Path]) -> None:
-    for notice in report.notices:
+    for notice in (*report.notices, *doubts_in_words(report.objects)):
         print(f"note: {notice}", file=sys.stderr)
     names = ", ".join(map(str, paths))
     made_by = ", ".join(f"{job} {name}" for job, name in report.engines.items())

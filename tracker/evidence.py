@@ -5,7 +5,7 @@ From it follow the spans a person should look at.  All of it is a few bytes per 
 
 import struct
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -19,6 +19,7 @@ Reason: TypeAlias = Literal["unsure", "gone"]
 # likely wrong than right.
 UNSURE_BELOW = 0.5
 EVIDENCE, ENTRY = b"E", struct.Struct("<BIf")  # a record: per object its id, area, confidence
+SPANS_TOLD = 4
 SHORTEST_GAP = 3  # frames: sure stretches shorter than this do not end a doubtful span
 
 
@@ -140,3 +141,18 @@ def doubtful_spans(
         else:
             spans.append(Doubt(index, index, reason))
     return tuple(spans)
+
+
+def doubts_in_words(traces: Mapping[int, Trace]) -> list[str]:
+    """Return a sentence for every object with a mask that is likely wrong somewhere."""
+    sentences = []
+    for number, trace in traces.items():
+        spans = [doubt for doubt in trace.doubtful if doubt.reason == "unsure"]
+        told = ", ".join(f"{d.first}-{d.last}" for d in spans[:SPANS_TOLD])
+        if spans:
+            more = f" and {len(spans) - SPANS_TOLD} more" if len(spans) > SPANS_TOLD else ""
+            sentences.append(
+                f"the mask of object {number} is likely wrong in frames {told}{more}; look there, "
+                "and mark the object in one of them too"
+            )
+    return sentences
