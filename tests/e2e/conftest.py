@@ -114,24 +114,30 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def portraitwrite_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def portrait_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_film(tmp_path_factory.mktemp("film") / "portrait.mp4", portrait=True)
 
 
 @pytest.fixture(scope="session")
-def wide_pixelwrite_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def phone_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a phone's film, stored on its side: the square is at (30, 60) of 120x200 at first."""
+    return write_film(tmp_path_factory.mktemp("film") / "phone.mp4", phone=True)
+
+
+@pytest.fixture(scope="session")
+def wide_pixel_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the film with pixels twice as wide as high."""
     path = tmp_path_factory.mktemp("film") / "wide pixels.mp4"
     return write_film(path, pixel_aspect=Fraction(2))
 
 
 @pytest.fixture(scope="session")
-def longwrite_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the film slowed down: 500 frames, each done quickly."""
     return write_film(tmp_path_factory.mktemp("film") / "long.mp4", num_frames=500)
 
 
 @pytest.fixture(scope="session")
-def oldwrite_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def old_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the film in a form that no browser plays."""
     return write_film(tmp_path_factory.mktemp("film") / "old.avi", codec="mpeg4")

@@ -18,7 +18,7 @@ from tracker.ui.lanes import Lanes
 from tracker.ui.panel import Panel, State, Updates
 from tracker.ui.panels.quality import QualityPanel
 from tracker.ui.wiring import Wiring
-from tracker.worker import StoppedError
+from tracker.worker import StoppedError, Ticket
 
 SETTLING_SECONDS = 1.0  # people click several times
 POLL_SECONDS = 0.2
@@ -42,12 +42,13 @@ class Guesses:
     async def find_out(self, session: Session, options: Options, job: Job) -> Report | None:
         """Do a few frames; None if something else is to be done first."""
         mine = self._asked[session.owner] = object()
-        await asyncio.sleep(SETTLING_SECONDS)
-        if self._asked.get(session.owner) is not mine:
-            return None
-        ticket = self._lanes.guess(session.owner, job)
-        if ticket is None:
-            return None
+        ticket: Ticket | None = None
+        while ticket is None:  # until nobody waits for anything, and the last guess is gone
+            await asyncio.sleep(SETTLING_SECONDS)
+            if self._asked.get(session.owner) is not mine or not session.folder.exists():
+                return None
+            if not self._lanes.is_busy(session.owner):
+                ticket = self._lanes.guess(session.owner, job)
         while not ticket.done:
             await asyncio.sleep(POLL_SECONDS)
             if self._asked.get(session.owner) is not mine:
