@@ -27,6 +27,7 @@ from tracker.ui.panels.keyframes import KeyframesPanel
 from tracker.ui.panels.models import ModelsPanel
 from tracker.ui.panels.notice import NoticePanel
 from tracker.ui.panels.objects import ObjectsPanel
+from tracker.ui.panels.project import ProjectPanel
 from tracker.ui.panels.quality import QualityPanel
 from tracker.ui.panels.removal import RemovalPanel
 from tracker.ui.panels.results import ResultsPanel
@@ -57,6 +58,7 @@ class Panels:
     quality: QualityPanel
     keyframes: KeyframesPanel
     search: SearchPanel
+    project: ProjectPanel
     models: ModelsPanel
     duration: DurationPanel
     engines: EnginesPanel
@@ -108,6 +110,7 @@ def _lay_out(visits: Visits) -> Panels:
             quality = QualityPanel.lay_out()
             keyframes = KeyframesPanel.lay_out()
             search = SearchPanel.lay_out()
+            project = ProjectPanel.lay_out()
             models = ModelsPanel.lay_out()
             engines = EnginesPanel.lay_out()
     return Panels(
@@ -123,6 +126,7 @@ def _lay_out(visits: Visits) -> Panels:
         quality=quality,
         keyframes=keyframes,
         search=search,
+        project=project,
         models=models,
         duration=duration,
         engines=engines,
@@ -141,6 +145,7 @@ def _wire(demo: gr.Blocks, panels: Panels, wiring: Wiring) -> None:
         wiring, panels.quality, panels.search, panels.words, panels.stage, panels.engines
     )
     panels.keyframes.wire(wiring)
+    panels.project.wire(wiring, panels.quality, panels.video.another, demo)
     panels.duration.wire(wiring, panels.quality)  # last: after everything that edits
     panels.engines.wire(wiring, panels.words, demo)
 

@@ -1,0 +1,98 @@
+"""Work that outlives its page: kept after every change, found again after a reload.
+
+What is kept lies beside the sessions, under a name nobody can guess, which only the
+user's browser knows.  It survives the server, too.
+"""
+
+import os
+import re
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tracker.folders import FOLDER_PREFIX
+from tracker.keyframes import Keyframes
+from tracker.project import Project, SourceMark, hash_of
+from tracker.project_files import load_project, save_project
+from tracker.session import Options, Session
+from tracker.types import UserError
+
+FOLDER, PROJECT, VIDEO = "cleanplate-projects", "project.cleanplate", "video"
+MAX_AGE_SECONDS = 7 * 24 * 3600.0
+_KEY = re.compile(rf"{FOLDER_PREFIX}[0-9a-f]{{32}}-\w{{1,16}}")
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What was found again."""
+
+    project: Project
+    video: Path
+
+
+class Keeper:
+    """Keeps the work of all users; one thing at a time, beside everything else."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root / FOLDER
+        self._hashes: dict[str, str] = {}
+        self._worker = ThreadPoolExecutor(1, "keeper")
+
+    def keep(self, session: Session) -> None:
+        """Keep a session as it is now, soon."""
+        self._worker.submit(self._keep, session)
+
+    def wait(self) -> None:
+        """Wait until everything is kept."""
+        self._worker.submit(int).result()
+
+    def recall(self, key: object) -> Kept | None:
+        """Return what is kept under a key; None if there is nothing (any more)."""
+        if not isinstance(key, str) or not _KEY.fullmatch(key):
+            return None
+        self.wait()
+        folder = self._root / key
+        videos = list(folder.glob(f"{VIDEO}.*")) + list(folder.glob(VIDEO))
+        try:
+            return Kept(load_project(folder / PROJECT), videos[0]) if videos else None
+        except UserError:
+            return None
+
+    def forget(self, key: str) -> None:
+        """Delete what is kept under a key; its work goes on under another."""
+        shutil.rmtree(self._root / key, ignore_errors=True)
+
+    def project_of(self, session: Session, options: Options) -> Project:
+        """Return a session as a project.
+
+        Raises:
+            UserError: its video cannot be read any more.
+        """
+        known = self._hashes.get(session.owner)
+        sha256 = known or self._hashes.setdefault(session.owner, hash_of(session.source))
+        info = session.info
+        mark = SourceMark(session.name, sha256, info.width, info.height)
+        return Project(mark, session.edit, options, dict(Keyframes(session.edit.keyframes)))
+
+    def sweep(self) -> None:
+        """Forget what nobody came back for."""
+        limit = time.time() - MAX_AGE_SECONDS
+        for folder in self._root.glob(f"{FOLDER_PREFIX}*"):
+            with suppress(FileNotFoundError):
+                if folder.stat().st_mtime < limit:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    def _keep(self, session: Session) -> None:
+        folder = self._root / session.owner
+        with suppress(OSError, UserError):  # the session may be gone already, the disk full
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            video = folder / f"{VIDEO}{session.source.suffix}"
+            if not video.exists():
+                try:
+                    os.link(session.source, video)
+                except OSError:  # a file system without hard links
+                    shutil.copyfile(session.source, video)
+            save_project(self.project_of(session, Options()), folder / PROJECT, overwrite=True)

@@ -1,0 +1,132 @@
+"""Work is kept: as a file, over a reload, and as a command line."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from tracker.equivalent import command_of
+from tracker.folders import safe_stem
+from tracker.project import Project
+from tracker.project_files import ENDING, load_project, save_project
+from tracker.session import Session
+from tracker.types import UserError
+from tracker.ui.keeping import Keeper
+from tracker.ui.panel import Panel, State, Updates
+from tracker.ui.panels.quality import QualityPanel
+from tracker.ui.visits import folder_root
+from tracker.ui.wiring import Wiring
+
+NO_COMMAND = "Mark something first."
+# What the browser keeps is a name nobody else knows; it is not made safer by a secret that
+# every page would have to tell.
+STORAGE, SECRET = "cleanplate-project", "cleanplate"
+
+
+@dataclass(frozen=True, eq=False)
+class ProjectPanel(Panel):
+    """The fold, and what the browser remembers."""
+
+    keeper: Keeper
+    key: gr.BrowserState
+    save: gr.Button
+    file: gr.File
+    open: gr.UploadButton
+    command: gr.Textbox
+    tell: gr.Button
+
+    @classmethod
+    def lay_out(cls) -> "ProjectPanel":
+        """Make it."""
+        key = gr.BrowserState("", storage_key=STORAGE, secret=SECRET)
+        with gr.Accordion("Project", open=False, elem_classes="fold", elem_id="project"):
+            with gr.Row(elem_classes="row"):
+                save = gr.Button("Save project", size="sm", interactive=False, min_width=90)
+                open_ = gr.UploadButton(
+                    "Open project", file_types=[ENDING], size="sm", interactive=False, min_width=90
+                )
+            file = gr.File(label="Project", visible=False, elem_id="project-file")
+            command = gr.Textbox(
+                NO_COMMAND,
+                label="The same on the command line",
+                lines=2,
+                interactive=False,
+                buttons=["copy"],
+                elem_id="command",
+            )
+            tell = gr.Button("Show the command", size="sm", interactive=False)
+        return cls(Keeper(folder_root()), key, save, file, open_, command, tell)
+
+    def show(self, session: Session | None, state: State) -> Updates:
+        """Keep the work, and return what can be done with it."""
+        ready = session is not None and state != "running"
+        marked = ready and session is not None and bool(session.edit.masks)
+        updates: Updates = {
+            self.save: gr.update(interactive=marked),
+            self.open: gr.update(interactive=ready),
+            self.tell: gr.update(interactive=marked),
+            self.file: gr.update(visible=False),
+        }
+        if session is None:
+            return updates | {self.key: "", self.command: NO_COMMAND}
+        if state != "running":
+            self.keeper.keep(session)
+        return updates | {self.key: session.owner}
+
+    def wire(
+        self, wiring: Wiring, quality: QualityPanel, another: gr.Button, demo: gr.Blocks
+    ) -> None:
+        """Save, open, tell; and find again what was there before a reload."""
+
+        def save(session: Session | None, *values: Any) -> Updates:
+            session = wiring.visits.idle(session)
+            project = self.keeper.project_of(session, quality.options(*values))
+            path = session.folder / f"{safe_stem(session.name)}{ENDING}"
+            save_project(project, path, overwrite=True)
+            return {self.file: gr.update(value=str(path), visible=True)}
+
+        def open_project(session: Session | None, file: str | None) -> Updates:
+            session = wiring.visits.idle(session)
+            project = load_project(Path(str(file)))
+            project.check(session.source)
+            return wiring.show(_with(session, project))
+
+        def tell(session: Session | None, *values: Any) -> Updates:
+            session = wiring.visits.idle(session)
+            return {self.command: command_of(session.name, session.edit, quality.options(*values))}
+
+        def find_again(session: Session | None, key: object, request: gr.Request) -> Updates:
+            kept = self.keeper.recall(key) if session is None else None
+            if kept is None:
+                return {}
+            try:
+                session = wiring.visits.bring(kept.video, request, is_upload=False)
+            except UserError:  # it could be read once; what changed is not the user's fault
+                return {}
+            self.keeper.forget(str(key))
+            session = replace(_with(session, kept.project), name=kept.project.source.name, past=())
+            return wiring.show(session) | quality.suit(session)
+
+        def forget(session: Session | None) -> Updates:
+            if session is not None:
+                self.keeper.forget(session.owner)
+            return {}
+
+        self.keeper.sweep()
+        wiring.answer(self.save.click, save, *quality.inputs)
+        wiring.answer(self.open.upload, open_project, self.open)
+        wiring.answer(self.tell.click, tell, *quality.inputs)
+        wiring.answer(demo.load, find_again, self.key)
+        wiring.beside(another.click, forget, outputs=[self.file])
+
+
+def _with(session: Session, project: Project) -> Session:
+    """Return a session with the work of a project, its repaired frames written to its folder."""
+    keyframes = {}
+    for index, frame in project.keyframes.items():
+        path = session.folder / f"keyframe-{index:06d}.png"
+        Image.fromarray(frame).save(path)
+        keyframes[index] = path
+    return session.change(replace(project.edit, keyframes=keyframes))
