@@ -86,6 +86,19 @@ def test_only_who_knows_the_key_finds_the_work(session, tmp_path):
     assert len(session.owner) > 32
 
 
+def test_work_can_be_forgotten_and_nothing_else_with_it(session, tmp_path):
+    keeper = Keeper(tmp_path / "files")
+    keeper.keep(session)
+
+    for strange in ("", "..", None, "cleanplate-projects"):
+        keeper.forget(strange)
+    assert keeper.recall(session.owner) is not None
+    keeper.forget(session.owner)
+
+    assert keeper.recall(session.owner) is None
+    assert session.folder.exists()
+
+
 def test_damaged_work_is_not_found(session, tmp_path):
     keeper = Keeper(tmp_path / "files")
     keeper.keep(session)

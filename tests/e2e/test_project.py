@@ -63,6 +63,7 @@ def test_another_video_ends_the_old_work(server, open_page, film):
     click_at(page, *RED_AT)
     press(page, "Another video")
     page.locator("#drop").wait_for()
+    page.wait_for_timeout(1000)
 
     page.reload()
     page.wait_for_timeout(3000)

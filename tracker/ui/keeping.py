@@ -61,9 +61,11 @@ class Keeper:
         except UserError:
             return None
 
-    def forget(self, key: str) -> None:
-        """Delete what is kept under a key; its work goes on under another."""
-        shutil.rmtree(self._root / key, ignore_errors=True)
+    def forget(self, key: object) -> None:
+        """Delete what is kept under a key, if it is one."""
+        if isinstance(key, str) and _KEY.fullmatch(key):
+            self.wait()
+            shutil.rmtree(self._root / key, ignore_errors=True)
 
     def project_of(self, session: Session, options: Options) -> Project:
         """Return a session as a project.

@@ -105,13 +105,12 @@ class ProjectPanel(Panel):
                 session = wiring.visits.bring(kept.video, request, is_upload=False)
             except UserError:  # it could be read once; what changed is not the user's fault
                 return {}
-            self.keeper.forget(str(key))
+            self.keeper.forget(key)
             session = replace(_with(session, kept.project), name=kept.project.source.name, past=())
             return wiring.show(session) | quality.suit(session)
 
-        def forget(session: Session | None) -> Updates:
-            if session is not None:
-                self.keeper.forget(session.owner)
+        def forget(_: Session | None, key: object) -> Updates:
+            self.keeper.forget(key)
             return {}
 
         self.keeper.sweep()
@@ -119,7 +118,7 @@ class ProjectPanel(Panel):
         wiring.answer(self.open.upload, open_project, self.open)
         wiring.answer(self.tell.click, tell, *quality.inputs)
         wiring.answer(demo.load, find_again, self.key)
-        wiring.beside(another.click, forget, outputs=[self.file])
+        wiring.beside(another.click, forget, self.key, outputs=[self.file])
 
 
 def _with(session: Session, project: Project) -> Session:
