@@ -12,7 +12,7 @@ import multiprocessing
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +28,9 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from e2fgvi import E2FGVI, build_network
-from e2fgvi.inpainter import E2FGVIInpainter, Recall
+from e2fgvi.compiling import compile_network
+from e2fgvi.conditions import Recall
+from e2fgvi.inpainter import E2FGVIInpainter
 from script.fill_rule import clip_frames, fill_state_dict, hole_masks
 from tracker.types import Clip
 
@@ -61,7 +63,7 @@ class Case:
 
 
 PUBLISHED = Case()
-FAST = Case(num_local=14, step=10, wanted=range(2, 12))
+FAST = Case(num_local=12, step=10, wanted=range(1, 11))  # as windows.FAST
 STREAM = Case(num_local=4, step=1, wanted=range(3, 4))
 CASES = {
     "published": PUBLISHED,
@@ -73,9 +75,14 @@ CASES = {
     "stream_fresh": replace(STREAM, is_fresh=True),
     "stream_plain": replace(STREAM, is_plain=True),
     "stream_base": replace(STREAM, hq=False),
+    "fast_base": replace(FAST, hq=False),
+    "stream_memory_base": replace(STREAM, hq=False, recall="memory"),
     "published_480p": replace(PUBLISHED, height=480, width=854),
+    "fast_480p": replace(FAST, height=480, width=854),
     "stream_480p": replace(STREAM, height=480, width=854),
     "stream_memory_480p": replace(STREAM, height=480, width=854, recall="memory"),
+    # What a box of half the sides of 1280x720 costs, which is what a crop of it often is.
+    "crop_720p": replace(PUBLISHED, height=360, width=640),
 }
 
 
@@ -86,18 +93,28 @@ class Result:
     units: float  # CPU time, in that of the calibration loop; of the median window
     seconds: float  # by the clock, of the quickest window
     gigaflops: dict[str, float]  # per stage, and "all"
+    forgetful_gigaflops: float | None  # in all, if nothing were remembered between windows
     peak_megabytes: float
 
 
 def measure(
-    case: Case, device: str, dtype: torch.dtype, num_windows: int, num_threads: int | None
+    case: Case,
+    device: str,
+    dtype: torch.dtype,
+    num_windows: int,
+    num_threads: int | None,
+    most_gigabytes: float | None = None,
+    compiled: bool = False,
 ) -> Result:
     """Run a few windows of a long video, each between two calibrations."""
+    _limit_memory(most_gigabytes)
     if num_threads is not None:
         torch.set_num_threads(num_threads)
     network = build_network(case.hq)
     fill_state_dict(network.state_dict())
     network.to(device)
+    if compiled:
+        compile_network(network)
     fill = _filler(network, case, device, dtype)
     frames = clip_frames(16, case.height, case.width)
     holes = hole_masks(16, case.height, case.width) > 0
@@ -118,12 +135,20 @@ def measure(
         units.append(2 * cpu_seconds / (before + after))
         before = after
     stages = _count_operations(lambda: fill(next(clips)))
+    forgetful = None
+    if not (case.is_fresh or case.is_plain):
+        anew = _filler(network, replace(case, recall="recompute", is_fresh=True), device, dtype)
+        forgetful = _count_operations(lambda: anew(next(clips)))["all"] / case.step / 1e9
     peak = float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * 1024
     if device == "cuda":
         peak = float(torch.cuda.max_memory_allocated())
     per_frame = {name: count / case.step / 1e9 for name, count in stages.items()}
     return Result(
-        float(np.median(units)) / case.step, min(walls) / case.step, per_frame, peak / MEGABYTE
+        float(np.median(units)) / case.step,
+        min(walls) / case.step,
+        per_frame,
+        forgetful,
+        peak / MEGABYTE,
     )
 
 
@@ -200,14 +225,57 @@ def _count_operations(work: Callable[[], object]) -> dict[str, int]:
     return counts
 
 
+def agreement(
+    one: Sequence[NDArray[np.uint8]],
+    two: Sequence[NDArray[np.uint8]],
+    holes: Sequence[NDArray[np.bool_]],
+    levels: int = 2,
+) -> float:
+    """Return the share of the holes' pixels whose three colours differ by at most `levels`."""
+    near = [
+        np.abs(a[hole].astype(int) - b[hole]).max(axis=-1) <= levels
+        for a, b, hole in zip(one, two, holes, strict=True)
+    ]
+    return float(np.concatenate(near).mean())
+
+
+def compare_precisions(device: str, dtype: torch.dtype) -> float:
+    """Return the agreement of a published window in `dtype` with the same in float32."""
+    network = build_network(hq=True)
+    fill_state_dict(network.state_dict())
+    network.to(device)
+    frames, holes = clip_frames(14, 240, 432), hole_masks(14, 240, 432) > 0
+    clip = next(_clips(PUBLISHED, frames, holes))
+    full, lower = (
+        E2FGVIInpainter(network, device=device, dtype=precision).fill(clip)
+        for precision in (torch.float32, dtype)
+    )
+    return agreement(full, lower, clip.holes[: clip.num_local])
+
+
+def _limit_memory(gigabytes: float | None) -> None:
+    """Make the accelerator refuse more memory than this."""
+    if gigabytes is not None:
+        total = torch.cuda.get_device_properties(0).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(1.0, gigabytes * 1e9 / total))
+
+
 def _report(name: str, case: Case, result: Result) -> str:
     stages = ", ".join(f"{stage} {count:.0f}" for stage, count in result.gigaflops.items() if count)
     return (
         f"{name:20} {'HQ' if case.hq else 'base'} {case.width}x{case.height} "
         f"{case.num_local}+{case.num_references} frames: {result.units:6.1f} units per frame, "
         f"{1 / result.seconds:6.2f} frames/s, {result.peak_megabytes:5.0f} MB at most\n"
-        f"{'':20} GFLOP per frame: {stages}"
+        f"{'':20} GFLOP per frame: {stages}{_saving(result)}"
     )
+
+
+def _saving(result: Result) -> str:
+    if result.forgetful_gigaflops is None:
+        return ""
+    without = result.forgetful_gigaflops
+    share = 100 * (1 - result.gigaflops["all"] / without)
+    return f"; without remembering {without:.0f}, so {share:.0f} % are saved"
 
 
 def main() -> None:
@@ -217,15 +285,38 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="float32", choices=("float32", "float16", "bfloat16"))
     parser.add_argument("--windows", type=int, default=2, help="timed windows per case")
+    parser.add_argument(
+        "--memory-gb", type=float, help="cuda: refuse more accelerator memory than this"
+    )
+    parser.add_argument("--compile", action="store_true", help="let torch compile the network")
+    parser.add_argument(
+        "--agreement", action="store_true", help="only compare --dtype with float32, pixel by pixel"
+    )
     parser.add_argument("--threads", type=int, help="as many as there are cores, if not given")
     arguments = parser.parse_args()
     if unknown := set(arguments.cases) - CASES.keys():
         parser.error(f"no such case: {', '.join(sorted(unknown))}")
+    if arguments.memory_gb is not None and arguments.device != "cuda":
+        parser.error("--memory-gb limits an accelerator; pass --device cuda")
+    dtype = getattr(torch, arguments.dtype)
+    where = torch.cuda.get_device_name() if arguments.device == "cuda" else arguments.device
+    print(f"on {where}, {arguments.dtype}, torch {torch.__version__}")
+    if arguments.agreement:
+        share = compare_precisions(arguments.device, dtype)
+        print(f"{100 * share:.3f} % of the hole's pixels are within 2 grey levels of float32")
+        return
     for name in arguments.cases or CASES:
-        case, dtype = CASES[name], getattr(torch, arguments.dtype)
+        case = CASES[name]
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             job = pool.submit(
-                measure, case, arguments.device, dtype, arguments.windows, arguments.threads
+                measure,
+                case,
+                arguments.device,
+                dtype,
+                arguments.windows,
+                arguments.threads,
+                arguments.memory_gb,
+                arguments.compile,
             )
             print(_report(name, case, job.result()), flush=True)
 

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import av
 import numpy as np
@@ -170,3 +170,27 @@ def test_calibration_is_the_mean_of_before_and_after(monkeypatch):
     monkeypatch.setattr(bench_tools, "units", lambda **_: {"pictures": next(times)})
 
     assert bench_tools.calibrated(lambda: "result") == ("result", pytest.approx(0.2))
+
+
+def test_the_benchmarks_windows_are_those_of_the_schedules():
+    pytest.importorskip("torch")
+    from script.bench_fill import FAST, PUBLISHED, STREAM
+    from tracker import windows
+
+    for case, schedule in ((PUBLISHED, windows.PUBLISHED), (FAST, windows.FAST)):
+        window = list(windows.offline_windows(100, schedule))[4]
+        assert len(window.local) == case.num_local
+        assert schedule.stride == case.step
+    last = list(islice(windows.causal_windows(), 50))[-1]
+    assert (len(last.local), len(last.references)) == (STREAM.num_local, STREAM.num_references)
+
+
+def test_agreement_counts_pixels_whose_worst_colour_is_near():
+    pytest.importorskip("torch")
+    from script.bench_fill import agreement
+
+    one = np.zeros((2, 2, 3), np.uint8)
+    two = np.array([[[2, 0, 1], [3, 0, 0]], [[0, 0, 0], [99, 99, 99]]], np.uint8)
+    hole = np.array([[True, True], [True, False]])
+
+    assert agreement([one], [two], [hole]) == pytest.approx(2 / 3)

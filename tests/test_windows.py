@@ -3,6 +3,7 @@ from itertools import islice, pairwise
 import pytest
 
 from tracker.windows import (
+    FAST,
     PUBLISHED,
     Schedule,
     causal_windows,
@@ -10,7 +11,7 @@ from tracker.windows import (
     reference_indices,
 )
 
-SCHEDULES = [PUBLISHED, Schedule(overlap=False), Schedule(stride=10, reach=12, overlap=False)]
+SCHEDULES = [PUBLISHED, FAST, Schedule(overlap=False), Schedule(stride=10, reach=12, overlap=False)]
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
@@ -45,6 +46,14 @@ def test_without_overlap_each_frame_is_filled_by_one_window():
     updated = [i for window in offline_windows(57, schedule) for i in window.update]
 
     assert updated == list(range(57))
+
+
+def test_the_fast_schedule_computes_each_frame_hardly_more_than_once():
+    windows = list(offline_windows(200, FAST))
+    published = list(offline_windows(200, PUBLISHED))
+
+    assert sum(len(window.local) for window in windows) <= 1.2 * 200
+    assert sum(len(window.local) for window in published) >= 2.1 * 200
 
 
 def test_references_are_capped_and_spread_over_the_whole_clip():

@@ -22,7 +22,7 @@ from tracker.pipeline import HolePlan, remove
 from tracker.sizing import choose_sizing
 from tracker.types import LabelMap
 from tracker.video import SourceFrame, VideoInfo, VideoReader
-from tracker.windows import PUBLISHED, Schedule, causal_windows, offline_windows
+from tracker.windows import FAST, PUBLISHED, Schedule, causal_windows, offline_windows
 
 Labelled = tuple[SourceFrame, LabelMap]
 
@@ -189,7 +189,5 @@ class Filling:
 def _schedule(spec: InpainterSpec, settings: Settings) -> Schedule:
     schedule = spec.schedule
     if settings.schedule is not None:
-        schedule = PUBLISHED
-        if settings.schedule == "fast":
-            schedule = replace(PUBLISHED, overlap=False)
+        schedule = FAST if settings.schedule == "fast" else PUBLISHED
     return replace(schedule, max_references=settings.max_references)
