@@ -52,7 +52,7 @@ def _convolve_bags(
     stride = table.shape[1]
     table = table.reshape(-1, channels // groups)  # row (y * stride + x) * G + group
 
-    places = offset.permute(1, 2, 0).contiguous().view(height, width, groups, NUM_TAPS, 2)
+    places = torch.unflatten(offset.permute(1, 2, 0), -1, (groups, NUM_TAPS, 2))
     taps = torch.arange(NUM_TAPS, device=offset.device)
     rows = torch.arange(height, device=offset.device)[:, None, None, None] + taps // KERNEL
     columns = torch.arange(width, device=offset.device)[:, None, None] + taps % KERNEL
@@ -62,13 +62,16 @@ def _convolve_bags(
     top, left = y.floor(), x.floor()
     down, right = y.sub_(top), x.sub_(left)
 
-    strength = mask.permute(1, 2, 0).contiguous().view(height, width, groups, NUM_TAPS)
+    strength = torch.unflatten(mask.permute(1, 2, 0), -1, (groups, NUM_TAPS))
     lower = strength * down
     upper = strength - lower
-    lower_right, upper_right = lower * right, upper * right
-    weights = torch.stack(
-        (upper - upper_right, upper_right, lower - lower_right, lower_right), dim=-1
-    )
+    # Written where they are needed: these arrays are large, and copies cost as much as sums.
+    weights = lower.new_empty(height, width, groups, NUM_TAPS, 4)
+    upper_left, upper_right, lower_left, lower_right = weights.unbind(-1)
+    torch.mul(lower, right, out=lower_right)
+    torch.mul(upper, right, out=upper_right)
+    torch.sub(lower, lower_right, out=lower_left)
+    torch.sub(upper, upper_right, out=upper_left)
     first = top.int().mul_(stride).add_(left.int()).mul_(groups)
     first += torch.arange(groups, device=offset.device, dtype=torch.int32)[:, None]
     steps = torch.tensor(
@@ -77,7 +80,7 @@ def _convolve_bags(
         dtype=torch.int32,
     )
     bags = F.embedding_bag(
-        (first[..., None] + steps).view(-1, 4),
+        (first[..., None] + steps).reshape(-1, 4),
         table,
         mode="sum",
         per_sample_weights=weights.view(-1, 4),

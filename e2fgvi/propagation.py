@@ -49,18 +49,14 @@ class DeformableAlignment(nn.Module):
         Returns:
             (1, C, H, W).
         """
+        num_points = NUM_GROUPS * NUM_TAPS
         # In mixed precision, too, places are computed in full.
-        residue_last, residue_older, mask = self.conv_offset(clues).float().chunk(3, dim=1)
+        offset, mask = self.conv_offset(clues).float().tensor_split((2 * num_points,), dim=1)
         # Offsets are (y, x) in the deformable kernel but flows are (x, y): flip before
         # adding.  The first half of the groups reads the last result, the second the older.
-        repeats = (1, NUM_GROUPS * NUM_TAPS // ORDER, 1, 1)
-        offset = torch.cat(
-            (
-                MAX_RESIDUE * torch.tanh(residue_last) + flows[0].flip(1).repeat(repeats),
-                MAX_RESIDUE * torch.tanh(residue_older) + flows[1].flip(1).repeat(repeats),
-            ),
-            dim=1,
-        )
+        shared = torch.stack([flow.flip(1) for flow in flows], dim=1)[:, :, None]
+        by_result = torch.unflatten(offset, 1, (ORDER, num_points // ORDER, 2))
+        by_result.tanh_().mul_(MAX_RESIDUE).add_(shared)  # in place: these are large
         return deformable_convolution(earlier, offset, torch.sigmoid(mask), self.weight, self.bias)
 
 
