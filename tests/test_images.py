@@ -135,3 +135,13 @@ def test_neighbouring_ids_have_clearly_different_colours():
 )
 def test_working_size_keeps_the_shape_and_never_enlarges(size, limit, expected):
     assert images.fit_within(*size, limit) == expected
+
+
+@pytest.mark.parametrize("objects", [None, (), (1,), (2, 3), (3, 300, -1)])
+def test_chosen_pixels_are_those_of_the_objects_asked_for(objects):
+    labels = np.array([[0, 1, 2, 3, 255]], np.uint8)
+
+    chosen = images.chosen(labels, objects)
+
+    wanted = range(1, 256) if objects is None else objects
+    np.testing.assert_array_equal(chosen, np.isin(labels, list(wanted)))

@@ -42,10 +42,8 @@ class FillStore:
 
     def fingerprint(self, labels: LabelMap) -> bytes:
         """Return 16 bytes that tell the hole of `labels` from any other."""
-        objects = self._plan.objects
-        chosen = labels > 0 if objects is None else np.isin(labels, list(objects))
         digest = hashlib.blake2b(repr(self._plan).encode(), digest_size=16)
-        digest.update(np.packbits(chosen).tobytes())
+        digest.update(np.packbits(images.chosen(labels, self._plan.objects)).tobytes())
         return digest.digest()
 
     def has(self, place: int, fingerprint: bytes) -> bool:

@@ -144,10 +144,18 @@ def feather(hole: Mask, width: float) -> Alpha:
     return alpha
 
 
+def chosen(labels: LabelMap, objects: Collection[int] | None) -> Mask:
+    """Return the pixels of some objects; None: of all."""
+    if objects is None:
+        return labels > 0
+    is_chosen = np.zeros(256, bool)  # a table is several times as fast as `np.isin`
+    is_chosen[[k for k in objects if 0 <= k < len(is_chosen)]] = True
+    return is_chosen[labels]
+
+
 def hole_of(labels: LabelMap, objects: Collection[int] | None, radius: float) -> Mask:
     """Return the pixels to fill: the chosen objects (None: all), grown by `radius`."""
-    chosen = labels > 0 if objects is None else np.isin(labels, list(objects))
-    return dilate(chosen, radius)
+    return dilate(chosen(labels, objects), radius)
 
 
 def stroke(height: int, width: int, points: Iterable[tuple[float, float]], radius: float) -> Mask:

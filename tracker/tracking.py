@@ -12,6 +12,7 @@ from contextlib import closing
 
 import numpy as np
 
+from tracker import images
 from tracker.ahead import ahead
 from tracker.evidence import Evidence
 from tracker.interfaces import MaskPropagator
@@ -215,7 +216,7 @@ class Tracking:
         old = [self._evidence.at(index).get(number, (0, 0.0))[1] for index in before]
         return switch_over(new, old)
 
-    def _put(self, index: int, tracked: Tracked, objects: Iterable[int]) -> None:
+    def _put(self, index: int, tracked: Tracked, objects: Collection[int]) -> None:
         merged = _with(self._spool[index], tracked.labels, objects)
         self._spool[index] = merged
         self._evidence.note(index, Tracked(merged, tracked.confidence), objects)
@@ -233,12 +234,10 @@ def _reach(index: int, others: Collection[int], first: int, num_frames: int) -> 
     return range(before + 1, after)
 
 
-def _with(labels: LabelMap, others: LabelMap, objects: Iterable[int]) -> LabelMap:
+def _with(labels: LabelMap, others: LabelMap, objects: Collection[int]) -> LabelMap:
     """Return `labels` with some objects where `others` has them, and nowhere else."""
-    chosen = np.zeros(256, bool)  # a table is ten times as fast as asking for each pixel
-    chosen[list(objects)] = True
-    kept = np.where(chosen[labels], np.uint8(0), labels)
-    return np.where(chosen[others], others, kept)
+    kept = np.where(images.chosen(labels, objects), np.uint8(0), labels)
+    return np.where(images.chosen(others, objects), others, kept)
 
 
 def _overlap(left: LabelMap, right: LabelMap) -> float:
