@@ -343,7 +343,8 @@ def _positive_or_none(text: str) -> int | None:
 
 def _rate(text: str) -> Fraction:
     try:
-        rate = Fraction(text)
+        # Python would count for hours on 1e999999999.
+        rate = Fraction(text if len(text) <= 20 and "e" not in text.lower() else "0")
     except (ValueError, ZeroDivisionError):
         rate = Fraction(0)
     if rate <= 0:

@@ -177,7 +177,8 @@ class MaskReader(Closable):
             self._archive = zipfile.ZipFile(self._path)
             entries = self._archive.infolist()
         except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
-            raise UserError(f"{self._path.name} is not a sound zip archive ({error})") from None
+            reason = str(error)[:100]
+            raise UserError(f"{self._path.name} is not a sound zip archive ({reason})") from None
         if len(entries) > MAX_MASKS:
             raise UserError(f"{self._path.name} has {len(entries)} files; at most {MAX_MASKS}")
         masks = []
@@ -198,7 +199,10 @@ class MaskReader(Closable):
             with self._archive.open(entry) as file:
                 return file.read(num_bytes)  # zipfile stops at the declared size
         except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError) as error:
-            raise UserError(f"{entry.filename} in {self._path.name} is damaged ({error})") from None
+            reason = str(error)[:100]
+            raise UserError(
+                f"{entry.filename} in {self._path.name} is damaged ({reason})"
+            ) from None
 
     @property
     def is_still(self) -> bool:

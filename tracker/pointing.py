@@ -16,6 +16,8 @@ from tracker.prompts import Place, Prompts, add_labels
 from tracker.types import MAX_OBJECTS, LabelMap, Point, Prompt, UserError
 
 MAX_PROMPTS = 10_000
+MAX_NUMBER = 1e6  # of pixels, and of frames: 9 hours
+MAX_SHOWN = 60  # characters of what is wrong
 _FORM = 'write a click as {"x": 412, "y": 230} and a box as {"box": [100, 80, 300, 260]}'
 _KNOWN = {"x", "y", "box", "positive", "object", "frame"}
 
@@ -101,28 +103,39 @@ def from_json(value: object) -> list[Pointing]:
 
 def _one(number: int, entry: object) -> Pointing:
     if not isinstance(entry, Mapping):
-        raise UserError(f"prompt {number} is {str(entry)[:60]!r}; {_FORM}")
+        raise UserError(f"prompt {number} is {_shown(entry)}; {_FORM}")
     if strange := sorted(map(str, set(entry) - _KNOWN)):
-        raise UserError(f"prompt {number} has the unknown key {strange[0]!r}; {_FORM}")
+        raise UserError(f"prompt {number} has the unknown key {_shown(strange[0])}; {_FORM}")
     object_id, frame = entry.get("object", 1), entry.get("frame", 0)
     for name, given in (("object", object_id), ("frame", frame)):
-        if not isinstance(given, int) or isinstance(given, bool):
-            raise UserError(f"prompt {number}: {name} is {given!r}; give a whole number")
+        is_whole = isinstance(given, int) and not isinstance(given, bool)
+        if not is_whole or not abs(given) < MAX_NUMBER:
+            raise UserError(f"prompt {number}: {name} is {_shown(given)}; give a whole number")
     if "box" in entry:
         box = entry["box"]
         if not isinstance(box, list) or len(box) != 4:
-            raise UserError(f"prompt {number}: box is {box!r}; give left, top, right and bottom")
+            raise UserError(
+                f"prompt {number}: box is {_shown(box)}; give left, top, right and bottom"
+            )
         x0, y0, x1, y1 = (_number(number, "box", edge) for edge in box)
         return Rectangle(x0, y0, x1, y1, object_id, frame)
     positive: Any = entry.get("positive", True)
     if not isinstance(positive, bool):
-        raise UserError(f"prompt {number}: positive is {positive!r}; give true or false")
+        raise UserError(f"prompt {number}: positive is {_shown(positive)}; give true or false")
     x, y = (_number(number, axis, entry.get(axis)) for axis in ("x", "y"))
     return Click(x, y, positive, object_id, frame)
 
 
 def _number(number: int, name: str, value: object) -> float:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not abs(float(value)) < 1e6:  # type: ignore[arg-type]
-        raise UserError(f"prompt {number}: {name} is {value!r}; {_FORM}")
-    return float(value)  # type: ignore[arg-type]
+    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < MAX_NUMBER:
+        raise UserError(f"prompt {number}: {name} is {_shown(value)}; {_FORM}")
+    return float(value)
+
+
+def _shown(value: object) -> str:
+    """Return a value from outside as a message may hold it."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # Python writes no number of over 4,300 digits
+        return "far too long"
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."

@@ -16,10 +16,13 @@ from tracker.interfaces import Segmenter
 from tracker.types import MAX_OBJECTS, Box, Frame, LabelMap, Mask, Point, Prompt, UserError
 from tracker.video import VideoReader
 
-_NUMBER = r"-?\d+(?:\.\d+)?"
-_POINT = re.compile(rf"(?:(\d+):)?({_NUMBER}),({_NUMBER})(?:@(\d+))?")
-_BOX = re.compile(rf"(?:(\d+):)?({_NUMBER}),({_NUMBER}),({_NUMBER}),({_NUMBER})(?:@(\d+))?")
-_FILE = re.compile(r"(.+?)(?:@(\d+))?")
+_WHOLE = r"\d{1,9}"  # more digits are no pixel and no frame, and take long to read
+_NUMBER = r"-?\d{1,9}(?:\.\d{1,9})?"
+_POINT = re.compile(rf"(?:({_WHOLE}):)?({_NUMBER}),({_NUMBER})(?:@({_WHOLE}))?")
+_BOX = re.compile(
+    rf"(?:({_WHOLE}):)?({_NUMBER}),({_NUMBER}),({_NUMBER}),({_NUMBER})(?:@({_WHOLE}))?"
+)
+_FILE = re.compile(rf"(.+?)(?:@({_WHOLE}))?")
 
 NEIGHBOUR_STEPS = (-2, -1, 1, 2)  # frames shown to a segmenter that uses motion
 
@@ -37,7 +40,7 @@ Prompts = dict[Place, Prompt]
 def _place(object_id: str | None, frame: str | None, text: str) -> Place:
     number = int(object_id or 1)
     if not 1 <= number <= MAX_OBJECTS:
-        raise UserError(f"object {number} in {text!r} is not an id; use 1 to {MAX_OBJECTS}")
+        raise UserError(f"object {number} in {text[:50]!r} is not an id; use 1 to {MAX_OBJECTS}")
     return Place(int(frame or 0), number)
 
 
@@ -45,7 +48,7 @@ def add_point(prompts: Prompts, text: str, *, positive: bool) -> None:
     """Add the click `[K:]X,Y[@FRAME]` to `prompts`."""
     match = _POINT.fullmatch(text.strip())
     if match is None:
-        raise UserError(f"cannot read the point {text!r}; write it as 412,230 or 2:412,230@15")
+        raise UserError(f"cannot read the point {text[:50]!r}; write it as 412,230 or 2:412,230@15")
     place = _place(match[1], match[4], text)
     prompt = prompts.get(place, Prompt())
     point = Point(float(match[2]), float(match[3]), positive)
@@ -56,11 +59,15 @@ def add_box(prompts: Prompts, text: str) -> None:
     """Set the box `[K:]X0,Y0,X1,Y1[@FRAME]` in `prompts`."""
     match = _BOX.fullmatch(text.strip())
     if match is None:
-        raise UserError(f"cannot read the box {text!r}; write it as 100,80,300,260 or 2:...@15")
+        raise UserError(
+            f"cannot read the box {text[:50]!r}; write it as 100,80,300,260 or 2:...@15"
+        )
     place = _place(match[1], match[6], text)
     x0, y0, x1, y1 = (float(match[group]) for group in (2, 3, 4, 5))
     if x1 <= x0 or y1 <= y0:
-        raise UserError(f"the box {text!r} is empty; give its left, top, right and bottom edge")
+        raise UserError(
+            f"the box {text[:50]!r} is empty; give its left, top, right and bottom edge"
+        )
     prompts[place] = replace(prompts.get(place, Prompt()), box=(x0, y0, x1, y1))
 
 
@@ -68,7 +75,7 @@ def split_file(text: str) -> tuple[str, int]:
     """Return the file name and the frame of `FILE[@FRAME]`."""
     match = _FILE.fullmatch(text)
     if match is None:
-        raise UserError(f"cannot read {text!r}; write it as mask.png or mask.png@15")
+        raise UserError(f"cannot read {text[:50]!r}; write it as mask.png or mask.png@15")
     return match[1], int(match[2] or 0)
 
 

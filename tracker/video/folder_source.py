@@ -23,6 +23,7 @@ from tracker.video.orientation import orientation_of, turn
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 TIMES_FILE = "frames.json"
 MAX_TIMES_BYTES = 64 << 20
+_TIME = r"-?\d{1,18}([./]\d{1,18})?"  # seconds: 2, 0.5 or 1/24
 
 # First bytes of a file and FFmpeg's decoder for it; the ending of a name proves nothing.
 _SIGNATURES = (
@@ -153,13 +154,21 @@ def read_times(folder: Path, images: list[Path]) -> list[Fraction] | None:
     if path.stat().st_size > MAX_TIMES_BYTES:
         raise UserError(advice)
     try:
-        noted = {entry["file"]: Fraction(entry["time"]) for entry in json.loads(path.read_text())}
+        noted = {entry["file"]: _time(entry["time"]) for entry in json.loads(path.read_text())}
         times = [noted[image.name] for image in images]
     except (ValueError, KeyError, TypeError, ZeroDivisionError, RecursionError):
         raise UserError(advice) from None
     if any(later <= earlier for earlier, later in pairwise(times)):
         raise UserError(advice)
     return times
+
+
+def _time(noted: object) -> Fraction:
+    """Return a noted time; one with a large exponent would take hours to read."""
+    text = str(noted)
+    if re.fullmatch(_TIME, text) is None:
+        raise ValueError(f"{text[:60]} is not a time")
+    return Fraction(text)
 
 
 def common_time_base(times: list[Fraction], fps: Fraction) -> Fraction:

@@ -1,0 +1,132 @@
+"""What reads what people bring, given thousands of strange things: a `UserError` or a result.
+
+The headers and pictures of videos are fuzzed in test_video_fuzz.py.
+"""
+
+import json
+import random
+import time
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_masks import zipped
+from test_video_fuzz import broken
+
+from tracker import prompts
+from tracker.label_images import decode_labels, encode_labels
+from tracker.masks import MaskReader
+from tracker.pointing import from_json, gather
+from tracker.types import UserError
+from tracker.video.folder_source import read_times
+
+SECONDS = 2.0  # of breaking files, for each kind
+PATIENT = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+NUMBERS = st.one_of(
+    st.integers(), st.floats(), st.sampled_from([0, 1, 255, 10**400, -(10**30), 1e308])
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=8,
+)
+ENTRIES = st.dictionaries(
+    st.sampled_from(["x", "y", "box", "positive", "object", "frame", "z"]),
+    VALUES | st.lists(NUMBERS, min_size=4, max_size=4),
+)
+
+
+def refused_or_done(action):
+    """Return whether `action` works; what it raises otherwise must be one line for people."""
+    said = ""
+    try:
+        action()
+    except UserError as error:
+        said = str(error)
+    assert "\n" not in said
+    assert len(said) < 1000
+    return not said
+
+
+@PATIENT
+@given(VALUES | st.lists(ENTRIES, max_size=5))
+def test_any_json_is_read_as_prompts_or_refused(value):
+    refused_or_done(lambda: gather(from_json(value)))
+
+
+DIGITS = st.text("0123456789", min_size=1, max_size=6) | st.sampled_from(["9" * 5000, "٣", "-1"])
+POINT_TEXTS = st.one_of(
+    st.text(max_size=20),
+    st.builds("{}:{},{}@{}".format, DIGITS, DIGITS, DIGITS, DIGITS),
+    st.builds("{}:{},{},{},{}@{}".format, DIGITS, DIGITS, DIGITS, DIGITS, DIGITS, DIGITS),
+)
+
+
+@PATIENT
+@given(POINT_TEXTS)
+def test_any_text_is_read_as_a_prompt_or_refused(text):
+    refused_or_done(lambda: prompts.add_point({}, text, positive=True))
+    refused_or_done(lambda: prompts.add_box({}, text))
+    refused_or_done(lambda: prompts.split_file(text))
+
+
+@PATIENT
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {"file": st.sampled_from(["0.png", "1.png", "x"])},
+            optional={"time": VALUES | st.sampled_from(["1/3", "1/0", "1e999999999", "9" * 5000])},
+        ),
+        max_size=3,
+    )
+    | VALUES
+)
+def test_any_times_beside_images_are_read_or_refused(tmp_path, noted):
+    images = [tmp_path / "0.png", tmp_path / "1.png"]
+    (tmp_path / "frames.json").write_text(json.dumps(noted))
+
+    refused_or_done(lambda: read_times(tmp_path, images))
+
+
+def label_file(path):
+    path.write_bytes(encode_labels(np.arange(96, dtype=np.uint8).reshape(8, 12)))
+
+
+def read_labels(path):
+    decode_labels(path.read_bytes(), path.name)
+
+
+def mask_archive(path):
+    png = encode_labels(np.arange(96, dtype=np.uint8).reshape(8, 12))
+    zipped(path, {f"{index}.png": png for index in range(4)}, zipfile.ZIP_DEFLATED)
+
+
+def read_masks(path):
+    with MaskReader(path) as masks:
+        masks.check(4, 8, 12)
+        for index in range(len(masks)):
+            masks[index]
+
+
+FILES = {"labels.png": (label_file, read_labels), "masks.zip": (mask_archive, read_masks)}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_broken_files_are_read_or_refused(tmp_path, name):
+    make, read = FILES[name]
+    make(tmp_path / name)
+    whole, chance = (tmp_path / name).read_bytes(), random.Random(1)
+    end, outcomes = time.monotonic() + SECONDS, []
+    while time.monotonic() < end:
+        (tmp_path / name).write_bytes(broken(whole, chance))
+        began = time.monotonic()
+        outcomes.append(refused_or_done(lambda: read(tmp_path / name)))
+        assert time.monotonic() - began < 5
+
+    assert len(outcomes) > 50
+    assert False in outcomes
