@@ -39,6 +39,8 @@ class WordsPanel(Panel):
     @classmethod
     def lay_out(cls) -> "WordsPanel":
         """Make it."""
+        obstacle = engines.obstacle("detector")
+        is_missing = _is_missing(obstacle)
         with gr.Row(elem_classes="row"):
             words = gr.Textbox(
                 placeholder='Or in words: "remove the car"',
@@ -50,9 +52,12 @@ class WordsPanel(Panel):
                 scale=4,
                 elem_id="words",
             )
-            find = gr.Button("Find", size="sm", min_width=54, interactive=False, elem_id="find")
-            get = gr.Button("Get it", size="sm", min_width=54, visible=False, elem_id="get")
-        note = gr.HTML(texts.words_note(engines.obstacle("detector")), elem_id="words-note")
+            size: dict[str, Any] = {"size": "sm", "min_width": 54}
+            find = gr.Button(
+                "Find", **size, visible=not is_missing, interactive=False, elem_id="find"
+            )
+            get = gr.Button("Get it", **size, visible=is_missing, elem_id="get")
+        note = gr.HTML(texts.words_note(obstacle), elem_id="words-note")
         about = gr.HTML(texts.everything_note("classical"), elem_id="everything-note")
         with gr.Row(elem_classes="row"):
             everything = gr.Button(
@@ -75,7 +80,7 @@ class WordsPanel(Panel):
     def availability(self, *, ready: bool) -> Updates:
         """Return the box for words as the weights allow; `ready` if there is a video to look at."""
         obstacle = engines.obstacle("detector")
-        is_missing = obstacle is not None and obstacle.endswith(engines.MISSING)
+        is_missing = _is_missing(obstacle)
         usable = ready and obstacle is None
         return {
             self.words: gr.update(interactive=usable),
@@ -133,3 +138,8 @@ class WordsPanel(Panel):
         except StoppedError:
             with suppress(UserError):
                 yield wiring.show(session)
+
+
+def _is_missing(obstacle: str | None) -> bool:
+    """Return whether a download would remove what is in the way."""
+    return obstacle is not None and obstacle.endswith(engines.MISSING)
