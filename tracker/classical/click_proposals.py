@@ -62,6 +62,14 @@ class Proposal:
         settled = fine.place(minimum_cut(odds.astype(np.float32), fine.lab, smoothness=4.0))
         return settled if settled.any() else mask
 
+    def centred_on(self, point: Point) -> float:
+        """Return how deep inside the region `point` lies: 1 where it is thickest."""
+        place = self.window.locate(point.x, point.y)
+        depth = depth_inside(self.region)
+        if place is None or not self.region.any():
+            return 0.0
+        return float(depth[place[1], place[0]] / depth.max())
+
     def area(self) -> float:
         """Return the region's area in frame pixels."""
         return float(self.region.sum() * self.window.pixel_area)

@@ -40,11 +40,13 @@ class Effort:
     side: int  # pixels: the longer side of frames where motion is estimated
     sources: int  # frames merged; some more where these do not show everything
     offers: int  # motions tried for each of them
+    finest_scale: int  # of the flow around the hole, see FlowEstimator
     matches_distant: bool  # look for references that no chain of neighbours leads to
 
 
-_AT_LEISURE = Effort(side=432, sources=4, offers=3, matches_distant=True)  # the future is known
-_AT_SPEED = Effort(side=320, sources=1, offers=2, matches_distant=False)  # streaming
+# The future is known; streaming.
+_AT_LEISURE = Effort(side=432, sources=4, offers=3, finest_scale=1, matches_distant=True)
+_AT_SPEED = Effort(side=320, sources=1, offers=2, finest_scale=2, matches_distant=False)
 
 
 class ClassicalInpainter:
@@ -64,6 +66,7 @@ class ClassicalInpainter:
         if self._effort is None:
             sees_ahead = max(clip.indices) > clip.indices[wanted.start]
             self._effort = _AT_LEISURE if sees_ahead else _AT_SPEED
+            self._estimator = FlowEstimator(FAST, self._effort.finest_scale)
         for index, frame, hole in zip(clip.indices, clip.frames, clip.holes, strict=True):
             if index not in self._views:
                 self._views[index] = View(index, frame, hole, self._effort.side)
