@@ -134,7 +134,9 @@ def test_spans_of_different_jobs_are_not_mixed(scene, tmp_path, blend, capsys):
         (["--inpainter", "classical"], "choose --inpainter e2fgvi_hq"),
         (["--mode", "streaming"], "leave out --mode"),
         (["--in", "4"], "leave out --mode, --in"),
-        (["--keep", "run.kept"], "leave out --keep and --earlier"),
+        (["--keep", "run.kept"], "leave out --keep, --earlier and --resume"),
+        (["--resume"], "leave out --keep, --earlier and --resume"),
+        (["--grow-shadow"], "leave out --grow-shadow"),
     ],
 )
 def test_what_cannot_be_split_is_refused(

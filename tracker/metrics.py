@@ -183,10 +183,10 @@ def _window_mean(image: NDArray[np.float64], window: int) -> NDArray[np.float64]
     """Return the mean of each window that lies inside: (H - window + 1, W - window + 1, ...)."""
     for axis in (0, 1):
         # Sums along one line of at most a few thousand values: float64 loses nothing that shows.
-        sums = np.cumsum(np.insert(image, 0, 0, axis=axis), axis=axis)
-        size = sums.shape[axis]
-        upper = np.take(sums, range(window, size), axis=axis)
-        image = (upper - np.take(sums, range(size - window), axis=axis)) / window
+        lines = np.moveaxis(image, axis, 0)
+        sums = np.zeros((len(lines) + 1, *lines.shape[1:]))
+        np.cumsum(lines, axis=0, out=sums[1:])
+        image = np.moveaxis((sums[window:] - sums[:-window]) / window, 0, axis)
     return image
 
 

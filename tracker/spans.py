@@ -28,8 +28,10 @@ from tracker.exports.masks import open_masks
 from tracker.filling import Filling
 from tracker.interfaces import Inpainter
 from tracker.jobs import Job, Progress, Report
+from tracker.keyframes import Keyframes
 from tracker.locking import lock
 from tracker.outputs import Outputs
+from tracker.part import Part
 from tracker.tracking import Labelled
 from tracker.types import Clip, Frame, UserError
 from tracker.video import SourceFrame, VideoReader
@@ -169,6 +171,7 @@ class _Run:
         self._masks = open_masks(job.masks)
         stack.callback(self._masks.close)
         info = self.reader.info
+        Keyframes(job.keyframes).check(info, Part())
         counted = info.num_frames if info.frames_are_exact else None
         self._length = counted or sum(1 for _ in self.reader)
         self._masks.check(self._length, info.height, info.width)
@@ -243,8 +246,12 @@ def _check(job: Job) -> None:
         )
     if job.mode == "streaming" or job.first or job.last is not None:
         raise UserError("a clip is split offline and as a whole; leave out --mode, --in and --out")
-    if job.keep is not None or job.earlier is not None:
-        raise UserError("spans keep what they do beside the output; leave out --keep and --earlier")
+    if job.keep is not None or job.earlier is not None or job.resume:
+        raise UserError(
+            "spans keep what they do beside the output; leave out --keep, --earlier and --resume"
+        )
+    if job.settings.grow_shadow:
+        raise UserError("shadows are looked for in a whole clip; leave out --grow-shadow")
     if job.output is not None and job.output.exists() and not job.overwrite:
         raise UserError(f"{job.output} exists; choose another name or pass --overwrite")
 

@@ -26,6 +26,7 @@ from tracker.evaluation.protocol import (
     read_holes,
 )
 from tracker.evaluation.sheet import Picture, worst_places
+from tracker.images import bounding_box
 from tracker.metrics import PEAK, psnr, ssim, ssim_map, warping_error
 from tracker.types import Frame, Mask, UserError
 
@@ -181,9 +182,13 @@ def _hole_measures(now: _Triple) -> dict[str, float]:
         return values
     values["psnr_hole"] = psnr(now.result, now.truth, now.hole)
     margin = HOLE_WINDOW // 2
-    inner = now.hole[margin : now.hole.shape[0] - margin, margin : now.hole.shape[1] - margin]
+    region = bounding_box(now.hole, margin)
+    if region is None:
+        return values
+    result, truth, hole = now.result[region], now.truth[region], now.hole[region]
+    inner = hole[margin : hole.shape[0] - margin, margin : hole.shape[1] - margin]
     if inner.any():
-        values["ssim_hole"] = float(ssim_map(now.result, now.truth, HOLE_WINDOW)[inner].mean())
+        values["ssim_hole"] = float(ssim_map(result, truth, HOLE_WINDOW)[inner].mean())
     return values
 
 
