@@ -75,7 +75,7 @@ def every_way():
                 yield pytest.param(*way, marks=() if way in quick else pytest.mark.slow)
 
 
-@pytest.mark.parametrize(("kind", "step", "is_crossed"), every_way())
+@pytest.mark.parametrize(("kind", "step", "is_crossed"), list(every_way()))
 def test_a_region_sticks_to_its_plane_for_100_frames(kind, step, is_crossed):
     order = range(NUM_FRAMES)[::step]
     first = order[0]
