@@ -38,18 +38,18 @@ def test_with_enough_memory_nothing_is_given_up_and_nothing_said(device):
 
 
 def test_an_accelerator_takes_half_precision_before_it_looks_at_fewer_frames():
-    conditions = planned("cuda", 5)
+    conditions = planned("cuda", 3.5)
 
     assert conditions.plan == Plan(torch.float16)
-    assert conditions.remarks == ["5.0 GB of memory are free: E2FGVI takes half precision"]
+    assert conditions.remarks == ["3.5 GB of memory are free: E2FGVI takes half precision"]
 
 
 def test_a_processor_looks_at_fewer_frames():
-    conditions = planned("cpu", 5)
+    conditions = planned("cpu", 3.5)
 
     assert conditions.plan == Plan(torch.float32, num_references=10)
     assert conditions.remarks == [
-        "5.0 GB of memory are free: E2FGVI takes full precision, at most 10 reference frames"
+        "3.5 GB of memory are free: E2FGVI takes full precision, at most 10 reference frames"
     ]
 
 

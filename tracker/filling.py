@@ -68,9 +68,10 @@ class Filling:
         ahead = self._job.settings.lookahead
         if self._job.mode != "streaming" or not ahead:
             return []
+        frames = "1 frame" if ahead == 1 else f"{ahead} frames"
         return [
-            f"looking {ahead} frames ahead: every frame comes {float(ahead / self._rate):.2f} s "
-            f"late ({ahead} frames at {float(self._rate):.3g} per second)"
+            f"looking {frames} ahead: every frame comes {float(ahead / self._rate):.2f} s late "
+            f"({frames} at {float(self._rate):.3g} per second)"
         ]
 
     def open(self, file: KeptRun | Journal | None) -> None:
