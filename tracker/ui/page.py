@@ -110,7 +110,7 @@ def _lay_out(visits: Visits) -> Panels:
             quality = QualityPanel.lay_out()
             keyframes = KeyframesPanel.lay_out()
             search = SearchPanel.lay_out()
-            project = ProjectPanel.lay_out()
+            project = ProjectPanel.lay_out(visits.keeper)
             models = ModelsPanel.lay_out()
             engines = EnginesPanel.lay_out()
     return Panels(
@@ -145,7 +145,7 @@ def _wire(demo: gr.Blocks, panels: Panels, wiring: Wiring) -> None:
         wiring, panels.quality, panels.search, panels.words, panels.stage, panels.engines
     )
     panels.keyframes.wire(wiring)
-    panels.project.wire(wiring, panels.quality, panels.video.another, demo)
+    panels.project.wire(wiring, panels.quality, demo)
     panels.duration.wire(wiring, panels.quality)  # last: after everything that edits
     panels.engines.wire(wiring, panels.words, demo)
 

@@ -8,6 +8,7 @@ from gradio.utils import get_upload_folder
 from tracker.folders import bring, discard, new_folder, sweep
 from tracker.session import Session
 from tracker.types import UserError
+from tracker.ui.keeping import Keeper
 from tracker.ui.lanes import Lanes
 
 
@@ -25,6 +26,7 @@ class Visits:
 
     def __init__(self, lanes: Lanes) -> None:
         self.lanes = lanes
+        self.keeper = Keeper(folder_root())
         self._sessions: dict[str, Session] = {}  # browser tab -> its session, to clear it away
 
     def bring(self, video: Path, request: gr.Request, *, is_upload: bool) -> Session:

@@ -16,7 +16,6 @@ from tracker.types import UserError
 from tracker.ui.keeping import Keeper
 from tracker.ui.panel import Panel, State, Updates
 from tracker.ui.panels.quality import QualityPanel
-from tracker.ui.visits import folder_root
 from tracker.ui.wiring import Wiring
 
 NO_COMMAND = "Mark something first."
@@ -38,7 +37,7 @@ class ProjectPanel(Panel):
     tell: gr.Button
 
     @classmethod
-    def lay_out(cls) -> "ProjectPanel":
+    def lay_out(cls, keeper: Keeper) -> "ProjectPanel":
         """Make it."""
         key = gr.BrowserState("", storage_key=STORAGE, secret=SECRET)
         with gr.Accordion("Project", open=False, elem_classes="fold", elem_id="project"):
@@ -57,7 +56,7 @@ class ProjectPanel(Panel):
                 elem_id="command",
             )
             tell = gr.Button("Show the command", size="sm", interactive=False)
-        return cls(Keeper(folder_root()), key, save, file, open_, command, tell)
+        return cls(keeper, key, save, file, open_, command, tell)
 
     def show(self, session: Session | None, state: State) -> Updates:
         """Keep the work, and return what can be done with it."""
@@ -75,9 +74,7 @@ class ProjectPanel(Panel):
             self.keeper.keep(session)
         return updates | {self.key: session.owner}
 
-    def wire(
-        self, wiring: Wiring, quality: QualityPanel, another: gr.Button, demo: gr.Blocks
-    ) -> None:
+    def wire(self, wiring: Wiring, quality: QualityPanel, demo: gr.Blocks) -> None:
         """Save, open, tell; and find again what was there before a reload."""
 
         def save(session: Session | None, *values: Any) -> Updates:
@@ -99,26 +96,22 @@ class ProjectPanel(Panel):
 
         def find_again(session: Session | None, key: object, request: gr.Request) -> Updates:
             kept = self.keeper.recall(key) if session is None else None
+            nothing: Updates = {self.file: gr.update()}
             if kept is None:
-                return {}
+                return nothing
             try:
                 session = wiring.visits.bring(kept.video, request, is_upload=False)
             except UserError:  # it could be read once; what changed is not the user's fault
-                return {}
+                return nothing
             self.keeper.forget(key)
             session = replace(_with(session, kept.project), name=kept.project.source.name, past=())
             return wiring.show(session) | quality.suit(session)
-
-        def forget(_: Session | None, key: object) -> Updates:
-            self.keeper.forget(key)
-            return {}
 
         self.keeper.sweep()
         wiring.answer(self.save.click, save, *quality.inputs)
         wiring.answer(self.open.upload, open_project, self.open)
         wiring.answer(self.tell.click, tell, *quality.inputs)
         wiring.answer(demo.load, find_again, self.key)
-        wiring.beside(another.click, forget, self.key, outputs=[self.file])
 
 
 def _with(session: Session, project: Project) -> Session:

@@ -88,7 +88,8 @@ class VideoPanel(Panel):
             return bring(SAMPLE, request, is_upload=False)
 
         def start_over(session: Session | None, request: gr.Request) -> Updates:
-            wiring.visits.idle(session)
+            owner = wiring.visits.idle(session).owner
+            wiring.visits.keeper.forget(owner)
             wiring.visits.clear(request)
             return wiring.show(None)
 
