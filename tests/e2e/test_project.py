@@ -1,7 +1,7 @@
 """Work on the page is kept: over a reload, as a file, as a command."""
 
 import pytest
-from e2e.test_page import RED_AT, bring, click_at, colour_at, press, wait_for_picture
+from driving import RED_AT, bring, click_at, colour_at, press, wait_for_picture
 
 pytestmark = pytest.mark.browser
 
