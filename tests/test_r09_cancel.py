@@ -85,7 +85,8 @@ def workers():
 @pytest.mark.parametrize("output", ["out.mp4", "out.mkv"])
 @pytest.mark.parametrize("percent", [5, 50, 95])
 def test_r09_cancel_ends_within_two_seconds_twice(lane, source, tmp_path, percent, output):
-    threads = lane.submit("threads").result(60)
+    threads, worker = lane.submit("threads").result(60), psutil.Process(lane._process.pid)
+    num_threads = []  # those of decoders and encoders, too
     for attempt in ("first", "second"):
         folder = tmp_path / attempt
         folder.mkdir()
@@ -103,7 +104,9 @@ def test_r09_cancel_ends_within_two_seconds_twice(lane, source, tmp_path, percen
         with VideoReader(partial) as reader:
             assert 1 <= sum(1 for _ in reader) <= NUM_FRAMES
         assert lane.submit("threads").result(60) == threads
+        num_threads.append(worker.num_threads())
         assert [child.pid for child in workers()] == [lane._process.pid]
+    assert num_threads[1] <= num_threads[0]
 
 
 @pytest.mark.parametrize("output", ["out.mp4", "out.mkv"])

@@ -4,6 +4,7 @@ It reads requests from its pipe, runs one named function on each, and sends back
 yields and returns.  When the pipe closes, however its parent died, the process ends.
 """
 
+import gc
 import importlib
 import logging
 import os
@@ -95,4 +96,8 @@ def _perform(function: Callable[[Any], Any], argument: object, number: int, inbo
                 return
     finally:
         outcome.close()
+        del outcome
+        # What a job leaves in cycles holds pictures and the threads of decoders: dozens of
+        # them and a hundred megabytes after a few jobs, until Python would look by itself.
+        gc.collect()
     inbox.connection.send(("result", None))
