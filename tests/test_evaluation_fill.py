@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tracker.__main__ import main
+from tracker.evaluation import runs
 from tracker.evaluation.fill_sheet import evaluate_fill
 from tracker.evaluation.motion import MotionEstimator
 from tracker.evaluation.perceptual import Perception
@@ -301,3 +302,20 @@ def test_baselines_look_where_they_say(tmp_path):
     assert colour_in_frame_2("telea") == pytest.approx(20, abs=3)  # Telea extrapolates
     assert colour_in_frame_2("nearest") == 30
     assert colour_in_frame_2("previous") == 0
+
+
+def test_nobody_sees_what_is_in_the_hole(tmp_path, monkeypatch):
+    class Idle:
+        def fill(self, clip):
+            return list(clip.frames[: clip.num_local])
+
+    monkeypatch.setattr(runs.engines, "make_inpainter", lambda choice: Idle())
+    write_frames(tmp_path / "clips/a/frames", [noise(64, 96)] * 2)
+    write_masks(tmp_path / "clips/a/masks", [a_hole()] * 2)
+    run = ["evaluate", "inpaint", tmp_path / "clips", tmp_path / "out", "--schedule", "engine"]
+
+    assert main([*map(str, run), "--size", "source", "--dilate", "0", "--quiet"]) == 0
+
+    filled = np.asarray(Image.open(tmp_path / "out/a/00001.png"))
+    assert (filled[a_hole()] == (0, 255, 0)).all()
+    np.testing.assert_array_equal(filled[~a_hole()], noise(64, 96)[~a_hole()])

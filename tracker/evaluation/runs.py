@@ -31,6 +31,9 @@ Baseline: TypeAlias = Literal["telea", "nearest", "previous"]
 Say: TypeAlias = Callable[[str], None]
 
 
+BLANK = np.array((0, 255, 0), np.uint8)  # seldom seen, so that looking there would show
+
+
 @dataclass(frozen=True)
 class FillPlan:
     """How clips are filled."""
@@ -110,9 +113,11 @@ def inpaint(
         if len(found) < len(frames):
             raise UserError(f"{name} has {len(frames)} frames but {len(found)} masks")
         target = _new_folder(output / name)
-        pairs: list[Pair] = list(zip(frames, found, strict=True))
+        # Nobody may look into the hole: where frames are the truth, the answer would be there.
+        seen = [np.where(h[..., None], BLANK, f) for f, h in zip(frames, found, strict=True)]
+        pairs: list[Pair] = list(zip(seen, found, strict=True))
         filled = _fill(plan, pairs)
-        for stem, (frame, hole), prediction in zip(names, pairs, filled, strict=True):
+        for stem, frame, hole, prediction in zip(names, frames, found, filled, strict=True):
             result = composite(prediction, frame, hole)
             if prediction.dtype == np.uint8:
                 Image.fromarray(result.astype(np.uint8)).save(target / f"{stem}.png")
