@@ -197,7 +197,7 @@ def fill_frames(
         raise UserError(f"{len(frames)} frames but {len(labels)} label maps; give one for each")
     job = options or Job(Path("frames"))
     if isinstance(inpainter, str):
-        choice = engines.choose("inpainter", inpainter, job.device)
+        choice = engines.choose("inpainter", inpainter, job.device, commercial=job.commercial)
         spec, made = INPAINTERS[choice.name], None
         make = partial(engines.make_inpainter, choice, job.settings)
     else:

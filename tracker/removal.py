@@ -73,8 +73,10 @@ class _Run:
         self.choices = crew.choose(job, own)
         self.keyframes = Keyframes(job.keyframes)
         self.keyframes.check(self.info, self.part)
-        newcomers = crew.make_newcomers(job, self.choices)
-        self.labelling = Labelling(job, self.reader, self._propagator, newcomers, self.watch, stack)
+        self.newcomers = crew.make_newcomers(job, self.choices)
+        self.labelling = Labelling(
+            job, self.reader, self._propagator, self.newcomers, self.watch, stack
+        )
         self.num_frames = 0
         self.outputs = stack.enter_context(Outputs(job, self.reader))
         self.filling = self._make_filling()
@@ -145,6 +147,7 @@ class _Run:
     def report(self) -> Report:
         """Say what was done."""
         seconds = self.watch.elapsed
+        more = None if self.newcomers is None else self.newcomers.notice
         return Report(
             frames=self.num_frames,
             width=self.info.width,
@@ -154,7 +157,13 @@ class _Run:
             stages=self.watch.busy,
             engines=self._engine_names(),
             peak_rss_mb=round(peak_rss_mb(), 1),
-            notices=(*self.reader.notices, *self.notices, *self.remarks(), *self.outputs.notices),
+            notices=(
+                *self.reader.notices,
+                *self.notices,
+                *([more] if more else []),
+                *self.remarks(),
+                *self.outputs.notices,
+            ),
             objects=self.labelling.evidence.traces(),
             names=self.labelling.names,
             licences={job: engines.licence_of(name) for job, name in self._engine_names().items()},

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
@@ -101,14 +102,13 @@ class _LiveRun:
             )
         self.job, self.stop = job, stop
         options = job.options
+        choose = partial(engines.choose, commercial=options.commercial)
         self.choices = {
-            "segmenter": engines.choose("segmenter", "auto", options.device),
-            "propagator": engines.choose("propagator", options.propagator, options.device),
+            "segmenter": choose("segmenter", "auto", options.device),
+            "propagator": choose("propagator", options.propagator, options.device),
         }
         if not job.learn_seconds:
-            self.choices["inpainter"] = engines.choose(
-                "inpainter", options.inpainter, options.device
-            )
+            self.choices["inpainter"] = choose("inpainter", options.inpainter, options.device)
         self.segmenter = engines.make_segmenter(self.choices["segmenter"])
         self.propagator = engines.make_propagator(self.choices["propagator"], options.settings)
         self.source = stack.enter_context(
