@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
@@ -30,6 +30,7 @@ FLAGS = [
     "--disable-sync",
 ]
 LAPTOP = {"width": 1366, "height": 768}
+LARGE = {"width": 1920, "height": 1080}
 NARROW = {"width": 420, "height": 900}
 
 
@@ -68,82 +69,164 @@ def bring_sample(page: Page) -> None:
     page.wait_for_timeout(600)
 
 
-def click_at(page: Page, x: float, y: float, *, opposite: bool = False) -> None:
-    """Click at fractions of the picture and wait for the answer."""
-    picture = page.locator(".stage .picture")
-    box = picture.bounding_box()
-    before = picture.get_attribute("src")
-    position = {"x": x * box["width"], "y": y * box["height"]}
-    picture.click(position=position, button="right" if opposite else "left")
+def changed(page: Page, action: Callable[[], object]) -> None:
+    """Do something, and wait until the picture on the stage is another one."""
+    before = page.locator(".stage .picture").get_attribute("src")
+    action()
     page.wait_for_function(
         "old => document.querySelector('.stage .picture').src !== old", arg=before, timeout=30000
     )
-    page.wait_for_timeout(300)
+    page.wait_for_timeout(400)
 
 
-def take_all(browser: Browser, url: str, folder: Path, portrait: Path | None) -> None:
-    """Go through every state."""
+def places(page: Page, *shares: tuple[float, float]) -> list[tuple[float, float]]:
+    """Return where fractions of the picture are on the screen."""
+    box = page.locator(".stage .ink").bounding_box()
+    return [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in shares]
 
-    def shot(page: Page, name: str) -> None:
-        page.screenshot(path=folder / f"{name}.png")
-        print(folder / f"{name}.png")
 
-    page = open_page(browser, url, LAPTOP)
-    shot(page, "01_empty")
+def click_at(page: Page, x: float, y: float, *, opposite: bool = False) -> None:
+    """Click at fractions of the picture and wait for the answer."""
+    ((left, top),) = places(page, (x, y))
+    button = "right" if opposite else "left"
+    changed(page, lambda: page.mouse.click(left, top, button=button))
+
+
+def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag between fractions of the picture, without letting go."""
+    first, second = places(page, start, end)
+    page.mouse.move(*first)
+    page.mouse.down()
+    page.mouse.move(*second, steps=8)
+
+
+class Album:
+    """Takes numbered pictures into a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.number = folder, 0
+
+    def take(self, page: Page, name: str) -> None:
+        """Take one more."""
+        self.number += 1
+        path = self.folder / f"{self.number:02d}_{name}.png"
+        page.screenshot(path=path)
+        print(path)
+
+
+def take_beginning(page: Page, album: Album) -> None:
+    """Go from the empty page to marked objects."""
+    album.take(page, "empty")
     with tempfile.TemporaryDirectory() as made:
         wrong = Path(made, "holiday.mp4")
         wrong.write_text("this is not a video")
         page.locator("#drop input[type=file]").set_input_files(wrong)
         page.locator(".notice:not([hidden])").wait_for()
-        shot(page, "02_error")
+        album.take(page, "error")
     bring_sample(page)
-    shot(page, "03_opened")
+    page.wait_for_timeout(2500)
+    album.take(page, "opened")
     click_at(page, 300 / 854, 260 / 480)
-    shot(page, "04_clicked")
-    click_at(page, 0.8, 0.8, opposite=True)
+    page.locator("#takes").get_by_text("Takes about").wait_for()
+    album.take(page, "clicked")
     page.get_by_role("button", name="Add object").click()
-    page.wait_for_timeout(700)
-    shot(page, "05_second_object")
-    page.get_by_role("button", name="Undo").click()
-    page.get_by_text("Advanced").click()
-    page.wait_for_timeout(700)
-    shot(page, "06_advanced")
-    page.get_by_text("Advanced").click()
+    page.get_by_text("Object 2").wait_for()
+    page.keyboard.press("b")
+    drag(page, (0.62, 0.76), (0.8, 0.98))
+    album.take(page, "box")
+    changed(page, page.mouse.up)
+    page.keyboard.press("p")
+    drag(page, (0.1, 0.2), (0.3, 0.25))
+    album.take(page, "brush")
+    changed(page, page.mouse.up)
+    album.take(page, "second_object")
+    page.get_by_role("button", name="Delete Object 2").click()
+    page.get_by_role("button", name="Delete Object 2").wait_for(state="detached")
+    page.keyboard.press("a")
+    page.locator("#quality").get_by_role("button", name="Quality").click()
+    page.wait_for_timeout(600)
+    album.take(page, "quality")
+    page.locator("#quality").get_by_role("button", name="Advanced").click()
+    page.wait_for_timeout(600)
+    page.locator("#quality").get_by_label("Filling by").scroll_into_view_if_needed()
+    album.take(page, "advanced")
+    page.locator("#quality").get_by_role("button", name="Quality").click()
+    page.keyboard.press("?")
+    page.wait_for_timeout(300)
+    album.take(page, "shortcuts")
+    page.keyboard.press("Escape")
+
+
+def take_ending(page: Page, other: Page, album: Album) -> None:
+    """Go from marked objects to results, while somebody else waits."""
     page.get_by_role("button", name="Remove", exact=True).click()
     page.locator('.stage[data-mode="run"]').wait_for()
     page.wait_for_timeout(3000)
-    shot(page, "07_running")
-    other = open_page(browser, url, LAPTOP)
+    album.take(page, "running")
     bring_sample(other)
     click_at(other, 300 / 854, 260 / 480)
     other.get_by_role("button", name="Remove", exact=True).click()
     other.wait_for_timeout(1500)
-    shot(other, "08_waiting")
+    album.take(other, "waiting")
     other.get_by_role("button", name="Cancel").click()
     other.wait_for_timeout(2500)
-    shot(other, "09_cancelled")
-    other.close()
+    album.take(other, "cancelled")
     page.locator('.stage[data-mode="compare"]').wait_for(timeout=240000)
     page.wait_for_timeout(2000)
-    shot(page, "10_done")
-    page.get_by_role("button", name="Side by side").click()
-    page.wait_for_timeout(500)
-    shot(page, "11_side_by_side")
+    album.take(page, "done")
+    for layout in ("Side by side", "Clean", "Overlay"):
+        page.locator(".layouts").get_by_text(layout).click()
+        page.wait_for_timeout(700)
+        album.take(page, layout.lower().replace(" ", "_"))
+    page.get_by_role("button", name="Masks", exact=True).click()
+    page.locator('.stage[data-mode="masks"]').wait_for()
+    page.wait_for_timeout(400)
+    album.take(page, "masks")
+    page.get_by_role("button", name="Repair", exact=True).click()
+    page.locator('.stage[data-mode="repair"]').wait_for()
+    page.wait_for_timeout(400)
+    page.mouse.click(*places(page, (0.5, 0.55))[0])
+    drag(page, (0.3, 0.5), (0.36, 0.55))
+    album.take(page, "repair")
+    page.mouse.up()
+    page.get_by_role("button", name="Edit", exact=True).click()
+    page.locator('.stage[data-mode="mark"]').wait_for()
+    changed(page, lambda: page.locator(".film .where").fill("60"))
+    album.take(page, "correcting")
+
+
+def take_all(browser: Browser, url: str, folder: Path, portrait: Path | None) -> None:
+    """Go through every state, in several sizes."""
+    album = Album(folder)
+    page, other = open_page(browser, url, LAPTOP), open_page(browser, url, LAPTOP, dark=True)
+    take_beginning(page, album)
+    take_ending(page, other, album)
     page.close()
-    for name, size, dark in (("12_dark", LAPTOP, True), ("13_narrow", NARROW, False)):
+    other.close()
+    for name, size, dark in (
+        ("dark", LAPTOP, True),
+        ("large", LARGE, False),
+        ("narrow", NARROW, False),
+    ):
         page = open_page(browser, url, size, dark=dark)
-        shot(page, f"{name}_empty")
+        album.take(page, f"{name}_empty")
         bring_sample(page)
         click_at(page, 300 / 854, 260 / 480)
-        shot(page, f"{name}_clicked")
+        page.wait_for_timeout(2500)
+        album.take(page, f"{name}_clicked")
         page.close()
     if portrait is not None:
         page = open_page(browser, url, LAPTOP)
         page.locator("#drop input[type=file]").set_input_files(portrait)
         page.locator('.stage[data-mode="mark"]').wait_for()
-        page.wait_for_timeout(600)
-        click_at(page, 0.5, 0.5)
-        shot(page, "14_portrait")
+        page.wait_for_timeout(2500)
+        click_at(page, 0.25, 0.3)
+        album.take(page, "portrait")
+        page.get_by_role("button", name="Remove", exact=True).click()
+        page.locator('.stage[data-mode="compare"]').wait_for(timeout=240000)
+        page.wait_for_timeout(1500)
+        album.take(page, "portrait_done")
+        page.close()
 
 
 def main() -> None:
