@@ -166,7 +166,7 @@ def take_ending(page: Page, other: Page, album: Album) -> None:
     bring_sample(other)
     click_at(other, 300 / 854, 260 / 480)
     other.get_by_role("button", name="Remove", exact=True).click()
-    other.wait_for_timeout(1500)
+    other.get_by_text("Waiting: 1 removal is before yours").wait_for()
     album.take(other, "waiting")
     other.get_by_role("button", name="Cancel").click()
     other.wait_for_timeout(2500)

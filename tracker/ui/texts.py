@@ -153,10 +153,12 @@ def ended(result: Result) -> str:
             return _bar("Cancelled. Nothing was finished that could be kept.", "", 0.0)
         return _bar("Cancelled. What was finished can be seen and saved.", "", 0.0)
     report = result.report
+    is_part = 0 < report.frames_filled < report.frames
+    anew = f", {report.frames_filled} filled," if is_part else ""
     notices = "".join(f'<div class="small">{escape(notice)}.</div>' for notice in report.notices)
     return (
         _bar(
-            f"Done: {report.frames} frames in {duration(report.seconds)}",
+            f"Done: {report.frames} frames{anew} in {duration(report.seconds)}",
             f"{report.fps:.1f} fps",
             1.0,
         )
