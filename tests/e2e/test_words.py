@@ -1,7 +1,7 @@
 """Finding without pointing, other guesses and downloads, in a real browser without weights."""
 
 import pytest
-from e2e.test_page import act, bring_sample, click_at, notice, picture_source, press
+from driving import act, bring_sample, click_at, notice, picture_source, press
 
 pytestmark = pytest.mark.browser
 
