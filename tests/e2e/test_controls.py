@@ -40,6 +40,7 @@ def page(server, browser, phone_film):
     page.set_default_timeout(30000)
     page.goto(server.url)
     page.get_by_role("button", name="Remove", exact=True).wait_for()
+    page.get_by_text("Engines here").wait_for()
     page.wait_for_timeout(300)
     page.evaluate("window.shift = 0")  # what Gradio itself moves while it starts
     bring(page, phone_film)
@@ -103,7 +104,7 @@ def test_clicks_add_and_take_away(page):
 
 
 def test_how_long_it_takes_is_told_before_anything_is_pressed(page):
-    page.locator("#takes").get_by_text(re.compile("Takes about [0-9]+")).wait_for()
+    page.locator("#takes").get_by_text(re.compile("Takes about [0-9]+")).wait_for(timeout=90000)
 
 
 def test_a_second_object_is_boxed_named_hidden_and_kept(page):
