@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tracker.classical.appearance import PatchMemory, squared_distances
 from tracker.classical.confidence import confidence
 from tracker.classical.edges import GuidedFilter
-from tracker.classical.layers import Motion, fit_motion, motion_odds
+from tracker.classical.layers import SPEAKS_FOR, Motion, fit_motion, motion_odds
 from tracker.classical.propagator import ClassicalPropagator
 from tracker.types import Frame, LabelMap
 
@@ -336,10 +336,25 @@ def test_what_moves_with_the_background_is_not_an_object_that_moves_otherwise(
     odds = motion_odds(places, (places - shifts).astype(np.complex64), trust, labels, motions)
 
     assert (odds[0] == 0).all()
-    assert (odds[1, :, :15] == 0).all()
+    assert (odds[1, :, :15] >= 0).all()
+    assert (odds[1] <= SPEAKS_FOR).all()
+    assert (odds[1, :10, :15] == SPEAKS_FOR).all() == (object_shift != 0)
     assert (odds[1, 10:] == 0).all()
     assert (odds[1, :10, 15:] < -5).all() == is_against
     assert is_against or (odds[1] > -5).all()
+
+
+def test_moving_along_speaks_only_where_the_object_is_expected():
+    y, x = np.mgrid[:20, :40]
+    places = (x + 1j * y).astype(np.complex64)
+    labels = (x < 20).astype(np.uint8)
+    motions = [Motion(), Motion(shift=8)]
+    trust = np.ones(labels.shape, np.float32)
+
+    odds = motion_odds(places, places - np.complex64(8), trust, labels, motions)  # all moves along
+
+    assert (odds[1][labels == 0] == 0).all()
+    assert (odds[1][labels == 1] >= 0).all()
 
 
 def test_background_given_with_an_object_is_left_behind():
