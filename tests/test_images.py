@@ -145,3 +145,16 @@ def test_chosen_pixels_are_those_of_the_objects_asked_for(objects):
 
     wanted = range(1, 256) if objects is None else objects
     np.testing.assert_array_equal(chosen, np.isin(labels, list(wanted)))
+
+
+def test_an_object_that_is_kept_stays_whole_beside_one_that_goes():
+    labels = np.zeros((20, 30), np.uint8)
+    labels[5:15, 5:15] = 1
+    labels[5:15, 16:25] = 2
+
+    hole = images.hole_of(labels, (1,), 4)
+
+    assert not hole[labels == 2].any()
+    assert hole[labels == 1].all()
+    assert hole[5:15, 15].all()
+    np.testing.assert_array_equal(hole[:, :15], images.hole_of(labels == 1, None, 4)[:, :15])

@@ -154,8 +154,15 @@ def chosen(labels: LabelMap, objects: Collection[int] | None) -> Mask:
 
 
 def hole_of(labels: LabelMap, objects: Collection[int] | None, radius: float) -> Mask:
-    """Return the pixels to fill: the chosen objects (None: all), grown by `radius`."""
-    return dilate(chosen(labels, objects), radius)
+    """Return the pixels to fill: the chosen objects (None: all), grown by `radius`.
+
+    Objects that are not chosen are kept whole, however close they are.
+    """
+    hole = dilate(chosen(labels, objects), radius)
+    if objects is None:
+        return hole
+    kept: Mask = (labels > 0) & ~chosen(labels, objects)
+    return hole & ~kept
 
 
 def stroke(height: int, width: int, points: Iterable[tuple[float, float]], radius: float) -> Mask:
