@@ -44,11 +44,17 @@ def test_r01_bad_input_is_refused_at_once_and_leaves_nothing(tmp_path, monkeypat
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in this file system")
-def test_r01_pipes_and_devices_are_not_waited_for(tmp_path, capsys):
+def test_r01_pipes_and_devices_are_not_waited_for_in_vain(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("tracker.video.live_source.WRITER_SECONDS", 0.2)
     os.mkfifo(tmp_path / "pipe.mp4")
 
-    for path in (tmp_path / "pipe.mp4", Path("/dev/zero")):
-        assert f"{path} is not a file" in refusal(capsys, path, tmp_path)
+    began = time.monotonic()
+    unwritten = refusal(capsys, tmp_path / "pipe.mp4", tmp_path)
+    no_camera = refusal(capsys, Path("/dev/zero"), tmp_path)
+
+    assert "nobody wrote to the pipe" in unwritten
+    assert "/dev/zero cannot be opened" in no_camera
+    assert time.monotonic() - began < 2
 
 
 def test_r01_the_exit_code_is_2_and_there_is_no_traceback(tmp_path):

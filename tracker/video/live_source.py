@@ -6,7 +6,10 @@ the sender has to wait.
 """
 
 import io
+import os
 import queue
+import select
+import stat
 import sys
 import threading
 import time
@@ -31,6 +34,7 @@ from tracker.video.orientation import orientation_of, turn
 
 BUFFERED = 2
 FIRST_PICTURE_SECONDS = 20.0
+WRITER_SECONDS = 20.0  # until somebody begins to write to a named pipe
 SILENCE_SECONDS = 15.0  # of a network stream: then it is taken for ended
 POLL_SECONDS = 0.1
 TICK = Fraction(1, 90_000)
@@ -174,7 +178,7 @@ def _open(address: str, camera: int | None) -> InputContainer:
     else:
         options |= {"format_whitelist": allowed_formats()}
         # Unbuffered: a buffered read waits until as much has come as was asked for.
-        file = io.FileIO(0, closefd=False) if address == "-" else io.FileIO(address)
+        file = io.FileIO(0, closefd=False) if address == "-" else _open_file(address)
     try:
         container: InputContainer = av.open(
             file,
@@ -187,6 +191,27 @@ def _open(address: str, camera: int | None) -> InputContainer:
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise UserError(f"{address} cannot be opened ({reason}); check that it is there") from None
+
+
+def _open_file(address: str) -> io.FileIO:
+    """Open a file or a named pipe; of a pipe, wait only so long for somebody to write.
+
+    Raises:
+        UserError: It cannot be opened, or nobody writes.
+    """
+    try:
+        if not stat.S_ISFIFO(Path(address).stat().st_mode):
+            return io.FileIO(address)
+        file = io.FileIO(os.open(address, os.O_RDONLY | os.O_NONBLOCK))  # else it waits for ever
+    except OSError as error:
+        raise UserError(f"{address} cannot be opened ({error.strerror})") from error
+    if not select.select([file], [], [], WRITER_SECONDS)[0]:
+        file.close()
+        raise UserError(
+            f"nobody wrote to the pipe {address} in {WRITER_SECONDS:g} s; start the sender first"
+        )
+    os.set_blocking(file.fileno(), True)
+    return file
 
 
 def _describe(address: str, first: SourceFrame, rate: Fraction) -> VideoInfo:
