@@ -203,6 +203,14 @@ def test_r13_archives_with_foreign_names_are_refused(tmp_path, name, message):
         MaskReader(path)
 
 
+def test_r13_an_archive_with_a_nameless_file_is_refused(tmp_path):
+    path = zipped(tmp_path / "masks.zip", {"~": GOOD})
+    path.write_bytes(path.read_bytes().replace(b"~", b"\0"))
+
+    with pytest.raises(UserError, match="one of its files has no name; zip the masks again"):
+        MaskReader(path)
+
+
 def test_r13_links_in_archives_are_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "masks.zip", "w") as archive:
         link = zipfile.ZipInfo("00000.png")

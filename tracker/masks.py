@@ -286,6 +286,8 @@ def check_entry(entry: zipfile.ZipInfo, archive: str) -> None:
     name = entry.filename
     path = PurePosixPath(name.replace("\\", "/"))
     is_drive = len(name) > 1 and name[1] == ":"
+    if not name:
+        raise UserError(f"{archive} is refused: one of its files has no name; zip the masks again")
     if path.is_absolute() or ".." in path.parts or is_drive or "\0" in name:
         raise UserError(f"{archive} is refused: {name!r} points outside the archive")
     kind = stat.S_IFMT(entry.external_attr >> 16)
