@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tracker import option_values as values
+
 if TYPE_CHECKING:
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -24,11 +26,11 @@ def add_batch(verbs: "Verbs") -> None:
         "--format", choices=("mp4", "mkv", "png"), default="mp4", help="default: %(default)s"
     )
     parser.add_argument(
-        "--jobs", type=_positive, metavar="N", help="clips at once (default: processors / 2)"
+        "--jobs", type=values.positive, metavar="N", help="clips at once (default: processors / 2)"
     )
     parser.add_argument(
         "--memory",
-        type=_positive,
+        type=values.positive,
         metavar="MB",
         help="that all clips together may take (default: 70 %% of this machine's)",
     )
@@ -52,9 +54,3 @@ def _run(options: argparse.Namespace) -> None:
     from tracker.batch.command import run_batch
 
     run_batch(options)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 1 or more")
-    return int(text)

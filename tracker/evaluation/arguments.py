@@ -5,6 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tracker import option_values as values
+from tracker.flags import add_device, add_engine, add_mode
+
+SIZE_FORM = "WIDTHxHEIGHT|source"
+
 if TYPE_CHECKING:
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -31,14 +36,16 @@ def add_evaluate(verbs: "Verbs") -> None:
     )
     fill.add_argument(
         "--size",
-        type=size,
+        type=values.size,
         default=(240, 432),
-        metavar="WIDTHxHEIGHT|source",
+        metavar=SIZE_FORM,
         help="at which all is compared (default: 432x240, as published)",
     )
-    fill.add_argument("--ssim-window", type=_odd, default=65, metavar="PIXELS", help="default: 65")
-    fill.add_argument("--dilate", type=_count, default=4, metavar="N", help="default: 4")
-    fill.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    fill.add_argument(
+        "--ssim-window", type=values.odd, default=65, metavar="PIXELS", help="default: 65"
+    )
+    fill.add_argument("--dilate", type=values.whole, default=4, metavar="N", help="default: 4")
+    add_device(fill)
     _add_output(fill)
     fill.set_defaults(command=_lazily("measure_fill"))
 
@@ -50,16 +57,16 @@ def add_evaluate(verbs: "Verbs") -> None:
     )
     cases.add_argument("clips", type=Path, help="folder of clips")
     cases.add_argument("output", type=Path, help="folder to be made")
-    cases.add_argument("--clips", dest="only", type=_names, metavar="NAME,NAME")
-    cases.add_argument("--size", type=size, metavar="WIDTHxHEIGHT|source", default=(240, 432))
-    cases.add_argument("--seed", type=_count, default=0, help="other seeds, other holes")
+    cases.add_argument("--clips", dest="only", type=values.names, metavar="NAME,NAME")
+    cases.add_argument("--size", type=values.size, metavar=SIZE_FORM, default=(240, 432))
+    cases.add_argument("--seed", type=values.whole, default=0, help="other seeds, other holes")
     cases.set_defaults(command=_lazily("make_cases"))
 
     track = kinds.add_parser("track", help="follow the first true masks; DAVIS folders out")
     track.add_argument("clips", type=Path, help="folder of clips with frames and first masks")
     track.add_argument("output", type=Path, help="folder to be made")
-    track.add_argument("--propagator", default="auto", metavar="NAME", help="see: engines")
-    track.add_argument("--memory-frames", type=_count_or_none, default=8, metavar="N|none")
+    add_engine(track, "--propagator")
+    track.add_argument("--memory-frames", type=values.whole_or_none, default=8, metavar="N|none")
     _add_run(track)
     track.set_defaults(command=_lazily("track_clips"))
 
@@ -67,28 +74,28 @@ def add_evaluate(verbs: "Verbs") -> None:
     inpaint.add_argument("clips", type=Path, help="folder of clips with frames")
     inpaint.add_argument("output", type=Path, help="folder to be made")
     inpaint.add_argument("--masks", type=Path, help="folder of clips with masks; default: CLIPS")
-    inpaint.add_argument("--inpainter", default="auto", metavar="NAME", help="see: engines")
+    add_engine(inpaint, "--inpainter")
     inpaint.add_argument(
         "--baseline",
         choices=("telea", "nearest", "previous"),
         help="instead of an engine: OpenCV frame by frame, or the same pixel from the nearest (or "
         "the last) frame that shows it",
     )
-    inpaint.add_argument("--mode", choices=("offline", "streaming"), default="offline")
+    add_mode(inpaint)
     inpaint.add_argument(
         "--schedule",
         choices=("published", "engine"),
         default="published",
         help="offline: overlapping windows that see every tenth frame, or the engine's own",
     )
-    inpaint.add_argument("--size", type=size, default=(240, 432), metavar="WIDTHxHEIGHT|source")
-    inpaint.add_argument("--dilate", type=_count, default=4, metavar="N", help="default: 4")
+    inpaint.add_argument("--size", type=values.size, default=(240, 432), metavar=SIZE_FORM)
+    inpaint.add_argument("--dilate", type=values.whole, default=4, metavar="N", help="default: 4")
     _add_run(inpaint)
     inpaint.set_defaults(command=_lazily("inpaint_clips"))
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--clips", type=_names, metavar="NAME,NAME", help="only these")
+    parser.add_argument("--clips", type=values.names, metavar="NAME,NAME", help="only these")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the table")
     parser.add_argument(
@@ -98,8 +105,10 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--clips", dest="only", type=_names, metavar="NAME,NAME", help="only these")
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    parser.add_argument(
+        "--clips", dest="only", type=values.names, metavar="NAME,NAME", help="only these"
+    )
+    add_device(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress")
 
 
@@ -112,34 +121,3 @@ def _lazily(name: str) -> Callable[[argparse.Namespace], None]:
         getattr(command, name)(options)
 
     return run
-
-
-def size(text: str) -> tuple[int, int] | None:
-    """Return (height, width) of WIDTHxHEIGHT; None for "source"."""
-    if text == "source":
-        return None
-    width, _, height = text.partition("x")
-    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 432x240, nor source")
-    return int(height), int(width)
-
-
-def _names(text: str) -> list[str]:
-    return text.split(",")
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 0 or more")
-    return int(text)
-
-
-def _count_or_none(text: str) -> int | None:
-    return None if text == "none" else _count(text)
-
-
-def _odd(text: str) -> int:
-    value = _count(text)
-    if value < 3 or value % 2 == 0:
-        raise argparse.ArgumentTypeError(f"{text} is not an odd number of pixels, 3 or more")
-    return value

@@ -4,35 +4,39 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from tracker.flags import add_files
 from tracker.jobs import Job
 from tracker.video.codecs import ENDINGS
+
+LAYER_FORM = "FILE.mov|FILE.webm|FOLDER"
 
 
 def add_exports(parser: argparse.ArgumentParser, *, fills: bool) -> None:
     """Add the options; those about filled pixels only to verbs that fill."""
     group = parser.add_argument_group("what else to write")
-    group.add_argument(
-        "--overlay-out", type=Path, metavar="FILE.mp4", help="a video with the objects marked"
-    )
-    group.add_argument(
-        "--matte-out",
-        type=Path,
-        metavar="FILE.mkv",
-        help="the masks as a black and white video (FFV1); `fill` takes it back bit-exactly",
-    )
-    group.add_argument(
-        "--cutout-out",
-        type=Path,
-        metavar="FILE.mov|FILE.webm|FOLDER",
-        help="the objects alone, with transparency: ProRes 4444, VP9 or PNG",
+    add_files(
+        group,
+        ("--overlay-out", "FILE.mp4", "a video with the objects marked"),
+        (
+            "--matte-out",
+            "FILE.mkv",
+            "the masks as a black and white video (FFV1); `fill` takes it back bit-exactly",
+        ),
+        (
+            "--cutout-out",
+            LAYER_FORM,
+            "the objects alone, with transparency: ProRes 4444, VP9 or PNG",
+        ),
     )
     if not fills:
         return
-    group.add_argument(
-        "--patch-out",
-        type=Path,
-        metavar="FILE.mov|FILE.webm|FOLDER",
-        help="the filled pixels alone, with transparency: laid over the input, the clean video",
+    add_files(
+        group,
+        (
+            "--patch-out",
+            LAYER_FORM,
+            "the filled pixels alone, with transparency: laid over the input, the clean video",
+        ),
     )
     group.add_argument(
         "--codec",

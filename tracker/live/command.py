@@ -1,6 +1,7 @@
 """`remove` with a live INPUT."""
 
 import argparse
+import dataclasses
 import signal
 import sys
 import threading
@@ -9,14 +10,43 @@ from contextlib import closing
 from pathlib import Path
 from types import FrameType
 
+from tracker.console import say, write_json
+from tracker.job_options import check_outputs, settings_of
 from tracker.jobs import Job
 from tracker.live.addresses import STDIN, is_pipe, without_password
 from tracker.live.run import LiveJob, LiveProgress, LiveReport, run_live
 from tracker.prompts import Prompts
+from tracker.targets import said_in
 from tracker.types import UserError
 
 Say = Callable[[str], None]
 LINE_SECONDS = 1.0
+
+
+def remove_live(options: argparse.Namespace, address: str) -> None:
+    """Do `remove` with a live INPUT.
+
+    Raises:
+        UserError: something has to be put right.
+    """
+    check_outputs(options.overwrite, options.output)
+    details = Job(
+        Path("live"),
+        objects=options.objects,
+        propagator=options.propagator,
+        inpainter=options.inpainter,
+        device=options.device,
+        dilate=options.dilate,
+        settings=settings_of(options),
+        overwrite=options.overwrite,
+    )
+    job = live_job(options, address, said_in(options), details)
+
+    tell_user: Say = _nothing if options.quiet else say
+    report = do_live(job, tell_user)
+    tell(job, report, tell_user)
+    if options.json is not None:
+        write_json(options.json, dataclasses.asdict(report))
 
 
 def live_job(options: argparse.Namespace, address: str, said: Prompts, details: Job) -> LiveJob:
@@ -89,3 +119,7 @@ def _line(progress: LiveProgress) -> str:
         f"{doing}: {progress.frames} frames, {progress.fps:.0f} per second, "
         f"{progress.delay_seconds * 1000:.0f} ms behind, {progress.dropped} dropped"
     )
+
+
+def _nothing(sentence: str) -> None:
+    """Say nothing."""

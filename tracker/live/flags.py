@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from tracker.live.addresses import is_live
+from tracker.option_values import seconds
 from tracker.video.stream_writer import FORMATS
 
 INPUT_HELP = (
@@ -24,14 +25,14 @@ def add_live(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--learn-background",
-        type=_seconds,
+        type=seconds,
         default=0.0,
         metavar="SECONDS",
         help="a static camera shows the empty scene first; holes are filled from it, and FRAME "
         "counts from then on",
     )
     group.add_argument(
-        "--duration", type=_seconds, metavar="SECONDS", help="end by itself after so long"
+        "--duration", type=seconds, metavar="SECONDS", help="end by itself after so long"
     )
     group.add_argument(
         "--when-behind",
@@ -44,13 +45,3 @@ def add_live(parser: argparse.ArgumentParser) -> None:
         default="mpegts",
         help="of standard output (default %(default)s)",
     )
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < 1e7:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, 0 or more")
-    return value
