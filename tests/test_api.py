@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rendered
+from PIL import Image
 
 import tracker
 from tracker.api import (
@@ -20,6 +22,7 @@ from tracker.api import (
     remove_objects,
     track_frames,
 )
+from tracker.jobs import Settings
 from tracker.types import Segmentation, Tracked
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -190,6 +193,82 @@ def test_frames_are_filled_with_masks_known_already(frames, mode):
     assert all(frame.shape == wall.shape for frame in clean)
     error = np.abs(clean[-1][masks[-1]].astype(int) - wall[masks[-1]]).mean()
     assert error < np.abs(clip[-1][masks[-1]].astype(int) - wall[masks[-1]]).mean() / 2
+
+
+@pytest.mark.parametrize("mode", ["offline", "streaming"])
+def test_frames_follow_a_keyframe(frames, mode):
+    clip, wall = frames
+    hole = np.zeros(wall.shape[:2], bool)
+    hole[60:84, 90:120] = True  # on the wall, in all frames: nothing shows what is behind
+    blue = wall.copy()
+    blue[hole] = (10, 20, 230)
+    masks = [hole] * FRAMES
+
+    job = Job(Path(), mode=mode, dilate=0, keyframes={2: blue})
+    clean = list(fill_frames(clip, masks, options=job))
+
+    np.testing.assert_array_equal(clean[2][hole], blue[hole])
+    assert np.abs(clean[5].astype(int) - blue)[hole].mean() < 10
+    with pytest.raises(UserError, match="it is 6x4 but the clip is 144x96"):
+        list(fill_frames(clip, masks, options=Job(Path(), keyframes={2: blue[:4, :6]})))
+
+
+def test_streaming_frames_wait_as_long_as_they_look_ahead(frames):
+    clip, _ = frames
+    masks = [rendered.disc(index) for index in range(FRAMES)]
+    seen = []
+
+    class Watching(GreyInpainter):
+        def fill(self, given):
+            seen.append(given.indices[: given.num_local][-1])
+            return super().fill(given)
+
+    job = Job(Path(), mode="streaming", settings=Settings(lookahead=2))
+    clean = list(fill_frames(clip, masks, inpainter=Watching(), options=job))
+
+    assert len(clean) == FRAMES
+    assert seen == [min(index + 2, FRAMES - 1) for index in range(FRAMES)]
+
+
+@pytest.mark.parametrize("mode", ["offline", "streaming"])
+def test_only_the_part_that_is_asked_for_is_filled(frames, mode):
+    clip, _ = frames
+    masks = [rendered.disc(index) for index in range(FRAMES)]
+
+    clean = list(fill_frames(clip, masks, options=Job(Path(), mode=mode, first=2, last=5)))
+
+    changed = [not np.array_equal(new, old) for new, old in zip(clean, clip, strict=True)]
+    assert changed == [2 <= index <= 5 for index in range(FRAMES)]
+    with pytest.raises(UserError, match="frame 9 is past the end"):
+        list(fill_frames(clip, masks, options=Job(Path(), mode=mode, last=9)))
+
+
+@pytest.mark.parametrize("mode", ["offline", "streaming"])
+def test_frames_are_filled_as_a_file_of_them_is(frames, tmp_path, mode):
+    clip, wall = frames
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for index, frame in enumerate(clip):
+        Image.fromarray(frame).save(folder / f"{index}.png")
+        Image.fromarray(disc_labels(index)).save(tmp_path / f"{index}.png")
+    with zipfile.ZipFile(tmp_path / "masks.zip", "w") as archive:
+        for index in range(FRAMES):
+            archive.write(tmp_path / f"{index}.png", f"{index}.png")
+    job = Job(
+        Path(),
+        mode=mode,
+        dilate=3,
+        first=1,
+        keyframes={4: wall},
+        settings=Settings(grow_shadow=True, lookahead=1, feather=2, size="full"),
+    )
+
+    made = remove_objects(folder, tmp_path / "out", masks=tmp_path / "masks.zip", options=job)
+    made.run()
+    clean = list(fill_frames(clip, [disc_labels(i) for i in range(FRAMES)], options=job))
+
+    written = [np.asarray(Image.open(each)) for each in sorted((tmp_path / "out").glob("*.png"))]
+    np.testing.assert_array_equal(np.stack(clean), np.stack(written))
 
 
 @pytest.mark.parametrize(

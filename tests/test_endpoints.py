@@ -12,7 +12,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from tracker import engines
-from tracker.session import Options
+from tracker.options import Options
 from tracker.types import UserError
 from tracker.ui import build_demo, launch_options
 from tracker.ui.api import read_options

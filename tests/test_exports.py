@@ -54,7 +54,8 @@ def made(tmp_path_factory):
         cutout_out=folder / "cutout.webm",
         patch_out=folder / "patch",
     )
-    for each in (job, more):
+    pictures = Job(folder / "in.mkv", folder / "clean", {0: labels}, cutout_out=folder / "cutout")
+    for each in (job, more, pictures):
         assert list(run_job(each))[-1].stage == "done"
     for ending, codec in ((".mp4", "h265"), (".mp4", "h264")):
         with (
@@ -150,7 +151,7 @@ def test_the_patch_is_feathered_and_nothing_else_is_in_it(made):
     assert 0 < (alpha > 0).mean() < 0.35
 
 
-@pytest.mark.parametrize("name", ["cutout.mov", "cutout.webm"])
+@pytest.mark.parametrize("name", ["cutout.mov", "cutout.webm", "cutout"])
 def test_the_cut_out_is_the_object_alone(made, name):
     source = rendered.rgb(made / "in.mkv")
     with MaskReader(made / "masks.zip") as masks:
@@ -162,8 +163,29 @@ def test_the_cut_out_is_the_object_alone(made, name):
     assert ((cut[..., 3] > 127) == true).mean() > 0.999
     assert psnr(cut[..., :3][true], source[true]) > 30
     assert within_a_millisecond(_times(made / name), _times(made / "in.mkv"))
-    with av.open(str(made / name)) as container:
-        assert not container.streams.audio
+    if name != "cutout":
+        with av.open(str(made / name)) as container:
+            assert not container.streams.audio
+
+
+def test_a_cut_out_of_pictures_is_exact(made):
+    source = rgb(made / "in.mkv")
+    with MaskReader(made / "masks.zip") as masks:
+        true = np.stack([masks[index] > 0 for index in range(FRAMES)])
+
+    files = sorted((made / "cutout").glob("*.png"))
+    cut = np.stack([np.asarray(Image.open(each)) for each in files])
+
+    assert len(files) == FRAMES
+    np.testing.assert_array_equal(cut[..., 3], true * np.uint8(255))
+    np.testing.assert_array_equal(cut[..., :3][true], source[true])
+    noted = json.loads((made / "cutout" / "frames.json").read_text())
+    assert [Fraction(each["time"]) for each in noted] == _times(made / "in.mkv")
+
+
+def test_the_clean_video_in_pictures_is_the_lossless_one(made):
+    np.testing.assert_array_equal(rgb(made / "clean"), rgb(made / "clean.mkv"))
+    assert _times(made / "clean") == _times(made / "in.mkv")
 
 
 def test_the_overlay_has_the_sound_and_the_times(made):

@@ -7,6 +7,7 @@ from test_session import HEIGHT, WIDTH, find, look, session  # noqa: F401  a fix
 from tracker.finding import NAMED
 from tracker.guesses import add_found, is_ambiguous, next_guess
 from tracker.types import Point, Proposal, Segmentation, UserError
+from tracker.ui.texts import marks_of
 
 
 def square(side, top=0, left=0):
@@ -61,6 +62,16 @@ def test_more_than_a_click_has_no_other_guess(session):  # noqa: F811
 def test_a_click_with_one_meaning_says_so(session):  # noqa: F811
     with pytest.raises(UserError, match="no other guess for this click"):
         next_guess(session.click(Point(5, 5), find), find)
+
+
+def test_the_list_says_how_each_object_was_marked(session):  # noqa: F811
+    named = add_found(session, [Proposal(square(16), 0.9, "red car")], NAMED, "words")
+    both = add_found(named, [Proposal(square(16, 20, 30), 0.8)])
+
+    assert [marks_of(both.edit, each.id) for each in both.edit.objects] == [
+        "found by words",
+        "found, stands out",
+    ]
 
 
 def test_what_was_found_becomes_objects_with_names_in_one_edit(session):  # noqa: F811

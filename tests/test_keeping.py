@@ -4,7 +4,8 @@ import os
 import shlex
 import shutil
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
+from fractions import Fraction
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,9 +16,11 @@ from tracker.desk import View
 from tracker.edits import Edit, TrackedObject
 from tracker.equivalent import command_of
 from tracker.folders import bring, new_folder
-from tracker.jobs import Settings
+from tracker.job_options import settings_of
+from tracker.jobs import Search, Settings
+from tracker.options import Options
 from tracker.prompts import Place
-from tracker.session import Options, Session
+from tracker.session import Session
 from tracker.targets import said_in
 from tracker.types import Point, Prompt
 from tracker.ui.keeping import FOLDER, MAX_AGE_SECONDS, Keeper
@@ -146,6 +149,54 @@ def test_the_command_says_what_was_done(session):
     assert (parsed.first, parsed.last, parsed.mode, parsed.dilate) == (1, 7, "streaming", 3)
     assert (parsed.objects, parsed.propagator) == ((1,), "classical")
     assert (parsed.size, parsed.feather) == ("full", 2)
+
+
+def test_the_command_says_every_option(session):
+    settings = Settings(
+        memory_gap=3,
+        memory_frames=None,
+        schedule="fast",
+        max_references=None,
+        recall="memory",
+        compile=True,
+        lookahead=2,
+        crop="off",
+        size="full",
+        grow_shadow=True,
+        feather=1.5,
+    )
+    options = Options(
+        "streaming",
+        2.5,
+        "classical",
+        "classical",
+        settings,
+        refine="sam_hq_tiny",
+        commercial=True,
+        device="cpu",
+        fps=Fraction(30000, 1001),
+    )
+    rest = {each.name for each in fields(Options) if getattr(options, each.name) == each.default}
+    assert rest == {"search", "redetect"}  # which make it the command of the project
+    same = {each.name for each in fields(Settings) if getattr(settings, each.name) == each.default}
+    assert same == {"rate"}  # which no flag says
+
+    words = shlex.split(command_of("film.mp4", session.edit, options))
+
+    commands = dict.fromkeys(("remove", "track", "fill", "engines", "download", "page"), print)
+    parsed = make_parser(_AnyCommand(commands)).parse_args(words[1:])
+    assert settings_of(parsed) == settings
+    for each in fields(Options):
+        if each.name not in rest | {"settings"}:
+            assert getattr(parsed, each.name) == getattr(options, each.name), each.name
+
+
+def test_what_is_looked_for_again_is_done_from_the_project(session):
+    options = Options(search=Search("a car"), redetect=5)
+
+    assert command_of("my film.mp4", session.edit, options) == (
+        "cleanplate remove --project my_film.cleanplate"
+    )
 
 
 def test_what_cannot_be_said_in_words_is_done_from_the_project(session):

@@ -11,8 +11,9 @@ import rendered
 
 from tracker.desk import Desk, Find, Leave, Open
 from tracker.folders import bring, discard, new_folder
+from tracker.options import Options
 from tracker.removal import run_job
-from tracker.session import Options, Session
+from tracker.session import Session
 from tracker.types import Point
 
 POINTS = (Point(30, 48), Point(100, 20), Point(20, 80), Point(110, 70))

@@ -12,8 +12,9 @@ from tracker import repairs
 from tracker.desk import View
 from tracker.edits import Stroke
 from tracker.keyframes import read_picture
+from tracker.options import Options
 from tracker.results import Result
-from tracker.session import Options, Session
+from tracker.session import Session
 from tracker.types import Point, Segmentation, UserError
 
 HEIGHT, WIDTH = 40, 60

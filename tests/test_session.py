@@ -14,8 +14,9 @@ from tracker.desk import View, picture_of
 from tracker.edits import Stroke
 from tracker.folders import bring, discard, discard_runs, new_folder, safe_stem, sweep
 from tracker.jobs import Report
+from tracker.options import Options
 from tracker.results import Result, results_of
-from tracker.session import Options, Session
+from tracker.session import Session
 from tracker.types import Point, Prompt, Segmentation, UserError
 
 HEIGHT, WIDTH = 40, 60

@@ -10,29 +10,29 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
 from tracker import engines, prompts
-from tracker.buffering import Pair
 from tracker.engine_table import INPAINTERS
 from tracker.evidence import Evidence
 from tracker.filling import Filling
 from tracker.interfaces import Inpainter, MaskPropagator, Segmenter
 from tracker.jobs import Job, Mode, Progress, Report
+from tracker.keyframes import Keyframes
 from tracker.own import OWN_INPAINTER, OwnEngines
 from tracker.part import Part
-from tracker.pipeline import remove
 from tracker.pointing import Click, Marked, Pointing, Rectangle, gather
 from tracker.removal import run_job
 from tracker.routes import backwards_from_all
+from tracker.shadows import LOOKAHEAD, with_shadows
 from tracker.spool import LabelSpool
 from tracker.tracking import Tracking
 from tracker.types import Frame, LabelMap, Mask, UserError
-from tracker.video import VideoReader
-from tracker.windows import causal_windows, offline_windows
+from tracker.video import SourceFrame, VideoReader
 
 __all__ = [
     "Click",
@@ -191,7 +191,11 @@ def fill_frames(
         frames: uint8 (H, W, 3), RGB.
         labels: (H, W) of each frame: ids, or True for what goes.
         inpainter: as for `remove_objects`.
-        options: mode, objects, dilate and settings of a `Job`.
+        options: of a `Job` those that say how to fill: mode, objects, first, last, keyframes,
+            dilate, settings, device and commercial.
+
+    Raises:
+        UserError: something does not fit; keyframes, for example, have the frames' size.
     """
     if len(frames) != len(labels):
         raise UserError(f"{len(frames)} frames but {len(labels)} label maps; give one for each")
@@ -202,24 +206,40 @@ def fill_frames(
         make = partial(engines.make_inpainter, choice, job.settings)
     else:
         spec, made = OWN_INPAINTER, inpainter
-    with VideoReader(frames) as reader:
+    with VideoReader(frames) as reader, VideoReader(frames) as looked_back_with:
+        part, keyframes = Part(job.first, job.last), Keyframes(job.keyframes)
+        part.check_end(len(frames))
+        keyframes.check(reader.info, part)
         filling = Filling(job, spec, reader.info)
-        plan, engine = filling.plan, made or filling.cropped(make)
-        ids = [np.asarray(each, np.uint8) for each in labels]
-
-        def fetch(index: int) -> Pair:
-            return plan.shrink(frames[index], plan.hole(ids[index]))
-
-        labelled = ((source, ids[source.index]) for source in reader)
+        engine = made or filling.cropped(make)
+        labelled = _labelled(reader, labels, job)
+        yield from (source.rgb for source, _ in islice(labelled, part.first))
+        length = part.length_in(len(frames))
+        worked_on = islice(labelled, length)
         if job.mode == "streaming":
-            windows = causal_windows(history=spec.history, num_references=spec.num_references)
-            results = remove(labelled, windows, engine, plan)
+            results = filling.as_they_come(worked_on, engine)
         else:
-            windows = offline_windows(len(frames), spec.schedule)
-            results = remove(labelled, windows, engine, plan, fetch)
+            ids = [found for _, found in _labelled(looked_back_with, labels, job)]
+            results = filling.at_leisure(
+                worked_on, length, engine, ids.__getitem__, looked_back_with
+            )
         with closing(results):
             for result in results:
                 yield result.rgb
+        yield from (source.rgb for source, _ in labelled)
+
+
+def _labelled(
+    reader: VideoReader, labels: Sequence[LabelMap | Mask], job: Job
+) -> Iterator[tuple[SourceFrame, LabelMap]]:
+    """Yield every frame with its labels, and those of its shadows if the job says so."""
+    pairs = ((source, np.asarray(labels[source.index], np.uint8)) for source in reader)
+    if not job.settings.grow_shadow:
+        return pairs
+    if job.mode == "streaming":
+        return with_shadows(pairs, job.objects, lookahead=0)
+    grown = [found for _, found in with_shadows(pairs, job.objects, LOOKAHEAD)]
+    return ((source, grown[source.index]) for source in reader)
 
 
 def remove_from_frames(

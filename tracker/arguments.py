@@ -10,6 +10,7 @@ from tracker.evaluation.arguments import add_evaluate
 from tracker.exports.flags import add_exports
 from tracker.flags import add_device, add_filling, add_licence, add_prompts, add_running
 from tracker.live.flags import INPUT_HELP, add_live, media
+from tracker.noting import NotingParser
 from tracker.project_command import add_project
 from tracker.published import DEFAULT, RECORDS
 from tracker.spans import parse_span
@@ -24,7 +25,8 @@ def make_parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="cleanplate", description="Remove objects from videos: point at them once."
     )
-    verbs = parser.add_subparsers(required=True, metavar="COMMAND")
+    noting: type[argparse.ArgumentParser] = NotingParser
+    verbs = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=noting)
 
     remove = verbs.add_parser("remove", help="write the video without the objects")
     remove.add_argument("input", nargs="?", type=media, help=INPUT_HELP)

@@ -77,6 +77,11 @@ class Edit:
         """Return the frames in which something is marked."""
         return tuple(sorted({place.frame for place in self.masks}))
 
+    @property
+    def motions(self) -> dict[int, Motion]:
+        """Return how the objects move that do not follow themselves, by id."""
+        return {each.id: each.motion for each in self.objects if each.motion != "object"}
+
     def places_of(self, object_id: int) -> tuple[Place, ...]:
         """Return where an object is marked, by frame."""
         return tuple(sorted(place for place in self.prompts if place.object_id == object_id))

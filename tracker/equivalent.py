@@ -1,17 +1,21 @@
 """The command that does what was done on the page."""
 
 import shlex
+from dataclasses import fields
 
 from tracker.edits import Edit
 from tracker.folders import safe_stem
-from tracker.session import Options
+from tracker.options import Options
+
+DEFAULT = Options()
+NO_FLAG = {"settings", "search", "rate"}  # the first two are said in other words, if at all
 
 
 def command_of(name: str, edit: Edit, options: Options) -> str:
     """Return the equivalent command line, to be copied into a shell.
 
-    What was painted, repaired or found cannot be said in words: then it is the command
-    that does the saved project.
+    What was painted, repaired, found or is looked for again cannot be said in words: then it
+    is the command that does the saved project.
 
     Args:
         name: of the video's file.
@@ -24,7 +28,8 @@ def command_of(name: str, edit: Edit, options: Options) -> str:
     is_said = all(
         prompt.mask is None and (prompt.points or prompt.box) for prompt in edit.prompts.values()
     )
-    if not is_said or edit.keyframes or any(each.motion != "object" for each in edit.objects):
+    looks_again = options.redetect is not None
+    if not is_said or looks_again or edit.keyframes or edit.motions:
         return f"cleanplate remove --project {shlex.quote(stem)}.cleanplate"
     words = ["cleanplate", "remove", name, f"{stem}_clean.mp4"]
     for place in sorted(edit.prompts):
@@ -43,15 +48,25 @@ def command_of(name: str, edit: Edit, options: Options) -> str:
         words += ["--in", str(edit.first)]
     if edit.last is not None:
         words += ["--out", str(edit.last)]
-    if options.mode != "offline":
-        words += ["--mode", options.mode]
-    if options.dilate is not None:
-        words += ["--dilate", f"{options.dilate:g}"]
-    for flag, engine in (("--propagator", options.propagator), ("--inpainter", options.inpainter)):
-        if engine != "auto":
-            words += [flag, engine]
-    if options.settings.size != "balanced":
-        words += ["--size", options.settings.size]
-    if options.settings.feather is not None:
-        words += ["--feather", f"{options.settings.feather:g}"]
-    return shlex.join(words)
+    return shlex.join([*words, *_how(options)])
+
+
+def _how(options: Options) -> list[str]:
+    """Return the flags for everything that is not as it is by default."""
+    words = []
+    for given, default in ((options, DEFAULT), (options.settings, DEFAULT.settings)):
+        for each in fields(given):
+            value = getattr(given, each.name)
+            if each.name in NO_FLAG or value == getattr(default, each.name):
+                continue
+            words.append(f"--{each.name.replace('_', '-')}")
+            if value is not True:
+                words.append(_word(value))
+    return words
+
+
+def _word(value: object) -> str:
+    """Return a value as the command line reads it."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "none" if value is None else str(value)

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -129,14 +129,13 @@ class Filling:
         length: int,
         inpainter: Inpainter,
         labels_of: Callable[[int], LabelMap],
-        stack: ExitStack,
+        reader: VideoReader,
     ) -> Generator[SourceFrame]:
-        """Fill `length` frames, those of the part, looking at all of them.
+        """Fill `length` frames, those of the part, looking at all of them with `reader`.
 
         With fills of an earlier run only those whose hole has changed, and those near; with
         those of a run that was cut off only those after its last whole span.
         """
-        reader = stack.enter_context(VideoReader(self._job.source, self._job.fps))
         memory, schedule = self.memory, _schedule(self._spec, self._job.settings)
         self.num_filled = length - self._num_known
         if memory is not None and self._journal is None:

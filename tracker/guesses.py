@@ -7,7 +7,7 @@ from tracker import images
 from tracker.prompts import Place
 from tracker.proposals import Rule, new_objects
 from tracker.session import THUMBNAIL_PIXELS, FindObject, Session
-from tracker.types import Frame, Mask, Prompt, Proposal, UserError
+from tracker.types import Frame, Mask, Origin, Prompt, Proposal, UserError
 
 
 def is_ambiguous(session: Session) -> bool:
@@ -34,13 +34,19 @@ def next_guess(session: Session, find: FindObject) -> Session:
     return session.change(session.edit.mark(_place(session), prompt, masks[0], picture))
 
 
-def add_found(session: Session, found: Sequence[Proposal], rule: Rule | None = None) -> Session:
+def add_found(
+    session: Session,
+    found: Sequence[Proposal],
+    rule: Rule | None = None,
+    origin: Origin = "proposed",
+) -> Session:
     """Mark what was found in the frame looked at, each an object of its own.
 
     Args:
         session: looking at the frame.
         found: masks of it.
         rule: when one is new; None for the published rule.
+        origin: who found it.
 
     Raises:
         UserError: all of it is marked already.
@@ -56,7 +62,8 @@ def add_found(session: Session, found: Sequence[Proposal], rule: Rule | None = N
             edit = edit.change_object(replace(edit.object, name=proposal.name))
         place = Place(session.view.index, edit.current)
         picture = _thumbnail(session, proposal.mask)
-        edit = edit.mark(place, Prompt(mask=proposal.mask), proposal.mask, picture)
+        prompt = Prompt(mask=proposal.mask, origin=origin)
+        edit = edit.mark(place, prompt, proposal.mask, picture)
     return session.change(edit)
 
 

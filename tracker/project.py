@@ -14,9 +14,9 @@ import numpy as np
 from tracker.edits import Edit, TrackedObject
 from tracker.jobs import Job
 from tracker.keyframes import Keyframes
+from tracker.options import Options
 from tracker.prompts import Place, Prompts
-from tracker.session import Options
-from tracker.types import Frame, LabelMap, Prompt, UserError
+from tracker.types import Frame, LabelMap, Origin, Prompt, UserError
 
 CHUNK_BYTES = 1 << 20
 
@@ -57,24 +57,20 @@ class Project:
         """
         self.check(source)
         removed = tuple(each.id for each in self.edit.objects if each.removed)
-        if not self.edit.masks or not removed:
+        if not removed or not (self.edit.masks or self.options.redetect):
             raise UserError("the project removes nothing: no object is marked to go")
-        options = self.options
-        return Job(
+        job = Job(
             source,
             output,
             self.labels(),
             objects=None if len(removed) == len(self.edit.objects) else removed,
+            motion=self.edit.motions,
             keyframes=dict(self.keyframes),
             first=self.edit.first,
             last=self.edit.last,
-            mode=options.mode,
-            propagator=options.propagator,
-            inpainter=options.inpainter,
-            dilate=options.dilate,
             names={each.id: each.name for each in self.edit.objects},
-            settings=options.settings,
         )
+        return self.options.applied(job)
 
     def check(self, source: Path) -> None:
         """Refuse a video that is not the one this project is about.
@@ -99,10 +95,19 @@ def project_of(job: Job, said: Prompts, width: int, height: int) -> Project:
     ids = sorted({place.object_id for place in masks})
     keep = set(ids) if job.objects is None else set(job.objects)
     objects = tuple(
-        TrackedObject(each, job.names.get(each, f"Object {each}"), removed=each in keep)
+        TrackedObject(
+            each,
+            job.names.get(each) or f"Object {each}",
+            each in keep,
+            job.motion.get(each, "object"),
+        )
         for each in ids
     )
-    prompts = {place: said.get(place, Prompt(mask=mask)) for place, mask in masks.items()}
+    is_named = job.search is not None and job.search.words is not None
+    origin: Origin = "words" if is_named else "proposed"
+    prompts = {
+        place: said.get(place, Prompt(mask=mask, origin=origin)) for place, mask in masks.items()
+    }
     edit = Edit(
         objects or Edit().objects,
         ids[0] if ids else 1,
@@ -111,9 +116,8 @@ def project_of(job: Job, said: Prompts, width: int, height: int) -> Project:
         first=job.first,
         last=job.last,
     )
-    options = Options(job.mode, job.dilate, job.propagator, job.inpainter, job.settings)
     mark = SourceMark(job.source.name, hash_of(job.source), width, height)
-    return Project(mark, edit, options, dict(Keyframes(job.keyframes)))
+    return Project(mark, edit, Options.of(job), dict(Keyframes(job.keyframes)))
 
 
 def hash_of(source: Path) -> str:

@@ -69,6 +69,8 @@ def pack_project(project: Project) -> bytes:
                 "object": place.object_id,
                 "points": [[p.x, p.y, p.positive] for p in _prompt(edit, place).points],
                 "box": _prompt(edit, place).box,
+                "choice": _prompt(edit, place).choice,
+                "origin": _prompt(edit, place).origin,
                 "given": put("given", place, _prompt(edit, place).mask),
                 "mask": put("masks", place, edit.masks.get(place)),
             }
@@ -85,13 +87,7 @@ def pack_project(project: Project) -> bytes:
             "last": edit.last,
             "marks": marks,
             "keyframes": sorted(project.keyframes),
-            "options": {
-                "mode": options.mode,
-                "dilate": options.dilate,
-                "propagator": options.propagator,
-                "inpainter": options.inpainter,
-                "settings": asdict(options.settings),
-            },
+            "options": asdict(options) | {"fps": str(options.fps)},
         }
         archive.writestr(JSON_NAME, json.dumps(content, indent=1))
     return buffer.getvalue()

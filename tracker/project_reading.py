@@ -2,27 +2,34 @@
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable, Mapping
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from fractions import Fraction
+from types import MappingProxyType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 from PIL import Image
 
 from tracker.edits import MAX_NAME, Edit, TrackedObject
-from tracker.jobs import Mode, Settings
+from tracker.jobs import Search, Settings
 from tracker.label_images import declared_size, decode_labels
 from tracker.motions import Motion
+from tracker.options import Options
 from tracker.project import Project, SourceMark
 from tracker.prompts import Place, check
-from tracker.session import Options
-from tracker.types import MAX_OBJECTS, Frame, Mask, Point, Prompt, UserError
+from tracker.types import MAX_OBJECTS, Frame, Mask, Origin, Point, Prompt, UserError
 
-VERSION = 1
+VERSION = 2
+READABLE = (1, VERSION)  # 1 kept fewer options
 JSON_NAME = "project.json"
 MAX_TOTAL_PIXELS = 1 << 31  # of all masks, unpacked
 MAX_FRAME = 1 << 31
+MAX_TEXT = 1000
+_RATE = re.compile(r"[1-9]\d{0,19}(/[1-9]\d{0,19})?")
+NOTHING: Mapping[str, object] = MappingProxyType({})
+RecordT = TypeVar("RecordT")
 
 
 class ProjectReader:
@@ -36,8 +43,8 @@ class ProjectReader:
             raise UserError(f"{name} is not a project: its {JSON_NAME} cannot be read") from None
         self._content = self._table(content)
         version = self._content.get("version")
-        if version != VERSION:
-            raise UserError(f"{name} is of version {version!r}; this program reads {VERSION}")
+        if version not in READABLE:
+            raise UserError(f"{name} is of version {version!r}; this program reads up to {VERSION}")
         self._pixels = 0
 
     def project(self) -> Project:
@@ -105,7 +112,13 @@ class ProjectReader:
             self._checked("box", box, lambda v: isinstance(v, list) and len(v) == 4)
             x0, y0, x1, y1 = (self._number("box", edge) for edge in box)
             box = (x0, y0, x1, y1)
-        prompt = Prompt(tuple(points), box, self._mask(entry, "given", mark))
+        prompt = Prompt(
+            tuple(points),
+            box,
+            self._mask(entry, "given", mark),
+            self._whole(entry, "choice", 0, MAX_FRAME) if "choice" in entry else 0,
+            self._checked("origin", entry.get("origin", "drawn"), get_args(Origin).__contains__),
+        )
         check(prompt, mark.height, mark.width)
         return prompt
 
@@ -138,24 +151,31 @@ class ProjectReader:
         return data
 
     def _options(self) -> Options:
-        entry = self._table(self._content.get("options"))
-        given = self._table(entry.get("settings"))
-        dilate = entry.get("dilate")
-        return Options(
-            self._checked("mode", entry.get("mode"), get_args(Mode).__contains__),
-            None if dilate is None else abs(self._number("dilate", dilate)),
-            self._text(entry, "propagator"),
-            self._text(entry, "inpainter"),
-            self._settings(given),
-        )
+        """Return options; those this version does not know, or that make no sense, are refused."""
+        given = dict(self._table(self._content.get("options")))
+        settings = self._sound(Settings, self._table(given.pop("settings", None)), "settings: ")
+        search = given.pop("search", None)
+        if search is not None:
+            search = self._sound(Search, self._table(search), "search: ")
+        if given.get("redetect") == 0:
+            raise self._broken("redetect")
+        rate = self._checked("fps", given.pop("fps", "24"), _is_rate)
+        more = {"settings": settings, "search": search, "fps": Fraction(rate)}
+        return self._sound(Options, given, "", more)
 
-    def _settings(self, given: Mapping[str, Any]) -> Settings:
-        """Return settings; those this version does not know, or that make no sense, are refused."""
-        kinds = get_type_hints(Settings)
+    def _sound(
+        self,
+        kind: type[RecordT],
+        given: Mapping[str, Any],
+        what: str,
+        more: Mapping[str, object] = NOTHING,
+    ) -> RecordT:
+        """Return a record of the values given, each of which suits its field."""
+        kinds = get_type_hints(kind)
         for name, value in given.items():
             if name not in kinds or not _suits(kinds[name], value):
-                raise self._broken(f"settings: {name}")
-        return Settings(**given)
+                raise self._broken(f"{what}{name}")
+        return kind(**given, **more)
 
     def _table(self, value: object) -> Mapping[str, Any]:
         if not isinstance(value, dict):
@@ -197,6 +217,11 @@ class ProjectReader:
         return UserError(f"{self._name} is not a sound project: its {key} cannot be right")
 
 
+def _is_rate(value: object) -> bool:
+    """Return whether a value is a rate as `Fraction` writes it."""
+    return isinstance(value, str) and _RATE.fullmatch(value) is not None
+
+
 def _suits(kind: Any, value: Any) -> bool:
     """Return whether a value is of the kind a setting is declared as."""
     if get_origin(kind) in (Union, UnionType):
@@ -206,4 +231,6 @@ def _suits(kind: Any, value: Any) -> bool:
     if kind in (int, float):
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return is_number and (kind is float or isinstance(value, int)) and 0 <= value < 1e6
+    if kind is str:
+        return isinstance(value, str) and 0 < len(value) < MAX_TEXT
     return isinstance(value, kind)

@@ -225,7 +225,8 @@ class _Run:
         if self.job.mode == "streaming":
             return filling.as_they_come(labelled, inpainter)
         length, labels_of = self.labelling.length, self.labelling.of
-        return filling.at_leisure(labelled, length, inpainter, labels_of, stack)
+        reader = stack.enter_context(VideoReader(self.job.source, self.job.fps))
+        return filling.at_leisure(labelled, length, inpainter, labels_of, reader)
 
     def _propagator(self) -> MaskPropagator:
         made = crew.make_propagator(self.job, self.choices, self.own)

@@ -16,7 +16,8 @@ from tracker import images
 from tracker.desk import View
 from tracker.edits import Edit, Stroke, TrackedObject
 from tracker.folders import new_run, safe_stem
-from tracker.jobs import Job, Mode, Search, Settings
+from tracker.jobs import Job
+from tracker.options import Options
 from tracker.prompts import Place, check
 from tracker.results import Result
 from tracker.types import Box, Frame, LabelMap, Mask, Point, Prompt, Segmentation, UserError
@@ -30,21 +31,6 @@ EMPTY = Edit()
 LookAt = Callable[[int], View]  # frame index -> what it looks like
 FindObject = Callable[[int, Prompt], Segmentation]  # frame index, prompt -> masks
 Showing: TypeAlias = Literal["marks", "masks", "result", "repair"]
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to remove."""
-
-    mode: Mode = "offline"
-    dilate: float | None = None  # source pixels; None: by the size of the frame
-    propagator: str = "auto"
-    inpainter: str = "auto"
-    settings: Settings = field(default_factory=Settings)
-    search: Search | None = None  # what to look for again while tracking, ...
-    redetect: int | None = None  # ... every so many frames
-    refine: str | None = None  # the segmenter that makes each tracked mask exact
-    commercial: bool = False  # only engines whose weights may be used commercially
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,30 +209,22 @@ class Session:
         folder = new_run(self.folder)
         kept = self.folder / KEPT if options.mode == "offline" else None
         stem = safe_stem(self.name)
-        return Job(
+        job = Job(
             source=self.source,
             output=folder / f"{stem}_clean.mp4" if fill else None,
             prompted=prompted,
             objects=None if len(removed) == len(self.edit.objects) else removed,
-            mode=options.mode,
-            propagator=options.propagator,
-            inpainter=options.inpainter,
-            dilate=options.dilate,
             masks_out=folder / f"{stem}_masks.zip",
             overlay_out=folder / f"{stem}_overlay.mp4",
             names={each.id: each.name for each in self.edit.objects},
-            settings=options.settings,
-            search=options.search,
-            redetect=options.redetect,
-            refine=options.refine,
-            commercial=options.commercial,
             first=self.edit.first,
             last=self.edit.last,
             keyframes=dict(self.edit.keyframes),
-            motion={each.id: each.motion for each in self.edit.objects if each.motion != "object"},
+            motion=self.edit.motions,
             keep=kept,
             earlier=kept if kept is not None and kept.exists() else None,
         )
+        return options.applied(job)
 
     def with_result(self, result: Result) -> "Session":
         """Keep what a run made, and show it if there is a video."""
@@ -275,7 +253,7 @@ class Session:
     def _prompt(self) -> Prompt:
         """Return what was said of the current object here, or what tracking found."""
         said = self.edit.prompts.get(self._place())
-        return Prompt(mask=self._known_mask()) if said is None else said
+        return Prompt(mask=self._known_mask(), origin="tracked") if said is None else said
 
     def _known_mask(self) -> Mask | None:
         mask = self.edit.masks.get(self._place())

@@ -6,7 +6,7 @@ the centre of the top-left pixel.  Colours are RGB everywhere; nothing is BGR.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ Mask: TypeAlias = NDArray[np.bool_]  # (H, W), True inside
 LabelMap: TypeAlias = NDArray[np.uint8]  # (H, W), 0 = background, k = object k
 Alpha: TypeAlias = NDArray[np.float32]  # (H, W), 0 = keep the source, 1 = take the fill
 Box: TypeAlias = tuple[float, float, float, float]  # x0, y0, x1, y1
+
+# Where the mask of a prompt comes from: a brush or a file, tracking, words, or a proposer.
+Origin: TypeAlias = Literal["drawn", "tracked", "words", "proposed"]
 
 MAX_OBJECTS = 255  # ids fit a byte
 
@@ -47,6 +50,7 @@ class Prompt:
     box: Box | None = None
     mask: Mask | None = None
     choice: int = 0  # 0 the best, 1 the next, and so on around
+    origin: Origin = "drawn"  # of `mask`
 
 
 def check_prompt(frame: Frame, prompt: Prompt) -> None:

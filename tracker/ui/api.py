@@ -16,13 +16,11 @@ from tracker.edits import Edit, TrackedObject
 from tracker.folders import bring, discard, new_folder, sweep
 from tracker.jobs import Progress, Report
 from tracker.label_images import encode_labels
+from tracker.options import Options
 from tracker.pointing import from_json, gather
 from tracker.prompts import Prompts, check
 from tracker.results import results_of
-from tracker.session import (
-    Options,
-    Session,
-)
+from tracker.session import Session
 from tracker.types import UserError
 from tracker.ui.lanes import Lanes
 from tracker.ui.visits import folder_root

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from tracker.folders import FOLDER_PREFIX
 from tracker.keyframes import Keyframes
+from tracker.options import Options
 from tracker.project import Project, SourceMark, hash_of
 from tracker.project_files import load_project, save_project
-from tracker.session import Options, Session
+from tracker.session import Session
 from tracker.types import UserError
 
 FOLDER, PROJECT, VIDEO = "cleanplate-projects", "project.cleanplate", "video"

@@ -11,7 +11,7 @@ from tracker.jobs import Mode, Progress, Report
 from tracker.published import RECORDS
 from tracker.results import Result
 from tracker.session import Session
-from tracker.types import Prompt
+from tracker.types import Origin, Prompt
 
 TAGLINE = (
     "Click an object in a video and get the video without it. Everything stays on this machine."
@@ -28,6 +28,12 @@ _JOBS = {
     "proposer": "finding",
     "propagator": "tracking",
     "inpainter": "filling",
+}
+_ORIGINS: dict[Origin, str] = {
+    "drawn": "painted",
+    "tracked": "as tracked",
+    "words": "found by words",
+    "proposed": "found, stands out",
 }
 _ROUNDING = ((20, 2), (120, 10), (600, 60))  # below so many seconds, to a multiple of so many
 _STAGES = {"track": "Following the object", "fill": "Filling the background"}
@@ -85,7 +91,7 @@ def hint(session: Session) -> str:
 def marks(prompt: Prompt) -> str:
     """Return how an object is marked in a frame."""
     parts = ["box"] if prompt.box is not None else []
-    parts += ["painted"] if prompt.mask is not None else []
+    parts += [_ORIGINS[prompt.origin]] if prompt.mask is not None else []
     number = len(prompt.points)
     parts += [f"{number} click" + ("s" if number > 1 else "")] if number else []
     return ", ".join(parts)

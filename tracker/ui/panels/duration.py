@@ -11,7 +11,8 @@ import gradio as gr
 from tracker.folders import discard
 from tracker.guessing import seconds_for
 from tracker.jobs import Job, Progress, Report
-from tracker.session import Options, Session
+from tracker.options import Options
+from tracker.session import Session
 from tracker.types import UserError
 from tracker.ui import texts
 from tracker.ui.lanes import Lanes

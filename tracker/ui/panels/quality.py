@@ -8,7 +8,8 @@ from gradio.components import Component
 
 from tracker import images
 from tracker.jobs import Settings
-from tracker.session import Options, Session
+from tracker.options import Options
+from tracker.session import Session
 from tracker.ui import texts
 from tracker.ui.panel import Panel, State, Updates
 

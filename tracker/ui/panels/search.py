@@ -8,7 +8,8 @@ from gradio.components import Component
 
 from tracker.engines import JOBS
 from tracker.jobs import Search
-from tracker.session import Options, Session
+from tracker.options import Options
+from tracker.session import Session
 from tracker.types import UserError
 from tracker.ui.panel import Panel, State, Updates
 

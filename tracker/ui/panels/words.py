@@ -131,8 +131,11 @@ class WordsPanel(Panel):
             yield wiring.show(session, "running") | {self.note: texts.looking(search.words)}
             arguments = (session.owner, session.source, session.view.index, search)
             found = await asyncio.to_thread(wiring.lanes.discover, *arguments)
-            rule = None if search.words is None else NAMED
-            yield wiring.show(guesses.add_found(session, found, rule), "marking")
+            if search.words is None:
+                session = guesses.add_found(session, found)
+            else:
+                session = guesses.add_found(session, found, NAMED, "words")
+            yield wiring.show(session, "marking")
         except UserError as error:
             yield wiring.refuse(session, error)
         except StoppedError:
