@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tracker.archives import BROKEN_ARCHIVE
 from tracker.published import DEFAULT, RECORDS, Checkpoint
 from tracker.types import UserError
 
@@ -184,7 +185,7 @@ def _refuse_foreign(file: Path) -> None:
         try:
             with zipfile.ZipFile(file) as archive:
                 names = archive.namelist()
-        except zipfile.BadZipFile as error:
+        except BROKEN_ARCHIVE as error:
             raise UserError(f"{file} is cut short or damaged; delete and fetch it again") from error
         if not any(name.endswith("/data.pkl") for name in names):
             raise UserError(f"{file} is an archive but holds no torch checkpoint")

@@ -17,11 +17,11 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from tracker.archives import BROKEN_ARCHIVE
 from tracker.checkpoints import folder, problem, record, sha256_of, size_problem
 from tracker.published import Checkpoint
 from tracker.types import UserError
@@ -265,7 +265,7 @@ def _unzip(checkpoint: Checkpoint, archive_file: Path) -> Path:
             if members:
                 with archive.open(members[0]) as source, file.open("wb") as target:
                     shutil.copyfileobj(source, target, _PIECE)
-    except (zipfile.BadZipFile, zlib.error) as error:
+    except BROKEN_ARCHIVE as error:
         archive_file.unlink()
         raise UserError(
             f"the archive that came for {checkpoint.file} is damaged; it was removed, run it again"

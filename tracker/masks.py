@@ -6,7 +6,6 @@ archive, and sizes are checked before anything is unpacked.
 
 import stat
 import zipfile
-import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from fractions import Fraction
@@ -15,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from tracker.archives import BROKEN_ARCHIVE
 from tracker.closable import Closable
 from tracker.exports.manifest import MANIFEST_NAME, Manifest
 from tracker.label_images import (
@@ -176,7 +176,7 @@ class MaskReader(Closable):
         try:
             self._archive = zipfile.ZipFile(self._path)
             entries = self._archive.infolist()
-        except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
+        except (*BROKEN_ARCHIVE, OSError) as error:
             reason = str(error)[:100]
             raise UserError(f"{self._path.name} is not a sound zip archive ({reason})") from None
         if len(entries) > MAX_MASKS:
@@ -198,7 +198,7 @@ class MaskReader(Closable):
         try:
             with self._archive.open(entry) as file:
                 return file.read(num_bytes)  # zipfile stops at the declared size
-        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError) as error:
+        except (*BROKEN_ARCHIVE, OSError) as error:
             reason = str(error)[:100]
             raise UserError(
                 f"{entry.filename} in {self._path.name} is damaged ({reason})"

@@ -8,7 +8,6 @@ import io
 import json
 import secrets
 import zipfile
-import zlib
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tracker.archives import BROKEN_ARCHIVE
 from tracker.edits import Edit
 from tracker.label_images import encode_labels
 from tracker.masks import check_entry
@@ -103,7 +103,7 @@ def load_project(path: Path) -> Project:
         with zipfile.ZipFile(path) as archive:
             _check_archive(archive, path.name)
             return ProjectReader(archive, path.name).project()
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except BROKEN_ARCHIVE as error:
         raise UserError(f"{path.name} is not a project, or is damaged ({error})") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None

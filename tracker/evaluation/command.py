@@ -44,10 +44,10 @@ def make_cases(options: argparse.Namespace) -> None:
 def track_clips(options: argparse.Namespace) -> None:
     """Follow the first true masks of every clip."""
     choice = engines.choose("propagator", options.propagator, options.device)
-    for sentence in runs.track(
+    for done in runs.track(
         options.clips, options.output, options.only, choice, options.memory_frames
     ):
-        _say(options)(sentence)
+        _say(options)(str(done))
 
 
 def inpaint_clips(options: argparse.Namespace) -> None:
@@ -63,8 +63,8 @@ def inpaint_clips(options: argparse.Namespace) -> None:
         options.dilate,
     )
     masks = options.masks or options.clips
-    for sentence in runs.inpaint(options.clips, masks, options.output, options.only, plan):
-        _say(options)(sentence)
+    for done in runs.inpaint(options.clips, masks, options.output, options.only, plan):
+        _say(options)(str(done))
 
 
 def _say(options: argparse.Namespace) -> "runs.Say":

@@ -5,6 +5,7 @@ fills clips at the protocol's size, in the published windows, and keeps the mean
 overlapping windows unrounded (`.npy`), since that is what was measured.
 """
 
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,14 +51,32 @@ class FillPlan:
         return self.choice.name if isinstance(self.choice, Choice) else self.choice
 
 
+@dataclass(frozen=True)
+class Done:
+    """One clip that an engine has been through."""
+
+    clip: str
+    num_frames: int
+    engine: str
+    folder: Path  # where its frames are
+    seconds: float  # in the engine alone, by the clock
+
+    def __str__(self) -> str:
+        rate = self.num_frames / max(self.seconds, 1e-6)
+        return (
+            f"{self.clip}: {self.num_frames} frames with {self.engine}, "
+            f"{rate:.1f} a second, to {self.folder}"
+        )
+
+
 def track(
     clips: Path,
     output: Path,
     only: Collection[str] | None,
     choice: Choice,
     memory_frames: int | None,
-) -> Iterator[str]:
-    """Follow the objects of each clip's first label image; yield what was written.
+) -> Iterator[Done]:
+    """Follow the objects of each clip's first label image; yield each clip when it is written.
 
     Raises:
         UserError: a clip has no labels of its first frame, or is done already.
@@ -76,22 +95,24 @@ def track(
         given = read_label_image(first)
         settings = Settings(memory_frames=memory_frames)
         propagator = engines.make_propagator(choice, settings)
-        count = 0
+        count, seconds = 0, 0.0
         for index, pixels in enumerate(source.read(None)):
             frame = np.array(pixels, np.uint8)
             found = given if index == 0 else None
+            start = time.perf_counter()
             tracked = propagator.step(frame, found)
+            seconds += time.perf_counter() - start
             written = given if index == 0 else tracked.labels
             stem = names[index] if names else f"{index:05d}"
             (target / f"{stem}.png").write_bytes(encode_labels(written))
             count += 1
-        yield f"{name}: {count} frames with {choice.name} to {target}"
+        yield Done(name, count, choice.name, target, seconds)
 
 
 def inpaint(
     clips: Path, masks: Path, output: Path, only: Collection[str] | None, plan: FillPlan
-) -> Iterator[str]:
-    """Fill the holes of each clip that has masks; yield what was written.
+) -> Iterator[Done]:
+    """Fill the holes of each clip that has masks; yield each clip when it is written.
 
     Raises:
         UserError: frames and masks do not fit, or a clip is done already.
@@ -116,14 +137,16 @@ def inpaint(
         # Nobody may look into the hole: where frames are the truth, the answer would be there.
         seen = [np.where(h[..., None], BLANK, f) for f, h in zip(frames, found, strict=True)]
         pairs: list[Pair] = list(zip(seen, found, strict=True))
-        filled = _fill(plan, pairs)
+        start = time.perf_counter()
+        filled = list(_fill(plan, pairs))
+        seconds = time.perf_counter() - start
         for stem, frame, hole, prediction in zip(names, frames, found, filled, strict=True):
             result = composite(prediction, frame, hole)
             if prediction.dtype == np.uint8:
                 Image.fromarray(result.astype(np.uint8)).save(target / f"{stem}.png")
             else:  # means of at most three windows are quarters: float16 holds them exactly
                 np.save(target / f"{stem}.npy", result.astype(np.float16))
-        yield f"{name}: {len(frames)} frames with {plan.name} to {target}"
+        yield Done(name, len(frames), plan.name, target, seconds)
 
 
 def _fill(plan: FillPlan, pairs: Sequence[Pair]) -> Iterable[Prediction]:

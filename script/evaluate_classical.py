@@ -1,0 +1,193 @@
+"""Put the weight-free engines through every clip whose truth is known: one table per job.
+
+    python script/evaluate_classical.py CLIPS WORK                     # masks, then fill
+    python script/evaluate_classical.py CLIPS WORK --jobs fill --clips devil_sample,wrv_8m56s
+    python script/evaluate_classical.py CLIPS WORK --jobs stationary   # a painted hole that stays
+
+CLIPS is a folder of clips as `python -m tracker evaluate` takes them; WORK, which must be
+new, keeps every frame that was made, to be looked at.  Masks: J and F as DAVIS measures them,
+from the true first mask.  Fill: PSNR in the hole, all its pixels in one mean, at 432x240 by
+the protocol of E2FGVI; "gain" is over the better of OpenCV's Telea and copying the same pixel
+from the nearest frame that shows it; "(past)" is over Telea and copying from the past, all
+that streaming may know.  "warp" is the warping error over that of the true frames.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+# Run as a script, Python looks for modules in script/, not in the root the packages lie in.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+
+from tracker import engines
+from tracker.evaluation import cases, davis, runs
+from tracker.evaluation.fill import ClipScore, pooled_psnr, score_clip
+from tracker.evaluation.layout import find_clips
+from tracker.evaluation.perceptual import Perception
+from tracker.evaluation.protocol import PUBLISHED, Protocol
+from tracker.evaluation.runs import FillPlan
+
+JOBS = ("masks", "fill", "stationary")
+STILL = 1e-3  # of the diagonal per frame: below it, a camera stands still
+WAYS = ("telea", "nearest", "previous", "offline", "streaming")
+NOBODY = Perception(None, None, "cpu")
+
+
+@dataclass(frozen=True)
+class MaskRow:
+    """How well the objects of one clip were followed."""
+
+    clip: str
+    frames: int
+    j: float  # mean over objects and frames
+    f: float
+    fps: float
+
+
+@dataclass(frozen=True)
+class FillRow:
+    """How well one clip was filled; `psnr` and the like by the way it was filled."""
+
+    clip: str
+    is_still: bool
+    psnr_hole: Mapping[str, float]  # dB, all pixels of the hole in one mean
+    psnr: Mapping[str, float]  # dB, of whole frames, mean over frames
+    warp: Mapping[str, float]  # warping error over that of the truth
+    fps: Mapping[str, float]
+
+    def gain(self, way: str, others: Sequence[str] = ("telea", "nearest")) -> float:
+        """Return by how much `way` is better than the best of others, in dB."""
+        return self.psnr_hole[way] - max(self.psnr_hole[other] for other in others)
+
+
+def follow(clips: Path, work: Path, only: Sequence[str] | None) -> list[MaskRow]:
+    """Return how every clip with masks is followed from its first one."""
+    choice = engines.choose("propagator", "classical", "cpu")
+    rows = []
+    print(f"{'clip':26}{'frames':>7}{'J':>8}{'F':>8}{'J&F':>8}{'fps':>8}")
+    for done in runs.track(clips, work, only, choice, None):
+        scores = davis.evaluate_masks(work, clips, [done.clip])
+        j, f = (float(np.mean([each.mean for each in part])) for part in _summaries(scores))
+        rows.append(MaskRow(done.clip, done.num_frames, j, f, done.num_frames / done.seconds))
+        print(_mask_line(rows[-1].clip, rows[-1].frames, j, f, rows[-1].fps), flush=True)
+    if rows:
+        means = (float(np.mean([getattr(row, key) for row in rows])) for key in ("j", "f", "fps"))
+        print(_mask_line("mean over clips", sum(row.frames for row in rows), *means))
+    return rows
+
+
+def _summaries(scores: Iterable[davis.ObjectScore]) -> tuple[list[davis.Summary], ...]:
+    scores = list(scores)
+    return [score.j_summary for score in scores], [score.f_summary for score in scores]
+
+
+def _mask_line(name: str, frames: int, j: float, f: float, fps: float) -> str:
+    return f"{name:26}{frames:7}{j:8.3f}{f:8.3f}{(j + f) / 2:8.3f}{fps:8.1f}"
+
+
+def fill(clips: Path, work: Path, only: Sequence[str] | None, protocol: Protocol) -> list[FillRow]:
+    """Return how every clip whose truth is known is filled, each way."""
+    truths, masks = find_clips(clips, "bg"), find_clips(clips, "masks")
+    rows = []
+    print(f"{'clip':26}{'':6} telea  near.  past | offline  gain  warp   fps |", end="")
+    print(" stream.  gain (past)  warp   fps | whole frame")
+    for name in only or truths:
+        scores, fps = {}, {}
+        for way in WAYS:
+            (done,) = runs.inpaint(clips, clips, work / way, [name], plan(way, protocol))
+            fps[way] = done.num_frames / done.seconds
+            where = (done.folder, truths[name], masks[name])
+            scores[way] = score_clip(name, *where, protocol, NOBODY)
+        rows.append(_row(name, scores, fps))
+        print(_fill_line(rows[-1]), flush=True)
+    for title, chosen in (
+        ("all", rows),
+        ("camera still", [row for row in rows if row.is_still]),
+        ("camera moving", [row for row in rows if not row.is_still]),
+    ):
+        for how in (np.mean, np.median):
+            if chosen:
+                print(_sum_line(f"{title}, {how.__name__} of {len(chosen)}", chosen, how))
+    return rows
+
+
+def plan(way: str, protocol: Protocol) -> FillPlan:
+    """Return how to fill in one of the `WAYS`."""
+    if way in ("offline", "streaming"):
+        choice = engines.choose("inpainter", "classical", "cpu")
+        return FillPlan(choice, way, False, protocol.size, protocol.dilation)
+    return FillPlan(way, "offline", False, protocol.size, protocol.dilation)
+
+
+def _row(name: str, scores: Mapping[str, ClipScore], fps: Mapping[str, float]) -> FillRow:
+    def mean(way: str, key: str) -> float:
+        return float(np.nanmean(scores[way].series[key]))
+
+    truth = mean("offline", "warp_error_truth")
+    return FillRow(
+        name,
+        scores["offline"].traits["camera_motion"] < STILL,
+        {way: pooled_psnr(*scores[way].hole_error) for way in WAYS},
+        {way: mean(way, "psnr") for way in WAYS},
+        {way: mean(way, "warp_error") / truth for way in WAYS},
+        fps,
+    )
+
+
+def _fill_line(row: FillRow) -> str:
+    line = f"{row.clip:26}{'still' if row.is_still else 'moves':6}"
+    line += "".join(f"{row.psnr_hole[way]:6.2f} " for way in WAYS[:3])
+    for way in WAYS[3:]:
+        line += f"| {row.psnr_hole[way]:7.2f} {row.gain(way):+5.2f} "
+        if way == "streaming":
+            line += f"({row.gain(way, ('telea', 'previous')):+.2f}) "
+        line += f"{row.warp[way]:5.2f} {row.fps[way]:5.1f} "
+    return f"{line}| {row.psnr['offline']:.2f} {row.psnr['streaming']:.2f}"
+
+
+def _sum_line(
+    title: str, rows: Sequence[FillRow], how: Callable[[list[float]], np.floating]
+) -> str:
+    gains = [how([row.gain(way) for row in rows]) for way in WAYS[3:]]
+    causal = how([row.gain("streaming", ("telea", "previous")) for row in rows])
+    warps = [how([row.warp[way] for row in rows]) for way in WAYS[3:]]
+    whole = [how([row.psnr[way] for row in rows]) for way in WAYS[3:]]
+    return (
+        f"{title:26} gain {gains[0]:+.2f} offline, {gains[1]:+.2f} ({causal:+.2f}) streaming; "
+        f"warp {warps[0]:.2f}, {warps[1]:.2f}; whole frame {whole[0]:.2f}, {whole[1]:.2f} dB"
+    )
+
+
+def main() -> None:
+    """Print the tables; save them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("clips", type=Path)
+    parser.add_argument("work", type=Path, help="folder to be made")
+    parser.add_argument("--jobs", nargs="+", choices=JOBS, default=("masks", "fill"))
+    parser.add_argument("--clips", dest="only", type=lambda text: text.split(","), metavar="A,B")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="save the figures")
+    options = parser.parse_args()
+    found = {}
+    for job in options.jobs:
+        place = options.work / job
+        if job == "masks":
+            found[job] = follow(options.clips, place, options.only)
+        elif job == "fill":
+            found[job] = fill(options.clips, place, options.only, PUBLISHED)
+        else:
+            made = place / "cases"
+            for _ in cases.stationary(options.clips, made, options.only, PUBLISHED.size, 0):
+                pass
+            found[job] = fill(made, place, None, PUBLISHED)
+    if options.json is not None:
+        rows = {job: [asdict(row) for row in each] for job, each in found.items()}
+        options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
