@@ -23,7 +23,7 @@ from tracker.prompts import Place
 from tracker.session import Session
 from tracker.targets import said_in
 from tracker.types import Point, Prompt
-from tracker.ui.keeping import FOLDER, MAX_AGE_SECONDS, Keeper
+from tracker.ui.keeping import FOLDER, VIDEO_SECONDS, WORK_SECONDS, Keeper
 
 HEIGHT, WIDTH = 12, 16
 
@@ -111,19 +111,54 @@ def test_damaged_work_is_not_found(session, tmp_path):
     assert keeper.recall(session.owner) is None
 
 
-def test_work_nobody_came_back_for_is_forgotten(session, tmp_path):
-    keeper = Keeper(tmp_path / "files")
+def closed(keeper, session, seconds):
+    """Let the page of a session have been closed so many seconds ago."""
     keeper.keep(session)
     keeper.wait()
-    folder = tmp_path / "files" / FOLDER / session.owner
-    keeper.sweep()
-    assert folder.exists()
+    keeper.leave(session.owner)
+    past = time.time() - seconds
+    os.utime(keeper._root / session.owner, (past, past))
 
-    old = time.time() - MAX_AGE_SECONDS - 60
-    os.utime(folder, (old, old))
+
+def test_after_a_reload_everything_is_there(session, tmp_path):
+    keeper = Keeper(tmp_path / "files")
+    closed(keeper, session, VIDEO_SECONDS - 60)
+
     keeper.sweep()
 
-    assert not folder.exists()
+    assert keeper.recall(session.owner).video.read_bytes() == b"pictures"
+
+
+def test_a_video_is_deleted_an_hour_after_its_page_was_closed_and_marks_after_a_week(
+    session, tmp_path
+):
+    keeper = Keeper(tmp_path / "files")
+    closed(keeper, session, VIDEO_SECONDS + 60)
+    keeper.sweep()
+    kept = keeper.recall(session.owner)
+    assert kept.video is None
+    assert b"pictures" not in [
+        path.read_bytes() for path in (tmp_path / "files" / FOLDER).rglob("*") if path.is_file()
+    ]
+    assert kept.project.edit.prompts[Place(2, 1)].points == (Point(5, 4),)
+
+    keeper.sweep()
+    assert keeper.recall(session.owner) is not None
+    past = time.time() - WORK_SECONDS - 60
+    os.utime(tmp_path / "files" / FOLDER / session.owner, (past, past))
+    keeper.sweep()
+
+    assert list((tmp_path / "files" / FOLDER).iterdir()) == []
+
+
+def test_while_a_page_is_open_its_video_stays(session, tmp_path):
+    keeper = Keeper(tmp_path / "files")
+    closed(keeper, session, VIDEO_SECONDS + 60)
+
+    keeper.sweep({session.owner})
+    keeper.sweep()
+
+    assert keeper.recall(session.owner).video is not None
 
 
 def test_the_command_says_what_was_done(session):

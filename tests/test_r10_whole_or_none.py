@@ -1,6 +1,7 @@
 """R10: a file has its final name only when it is whole, whatever happens; a re-run succeeds."""
 
 import multiprocessing
+import os
 import random
 import resource
 import subprocess
@@ -16,7 +17,10 @@ from PIL import Image
 
 from tracker.__main__ import main
 from tracker.masks import MaskReader
+from tracker.types import UserError
 from tracker.video import VideoReader
+from tracker.video.naming import temporary_name
+from tracker.whole import write_whole
 
 NUM_FRAMES = 40
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
@@ -236,3 +240,29 @@ def test_r10_a_killed_run_leaves_nothing_in_the_temporary_folder(source, tmp_pat
 
     assert process.exitcode == -9
     assert list(folder.iterdir()) == []
+
+
+def test_r10_what_killed_runs_left_of_a_report_goes_with_the_next(tmp_path):
+    report = tmp_path / "report.json"
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    left = temporary_name(report)
+    left = left.with_name(left.name.replace(f"-{os.getpid()}-", f"-{killed.pid}-"))
+    left.write_text("half a rep")
+    alive = temporary_name(report)
+    alive.write_text("being written")
+
+    write_whole(report, "{}\n")
+
+    assert {path.name for path in tmp_path.iterdir()} == {"report.json", alive.name}
+    assert report.read_text() == "{}\n"
+
+
+def test_r10_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path):
+    report = tmp_path / "report.json"
+    report.mkdir()
+
+    with pytest.raises(UserError, match="cannot write"):
+        write_whole(report, "{}\n")
+
+    assert list(tmp_path.iterdir()) == [report]

@@ -6,8 +6,10 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -17,8 +19,8 @@ from gradio_client.exceptions import AppError
 
 from tracker.folders import FOLDER_PREFIX, MAX_AGE_SECONDS
 from tracker.types import UserError
-from tracker.ui import build_demo, launch_options
-from tracker.ui.lanes import MAX_WAITING, Lanes
+from tracker.ui import build_demo, launch_options, uploads
+from tracker.ui.lanes import MAX_OF_ONE, MAX_WAITING, Lanes
 
 ROOT = Path(__file__).resolve().parent.parent
 STRANGE = [
@@ -106,6 +108,32 @@ def test_r14_strange_names_are_only_names(page, film, tmp_path, monkeypatch, nam
     assert '"stage": "done"' in text
     assert list(tmp_path.iterdir()) == []
     assert not list(folder.parent.glob("*evil*"))
+
+
+def test_r14_the_same_film_brought_twice_is_two_files(page, film):
+    url, folder = page
+    with ThreadPoolExecutor(8) as people:
+        answers = list(people.map(lambda _: upload(url, "f.mp4", film.read_bytes()), range(8)))
+
+    paths = [Path(answer.json()[0]) for answer in answers]
+    assert len(set(paths)) == 8
+    assert all(path.read_bytes() == film.read_bytes() for path in paths)
+    assert all(len(path.parent.name) > 32 for path in paths)
+    paths[0].unlink()
+    given = {"path": str(paths[1]), "meta": {"_type": "gradio.FileData"}}
+    assert "event: complete" in call(url, "find_object", given, [{"x": 30, "y": 48}])
+    shared = [path for path in folder.glob("*/f.mp4") if path not in paths]
+    assert shared == []
+
+
+def test_r14_a_full_disk_refuses_uploads_with_a_reason(page, film, monkeypatch):
+    free = SimpleNamespace(free=uploads.MIN_FREE_BYTES + 1)
+    monkeypatch.setattr(uploads.shutil, "disk_usage", lambda _: free)
+
+    refused = upload(page[0], "f.mp4", film.read_bytes())
+
+    assert refused.status_code == 507
+    assert "no room" in refused.text
 
 
 @pytest.mark.parametrize(
@@ -227,7 +255,9 @@ def test_r14_with_a_password_nothing_is_open(serve, film):
 HANGING = "import time\ndef hang(job):\n    time.sleep(60)\n"
 
 
-def test_r14_the_queue_is_bounded_and_tells_the_place(tmp_path, monkeypatch):
+@pytest.fixture
+def hanging(tmp_path, monkeypatch):
+    """Return lanes whose removals never end, the first of which runs, and that one."""
     (tmp_path / "hanging_function.py").write_text(HANGING)
     monkeypatch.syspath_prepend(tmp_path)
     lanes = Lanes(removal="hanging_function:hang")
@@ -236,13 +266,30 @@ def test_r14_the_queue_is_bounded_and_tells_the_place(tmp_path, monkeypatch):
     while lanes._removals.num_waiting:
         assert time.monotonic() < end
         time.sleep(0.01)
+    yield lanes, running
+    lanes.close()
+
+
+def test_r14_the_queue_is_bounded_and_tells_the_place(hanging):
+    lanes, running = hanging
 
     waiting = [lanes.remove(f"owner {number}", None) for number in range(MAX_WAITING)]
 
     with pytest.raises(UserError, match=f"{MAX_WAITING} removals are waiting already"):
         lanes.remove("one more", None)
     assert [ticket.place for ticket in (running, *waiting)] == list(range(MAX_WAITING + 1))
-    lanes.close()
+
+
+def test_r14_nobody_takes_all_the_places_of_the_queue(hanging):
+    lanes, _ = hanging
+    for number in range(MAX_OF_ONE):
+        lanes.remove(f"call {number}", None, "anna")
+
+    with pytest.raises(UserError, match=f"{MAX_OF_ONE} removals of yours are running or waiting"):
+        lanes.remove("one more", None, "anna")
+    lanes.remove("another's", None, "ben")
+    lanes.leave("call 1")
+    lanes.remove("one more", None, "anna")
 
 
 @pytest.mark.parametrize("is_announced", [True, False])

@@ -1,7 +1,6 @@
 """What a command tells the terminal: progress, what was done, and Ctrl-C."""
 
 import json
-import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,7 +9,7 @@ from types import FrameType
 
 from tracker.evidence import doubts_in_words
 from tracker.jobs import Progress, Report
-from tracker.types import UserError
+from tracker.whole import write_whole
 
 
 def say(sentence: str) -> None:
@@ -85,10 +84,4 @@ def write_json(path: Path, report: Mapping[str, object]) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        partial.write_text(json.dumps(report, indent=2) + "\n")
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise UserError(f"cannot write {path}: {error.strerror}") from error
+    write_whole(path, json.dumps(report, indent=2) + "\n")

@@ -6,9 +6,12 @@ import secrets
 import shutil
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 FOLDER_PREFIX, RUN_PREFIX = "cleanplate-session-", "run-"
+UPLOAD_PREFIX = "cleanplate-upload-"  # each upload has a folder of its own
+HALF_AN_UPLOAD = "tmp*"  # what Gradio leaves of an upload that broke off
 MAX_AGE_SECONDS = 24 * 3600.0
 
 
@@ -46,8 +49,13 @@ def new_run(folder: Path) -> Path:
 def discard(folder: Path, upload: Path | None = None) -> None:
     """Delete all files of a session, and what was uploaded for it."""
     shutil.rmtree(folder, ignore_errors=True)
-    if upload is not None:
-        upload.unlink(missing_ok=True)
+    if upload is not None and is_private_upload(upload):
+        shutil.rmtree(upload.parent, ignore_errors=True)
+
+
+def is_private_upload(path: Path) -> bool:
+    """Return whether a path is that of an upload, which nobody else can name."""
+    return re.fullmatch(rf"{UPLOAD_PREFIX}[0-9a-f]{{32}}", path.parent.name) is not None
 
 
 def discard_runs(folder: Path, keep: Path) -> None:
@@ -60,9 +68,12 @@ def discard_runs(folder: Path, keep: Path) -> None:
 def sweep(root: Path, max_age_seconds: float = MAX_AGE_SECONDS) -> None:
     """Delete from `root` what sessions that ended long ago left, whatever ended them."""
     limit = time.time() - max_age_seconds
-    for folder in root.glob(f"{FOLDER_PREFIX}*"):
-        try:
-            if folder.lstat().st_mtime < limit:
-                shutil.rmtree(folder, ignore_errors=True)
-        except FileNotFoundError:  # another server was quicker
-            continue
+    for pattern in (f"{FOLDER_PREFIX}*", f"{UPLOAD_PREFIX}*", HALF_AN_UPLOAD):
+        for path in root.glob(pattern):
+            with suppress(FileNotFoundError):  # another server was quicker
+                if path.lstat().st_mtime >= limit:
+                    continue
+                if path.is_file():
+                    path.unlink()
+                elif pattern != HALF_AN_UPLOAD:
+                    shutil.rmtree(path, ignore_errors=True)

@@ -6,9 +6,7 @@ archive, sizes are checked before anything is unpacked, and every value is check
 
 import io
 import json
-import secrets
 import zipfile
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from tracker.project import Project
 from tracker.project_reading import JSON_NAME, VERSION, ProjectReader
 from tracker.prompts import Place
 from tracker.types import Frame, Mask, Prompt, UserError
+from tracker.whole import write_whole
 
 ENDING = ".cleanplate"
 MAX_JSON_BYTES = 16 << 20
@@ -39,14 +38,7 @@ def save_project(project: Project, path: Path, *, overwrite: bool = False) -> No
         raise UserError(f"{path.name}: unknown ending; a project is written to NAME{ENDING}")
     if path.exists() and not overwrite:
         raise UserError(f"{path} exists; choose another name or pass --overwrite")
-    temporary = path.with_name(f".cleanplate-project-{secrets.token_hex(4)}")
-    try:
-        temporary.write_bytes(pack_project(project))
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise UserError(f"{path} cannot be written: {error.strerror}") from None
+    write_whole(path, pack_project(project))
 
 
 def pack_project(project: Project) -> bytes:

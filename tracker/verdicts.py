@@ -5,11 +5,11 @@ A verdict is about one file as it was; replaced weights have none until they are
 
 import json
 import logging
-import os
 from dataclasses import asdict, dataclass, field
 
 from tracker import checkpoints
 from tracker.types import UserError
+from tracker.whole import write_whole
 
 REPORT = "selftest.json"
 
@@ -43,14 +43,11 @@ def write(verdict: Verdict) -> None:
     """
     place = checkpoints.folder() / REPORT
     content = _read() | {verdict.name: asdict(verdict) | {"stamp": _stamp(verdict.name)}}
-    partial = place.with_name(f".{REPORT}.{os.getpid()}.tmp")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        partial.replace(place)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise UserError(f"cannot write {place}: {error.strerror or error}") from error
+    write_whole(place, json.dumps(content, indent=2) + "\n")
 
 
 def _stamp(name: str) -> list[str | int] | None:

@@ -1,7 +1,7 @@
 """Work on the page is kept: over a reload, as a file, as a command."""
 
 import pytest
-from driving import RED_AT, bring, click_at, colour_at, press, wait_for_picture
+from driving import RED_AT, bring, click_at, colour_at, notice, press, wait_for_picture
 
 pytestmark = pytest.mark.browser
 
@@ -69,3 +69,20 @@ def test_another_video_ends_the_old_work(server, open_page, film):
     page.wait_for_timeout(3000)
 
     assert page.locator('.stage[data-mode="mark"]').count() == 0
+
+
+def test_when_the_video_is_kept_no_more_the_marks_wait_for_it(server, open_page, film):
+    page = open_page()
+    bring(page, film)
+    click_at(page, *RED_AT)
+    marked = colour_at(page, *RED_AT)
+    page.wait_for_timeout(1000)
+    page.goto("about:blank")
+    for video in (server.temporary / "cleanplate-projects").glob("*/video.mp4"):
+        video.unlink()
+
+    page.goto(server.url)
+
+    assert "not the video; bring it again" in notice(page)
+    bring(page, film)
+    assert colour_at(page, *RED_AT) == pytest.approx(marked, abs=4)

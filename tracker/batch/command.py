@@ -13,8 +13,8 @@ from tracker.batch.cluster import run_on_ray
 from tracker.batch.ledger import Ledger, Result
 from tracker.batch.local import default_budget_mb, default_jobs, run_here
 from tracker.batch.manifest import Item, read_items
-from tracker.evaluation.sheet import write_text
 from tracker.types import UserError
+from tracker.whole import write_whole
 
 _ENDINGS = {"mp4": ".mp4", "mkv": ".mkv", "png": ""}
 
@@ -41,7 +41,7 @@ def run_batch(options: argparse.Namespace) -> None:
     if not options.quiet:
         print(table(results))
     if options.json is not None:
-        write_text(options.json, json.dumps([asdict(r) for r in results], indent=1) + "\n")
+        write_whole(options.json, json.dumps([asdict(r) for r in results], indent=1) + "\n")
     failed = [result for result in results if result.state == "failed"]
     if failed:
         raise UserError(

@@ -9,7 +9,8 @@ from tracker.evaluation.fill_sheet import evaluate_fill
 from tracker.evaluation.perceptual import Perception
 from tracker.evaluation.protocol import Protocol
 from tracker.evaluation.report import html_report
-from tracker.evaluation.sheet import Sheet, as_csv, as_json, as_text, mask_sheet, write_text
+from tracker.evaluation.sheet import Sheet, as_csv, as_json, as_text, mask_sheet
+from tracker.whole import write_whole
 
 
 def measure_masks(options: argparse.Namespace) -> None:
@@ -84,4 +85,4 @@ def _write(sheet: Sheet, options: argparse.Namespace) -> None:
         (options.report, html_report),
     ):
         if file is not None:
-            write_text(file, text(sheet))
+            write_whole(file, text(sheet))

@@ -8,16 +8,14 @@ import csv
 import io
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
 from tracker.evaluation.davis import ObjectScore
-from tracker.types import Frame, UserError
+from tracker.types import Frame
 
 Figures: TypeAlias = Mapping[str, float | None]
 
@@ -138,21 +136,6 @@ def as_text(sheet: Sheet) -> str:
         cells = (f"{_short(figures[key]):>{max(len(key), 8) + 2}}" for key in keys)
         lines.append(f"{name:<{width}}" + "".join(cells))
     return "\n".join([*lines, *(f"note: {note}" for note in sheet.notes)])
-
-
-def write_text(file: Path, text: str) -> None:
-    """Write a file that is either whole or not there.
-
-    Raises:
-        UserError: it cannot be written.
-    """
-    partial = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(file)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise UserError(f"cannot write {file}: {error.strerror}") from error
 
 
 def _finite(figures: Figures) -> dict[str, float | None]:

@@ -8,6 +8,7 @@ from starlette.middleware import Middleware
 from tracker.ui.limits import BoundedRequests
 from tracker.ui.page import build_demo
 from tracker.ui.theme import make_theme
+from tracker.ui.uploads import PrivateUploads, folder_root
 
 __all__ = ["build_demo", "launch_options"]
 
@@ -38,7 +39,12 @@ def launch_options(
         "footer_links": [],
         "run_history": False,
         "ssr_mode": False,
-        "app_kwargs": {"middleware": [Middleware(BoundedRequests)]},
+        "app_kwargs": {
+            "middleware": [
+                Middleware(BoundedRequests),
+                Middleware(PrivateUploads, root=folder_root()),
+            ]
+        },
         "theme": make_theme(),
         "css": Path(__file__).with_name("static").joinpath("page.css").read_text(encoding="utf-8"),
     }

@@ -23,11 +23,12 @@ from tracker.results import results_of
 from tracker.session import Session
 from tracker.types import UserError
 from tracker.ui.lanes import Lanes
-from tracker.ui.visits import folder_root
+from tracker.ui.uploads import folder_root, private
 
 NEWS_SECONDS = 0.2
 MAX_FRAMES_PROMPTED = 200  # of one call: each is decoded and looked at
 MAX_FOLDERS = 16  # of one caller: results are fetched at once, and earlier ones go
+ANONYMOUS = "anonymous"  # callers without a `session_hash` are taken for one
 MODES = ("offline", "streaming")
 _OPTIONS = {"mode", "dilate", "propagator", "inpainter"}
 
@@ -38,6 +39,7 @@ class Endpoints:
     def __init__(self, lanes: Lanes) -> None:
         self.lanes = lanes
         self._folders: dict[str, list[Path]] = {}  # caller -> what its calls left, oldest first
+        self._uploads: dict[str, set[Path]] = {}  # caller -> the folders of what it brought
 
     async def remove_objects(
         self, video: str | None, prompts: Any, options: Any, request: gr.Request
@@ -56,14 +58,14 @@ class Endpoints:
         """
         folder = _new_folder()
         try:
-            source = bring(_uploaded(video), folder)
+            source = bring(self._take(video, request), folder)
             wanted = read_options(options)
             said = gather(from_json(prompts))
             yield {"stage": "find", "done": 0, "total": len(said)}, None
             name = Path(str(video)).name
             session = await asyncio.to_thread(self._mark, folder, source, name, said)
             job = session.job(wanted)
-            ticket = self.lanes.remove(folder.name, job)
+            ticket = self.lanes.remove(folder.name, job, request.session_hash or ANONYMOUS)
             report = None
             shown: dict[str, Any] = {}
             while True:
@@ -97,7 +99,7 @@ class Endpoints:
         """Return a label PNG of what the prompts, all in one frame, point at."""
         folder = _new_folder()
         try:
-            source = bring(_uploaded(video), folder)
+            source = bring(self._take(video, request), folder)
             said = gather(from_json(prompts))
             if len({place.frame for place in said}) > 1:
                 raise UserError("the prompts are in several frames; ask for one frame at a time")
@@ -127,12 +129,19 @@ class Endpoints:
 
     def leave(self, request: gr.Request) -> None:
         """Delete what the calls of one caller left."""
-        for folder in self._folders.pop(request.session_hash or "", []):
+        caller = request.session_hash or ANONYMOUS
+        for folder in (*self._folders.pop(caller, []), *self._uploads.pop(caller, ())):
             discard(folder)
+
+    def _take(self, video: str | None, request: gr.Request) -> Path:
+        """Return the place of an upload, which may be named again until its caller leaves."""
+        upload = private(video)
+        self._uploads.setdefault(request.session_hash or ANONYMOUS, set()).add(upload.parent)
+        return upload
 
     def _keep(self, folder: Path, request: gr.Request) -> None:
         """Keep the results in `folder` until their caller leaves or has many newer ones."""
-        folders = self._folders.setdefault(request.session_hash or "", [])
+        folders = self._folders.setdefault(request.session_hash or ANONYMOUS, [])
         folders.append(folder)
         while len(folders) > MAX_FOLDERS:
             discard(folders.pop(0))
@@ -221,12 +230,6 @@ def _new_folder() -> Path:
     """Return a folder for one call; those of calls long ago go."""
     sweep(folder_root())
     return new_folder(folder_root())
-
-
-def _uploaded(video: str | None) -> Path:
-    if video is None:
-        raise UserError("no video was given; upload one with handle_file")
-    return Path(video)
 
 
 def _status(progress: Progress) -> dict[str, Any]:

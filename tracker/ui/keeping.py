@@ -1,13 +1,16 @@
 """Work that outlives its page: kept after every change, found again after a reload.
 
 What is kept lies beside the sessions, under a name nobody can guess, which only the
-user's browser knows.  It survives the server, too.
+user's browser knows.  It survives the server, too.  What people said (marks, masks, repaired
+frames) is kept for a week after their page was closed; their video, which they still have
+themselves, only for as long as a reload or a lost connection may take.
 """
 
 import os
 import re
 import shutil
 import time
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,7 +25,7 @@ from tracker.session import Session
 from tracker.types import UserError
 
 FOLDER, PROJECT, VIDEO = "cleanplate-projects", "project.cleanplate", "video"
-MAX_AGE_SECONDS = 7 * 24 * 3600.0
+WORK_SECONDS, VIDEO_SECONDS = 7 * 24 * 3600.0, 3600.0  # after the page was closed
 _KEY = re.compile(rf"{FOLDER_PREFIX}[0-9a-f]{{32}}-\w{{1,16}}")
 
 
@@ -31,7 +34,7 @@ class Kept:
     """What was found again."""
 
     project: Project
-    video: Path
+    video: Path | None  # None: it is kept no more, and has to be brought again
 
 
 class Keeper:
@@ -56,9 +59,8 @@ class Keeper:
             return None
         self.wait()
         folder = self._root / key
-        videos = list(folder.glob(f"{VIDEO}.*")) + list(folder.glob(VIDEO))
         try:
-            return Kept(load_project(folder / PROJECT), videos[0]) if videos else None
+            return Kept(load_project(folder / PROJECT), next(iter(_videos(folder)), None))
         except UserError:
             return None
 
@@ -66,7 +68,17 @@ class Keeper:
         """Delete what is kept under a key, if it is one."""
         if isinstance(key, str) and _KEY.fullmatch(key):
             self.wait()
+            self._hashes.pop(key, None)
             shutil.rmtree(self._root / key, ignore_errors=True)
+
+    def hash_of(self, session: Session) -> str:
+        """Return the SHA-256 of a session's video, computed once.
+
+        Raises:
+            UserError: it cannot be read any more.
+        """
+        known = self._hashes.get(session.owner)
+        return known or self._hashes.setdefault(session.owner, hash_of(session.source))
 
     def project_of(self, session: Session, options: Options) -> Project:
         """Return a session as a project.
@@ -74,19 +86,30 @@ class Keeper:
         Raises:
             UserError: its video cannot be read any more.
         """
-        known = self._hashes.get(session.owner)
-        sha256 = known or self._hashes.setdefault(session.owner, hash_of(session.source))
         info = session.info
-        mark = SourceMark(session.name, sha256, info.width, info.height)
+        mark = SourceMark(session.name, self.hash_of(session), info.width, info.height)
         return Project(mark, session.edit, options, dict(Keyframes(session.edit.keyframes)))
 
-    def sweep(self) -> None:
-        """Forget what nobody came back for."""
-        limit = time.time() - MAX_AGE_SECONDS
+    def leave(self, owner: str) -> None:
+        """Note that a page was closed now."""
+        self._hashes.pop(owner, None)
+        with suppress(OSError):  # nothing was kept
+            os.utime(self._root / owner)
+
+    def sweep(self, present: Collection[str] = ()) -> None:
+        """Forget what nobody came back for; owners that are `present` have not left yet."""
         for folder in self._root.glob(f"{FOLDER_PREFIX}*"):
             with suppress(FileNotFoundError):
-                if folder.stat().st_mtime < limit:
+                if folder.name in present:
+                    os.utime(folder)
+                    continue
+                left = folder.stat().st_mtime
+                if left < time.time() - WORK_SECONDS:
                     shutil.rmtree(folder, ignore_errors=True)
+                elif left < time.time() - VIDEO_SECONDS:
+                    for video in _videos(folder):
+                        video.unlink()
+                    os.utime(folder, (left, left))
 
     def _keep(self, session: Session) -> None:
         folder = self._root / session.owner
@@ -99,3 +122,7 @@ class Keeper:
                 except OSError:  # a file system without hard links
                     shutil.copyfile(session.source, video)
             save_project(self.project_of(session, Options()), folder / PROJECT, overwrite=True)
+
+
+def _videos(folder: Path) -> list[Path]:
+    return [*folder.glob(f"{VIDEO}.*"), *folder.glob(VIDEO)]

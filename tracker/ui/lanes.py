@@ -26,6 +26,7 @@ from tracker.worker import Lane, Ticket
 
 ANSWER_SECONDS = 60.0  # a desk question that takes longer is stopped
 MAX_WAITING = 20  # removals; more would wait for hours
+MAX_OF_ONE = 3  # removals of one visitor at once, so that nobody takes all the places
 DISCOVERY_SECONDS = 300.0  # networks look at a whole frame, and may have to be read first
 REMOVAL, DESK = "tracker.guessing:perform", "tracker.desk:Desk"
 DOWNLOADS = "tracker.fetching:fetch"
@@ -45,6 +46,7 @@ class Lanes:
         self._finder, self._downloads = Lane("finder", desk), Lane("downloads", downloads)
         self._finders: set[str] = set()  # owners that have a place at the finder's desk
         self._tickets: dict[str, Ticket] = {}  # owner -> the removal asked for last
+        self._visitors: dict[str, str] = {}  # owner -> whose that removal is
         self._guess: Ticket | None = None  # the one asked for last
         self._asking = threading.Lock()
         self.segmenter = ""  # the name of the engine behind the clicks, once somebody asked
@@ -101,17 +103,26 @@ class Lanes:
         self.segmenter = next(each.name for each in choices if each.job == "segmenter")
         return choices
 
-    def remove(self, owner: str, job: Job) -> Ticket:
-        """Queue a removal.
+    def remove(self, owner: str, job: Job, visitor: str | None = None) -> Ticket:
+        """Queue a removal; a `visitor` may be several owners, and is `owner` unless told.
 
         Raises:
-            UserError: too many are waiting.
+            UserError: too many are waiting, or too many of this visitor.
         """
-        if self._removals.num_waiting >= MAX_WAITING:
-            raise UserError(f"{MAX_WAITING} removals are waiting already; try again later")
-        if self._guess is not None:
-            self._guess.cancel()
-        ticket = self._tickets[owner] = self._removals.submit(job, owner)
+        with self._asking:  # so that nobody slips in between counting and queueing
+            visitor = visitor or owner
+            known = tuple(self._visitors.items())
+            if sum(self.is_busy(name) for name, other in known if other == visitor) >= MAX_OF_ONE:
+                raise UserError(
+                    f"{MAX_OF_ONE} removals of yours are running or waiting already; "
+                    "wait until one is done, or cancel it"
+                )
+            if self._removals.num_waiting >= MAX_WAITING:
+                raise UserError(f"{MAX_WAITING} removals are waiting already; try again later")
+            if self._guess is not None:
+                self._guess.cancel()
+            ticket = self._tickets[owner] = self._removals.submit(job, owner)
+            self._visitors[owner] = visitor
         return ticket
 
     def guess(self, owner: str, job: Job) -> Ticket | None:
@@ -138,6 +149,7 @@ class Lanes:
     def leave(self, owner: str) -> None:
         """Forget one user and stop what runs for them."""
         self._tickets.pop(owner, None)
+        self._visitors.pop(owner, None)
         self.cancel(owner)
         self._desk.submit(Leave(owner), owner)
         if owner in self._finders:

@@ -14,6 +14,11 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Application: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
+def is_upload(scope: Message) -> bool:
+    """Return whether a request brings files."""
+    return bool(scope["type"] == "http" and scope["path"].rstrip("/").endswith(UPLOADS))
+
+
 class _TooLongError(Exception):
     """More came than was announced or is allowed."""
 
@@ -26,7 +31,7 @@ class BoundedRequests:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Pass one request on, as far as it may go."""
-        if scope["type"] != "http" or scope["path"].rstrip("/").endswith(UPLOADS):
+        if scope["type"] != "http" or is_upload(scope):
             await self._application(scope, receive, send)
             return
         refusal = PlainTextResponse(f"at most {self._max_bytes >> 20} MB a request", 413)

@@ -135,7 +135,7 @@ def _lay_out(visits: Visits) -> Panels:
 
 
 def _wire(demo: gr.Blocks, panels: Panels, wiring: Wiring) -> None:
-    panels.video.wire(wiring, panels.drop.drop, panels.quality)
+    panels.video.wire(wiring, panels.drop.drop, panels.quality, panels.project)
     panels.stage.wire(wiring)
     panels.film.wire(wiring)
     panels.objects.wire(wiring)

@@ -22,6 +22,10 @@ ABOUT_KEYFRAMES = (
     "A frame filled badly: choose Repair, paint a better place over the bad one, or save it, "
     "edit it elsewhere and put it back. Then Remove again: the other frames follow it."
 )
+ABOUT_PROJECTS = (
+    "Closing this page deletes your files here. In case you only reload it, your video stays for "
+    "an hour, your marks for a week. <i>Another video</i> deletes them at once."
+)
 _JOBS = {
     "segmenter": "clicks",
     "detector": "words",
@@ -53,6 +57,11 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def bring_again(name: str) -> str:
+    """Say that somebody's work is still here, but not their video."""
+    return f"Your marks in {name} are still here, but not the video; bring it again to go on"
 
 
 def about_video(session: Session) -> str:

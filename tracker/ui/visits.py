@@ -1,24 +1,18 @@
 """Who is on the page: the session of each browser tab, and when its files go."""
 
+import threading
 from pathlib import Path
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
 from tracker.folders import bring, discard, new_folder, sweep
 from tracker.session import Session
 from tracker.types import UserError
 from tracker.ui.keeping import Keeper
 from tracker.ui.lanes import Lanes
+from tracker.ui.uploads import folder_root
 
-
-def folder_root() -> Path:
-    """Return where the folders of sessions lie: inside what Gradio may serve.
-
-    Their names cannot be guessed, so only who made a file knows where it is, and nothing
-    is copied to be downloaded.
-    """
-    return Path(get_upload_folder())
+SWEEP_SECONDS = 60.0  # between two looks at what is to be cleared away
 
 
 class Visits:
@@ -28,6 +22,8 @@ class Visits:
         self.lanes = lanes
         self.keeper = Keeper(folder_root())
         self._sessions: dict[str, Session] = {}  # browser tab -> its session, to clear it away
+        self._sweeper: threading.Thread | None = None
+        self._ended = threading.Event()
 
     def bring(self, video: Path, request: gr.Request, *, is_upload: bool) -> Session:
         """Open a video in a new session of this tab; the old one goes.
@@ -68,9 +64,11 @@ class Visits:
         return session
 
     def begin(self) -> None:
-        """Get the processes ready, and clear away what ended long ago."""
+        """Get the processes ready, and clear away what ended long ago, from now on."""
         self.lanes.warm()
-        sweep(folder_root())
+        if self._sweeper is None:
+            self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
+            self._sweeper.start()
 
     def clear(self, request: gr.Request) -> None:
         """Clear away what a tab had."""
@@ -80,10 +78,19 @@ class Visits:
         """Clear away a session."""
         if session is not None:
             self.lanes.leave(session.owner)
+            self.keeper.leave(session.owner)
             discard(session.folder, session.upload)
 
     def close(self) -> None:
         """Clear away everything, at the end of the program."""
+        self._ended.set()
         self.lanes.close()
         for session in self._sessions.values():
             discard(session.folder, session.upload)
+
+    def _sweep(self) -> None:
+        while True:
+            sweep(folder_root())
+            self.keeper.sweep({each.owner for each in tuple(self._sessions.values())})
+            if self._ended.wait(SWEEP_SECONDS):
+                return

@@ -7,12 +7,14 @@ from typing import Any
 import gradio as gr
 
 from tracker import repairs
+from tracker.folders import discard
 from tracker.repairs import Fetch
 from tracker.session import Session
 from tracker.types import Frame, UserError
 from tracker.ui import texts
 from tracker.ui.panel import Panel, State, Updates
 from tracker.ui.scripted import scripted
+from tracker.ui.uploads import private
 from tracker.ui.wiring import Wiring
 
 
@@ -61,7 +63,13 @@ class KeyframesPanel(Panel):
         """Mend frames on the stage or elsewhere."""
 
         def put_back(session: Session, upload: str | None) -> Session:
-            return session if upload is None else repairs.put_back(session, Path(upload))
+            if upload is None:
+                return session
+            file = private(upload)
+            try:
+                return repairs.put_back(session, file)
+            finally:
+                discard(file.parent)
 
         def go(session: Session, event: gr.EventData) -> Session:
             session = session.seek(_frame(event), wiring.look(session))

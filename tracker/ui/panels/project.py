@@ -1,21 +1,22 @@
 """Work is kept: as a file, over a reload, and as a command line."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from PIL import Image
 
 from tracker.equivalent import command_of
-from tracker.folders import safe_stem
+from tracker.folders import discard, safe_stem
 from tracker.project import Project
 from tracker.project_files import ENDING, load_project, save_project
 from tracker.session import Session
 from tracker.types import UserError
-from tracker.ui.keeping import Keeper
+from tracker.ui import texts
+from tracker.ui.keeping import Keeper, Kept
 from tracker.ui.panel import Panel, State, Updates
 from tracker.ui.panels.quality import QualityPanel
+from tracker.ui.uploads import private
 from tracker.ui.wiring import Wiring
 
 NO_COMMAND = "Mark something first."
@@ -46,6 +47,7 @@ class ProjectPanel(Panel):
                 open_ = gr.UploadButton(
                     "Open project", file_types=[ENDING], size="sm", interactive=False, min_width=90
                 )
+            gr.HTML(f'<div class="small">{texts.ABOUT_PROJECTS}</div>')
             file = gr.File(label="Project", visible=False, elem_id="project-file")
             command = gr.Textbox(
                 NO_COMMAND,
@@ -69,7 +71,7 @@ class ProjectPanel(Panel):
             self.file: gr.update(visible=False),
         }
         if session is None:
-            return updates | {self.key: "", self.command: NO_COMMAND}
+            return updates | {self.command: NO_COMMAND}
         if state != "running":
             self.keeper.keep(session)
         return updates | {self.key: session.owner}
@@ -86,7 +88,11 @@ class ProjectPanel(Panel):
 
         def open_project(session: Session | None, file: str | None) -> Updates:
             session = wiring.visits.idle(session)
-            project = load_project(Path(str(file)))
+            path = private(file)
+            try:
+                project = load_project(path)
+            finally:
+                discard(path.parent)
             project.check(session.source)
             return wiring.show(_with(session, project))
 
@@ -99,19 +105,30 @@ class ProjectPanel(Panel):
             nothing: Updates = {self.file: gr.update()}
             if kept is None:
                 return nothing
+            if kept.video is None:
+                return nothing | wiring.notice.say(texts.bring_again(kept.project.source.name))
             try:
                 session = wiring.visits.bring(kept.video, request, is_upload=False)
             except UserError:  # it could be read once; what changed is not the user's fault
                 return nothing
-            self.keeper.forget(key)
-            session = replace(_with(session, kept.project), name=kept.project.source.name, past=())
+            session = replace(self._resumed(session, kept, key), name=kept.project.source.name)
             return wiring.show(session) | quality.suit(session)
 
-        self.keeper.sweep()
         wiring.answer(self.save.click, save, *quality.inputs)
         wiring.answer(self.open.upload, open_project, self.open)
         wiring.answer(self.tell.click, tell, *quality.inputs)
         wiring.answer(demo.load, find_again, self.key)
+
+    def go_on(self, session: Session, key: object) -> Session:
+        """Return a session with the work kept under `key`, if it is about the same video."""
+        kept = self.keeper.recall(key)
+        if kept is None or kept.project.source.sha256 != self.keeper.hash_of(session):
+            return session
+        return self._resumed(session, kept, key)
+
+    def _resumed(self, session: Session, kept: Kept, key: object) -> Session:
+        self.keeper.forget(key)
+        return replace(_with(session, kept.project), past=())
 
 
 def _with(session: Session, project: Project) -> Session:

@@ -10,7 +10,9 @@ from tracker.session import Session
 from tracker.types import UserError
 from tracker.ui import texts
 from tracker.ui.panel import Panel, State, Updates
+from tracker.ui.panels.project import ProjectPanel
 from tracker.ui.panels.quality import QualityPanel
+from tracker.ui.uploads import private
 from tracker.ui.wiring import Wiring
 
 SAMPLE = Path(__file__).resolve().parents[3] / "assets" / "sample.mp4"
@@ -68,24 +70,27 @@ class VideoPanel(Panel):
             self.another: gr.update(visible=session is not None, interactive=state != "running"),
         }
 
-    def wire(self, wiring: Wiring, drop: gr.File, quality: QualityPanel) -> None:
+    def wire(
+        self, wiring: Wiring, drop: gr.File, quality: QualityPanel, project: ProjectPanel
+    ) -> None:
         """Open what is dropped, or the sample."""
 
-        def bring(video: Path, request: gr.Request, *, is_upload: bool) -> Updates:
+        def bring(video: Path, key: object, request: gr.Request, *, is_upload: bool) -> Updates:
             session = wiring.visits.bring(video, request, is_upload=is_upload)
+            session = project.go_on(session, key)
             return wiring.show(session) | quality.suit(session)
 
         def bring_upload(
-            session: Session | None, upload: str | None, request: gr.Request
+            session: Session | None, upload: str | None, key: object, request: gr.Request
         ) -> Updates:
             if upload is None:
                 return {}
-            return bring(Path(upload), request, is_upload=True)
+            return bring(private(upload), key, request, is_upload=True)
 
-        def bring_sample(session: Session | None, request: gr.Request) -> Updates:
+        def bring_sample(session: Session | None, key: object, request: gr.Request) -> Updates:
             if not SAMPLE.exists():
                 raise UserError("the sample is not part of this installation; bring a video")
-            return bring(SAMPLE, request, is_upload=False)
+            return bring(SAMPLE, key, request, is_upload=False)
 
         def start_over(session: Session | None, request: gr.Request) -> Updates:
             owner = wiring.visits.idle(session).owner
@@ -94,6 +99,6 @@ class VideoPanel(Panel):
             return wiring.show(None)
 
         opening: dict[str, Any] = {"show_progress": "full", "show_progress_on": drop}
-        wiring.answer(drop.upload, bring_upload, drop, **opening)
-        wiring.answer(self.sample.click, bring_sample, **opening)
+        wiring.answer(drop.upload, bring_upload, drop, project.key, **opening)
+        wiring.answer(self.sample.click, bring_sample, project.key, **opening)
         wiring.answer(self.another.click, start_over)
