@@ -10,27 +10,22 @@ from collections import deque
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from tracker import engines, images
-from tracker.engine_table import INPAINTERS
-from tracker.filling import Filling
-from tracker.interfaces import Inpainter
+from tracker import images
 from tracker.jobs import Job
 from tracker.live.addresses import camera_number
-from tracker.live.plate import PlateInpainter, PlateLearner
-from tracker.pipeline import HolePlan, propagate, remove
+from tracker.live.cleaner import Cleaner
+from tracker.live.plate import PlateLearner
 from tracker.prompts import Prompts, check
-from tracker.types import Frame, LabelMap, UserError
+from tracker.types import Frame, UserError
 from tracker.video import SourceFrame, VideoWriter
 from tracker.video.live_source import LivePicture, LiveSource
 from tracker.video.stream_writer import StreamWriter
-from tracker.windows import causal_windows
 
 FPS_SECONDS = 2.0  # the frame rate told is that of the last two seconds
 PREVIEW_SECONDS = 0.25
@@ -102,15 +97,7 @@ class _LiveRun:
             )
         self.job, self.stop = job, stop
         options = job.options
-        choose = partial(engines.choose, commercial=options.commercial)
-        self.choices = {
-            "segmenter": choose("segmenter", "auto", options.device),
-            "propagator": choose("propagator", options.propagator, options.device),
-        }
-        if not job.learn_seconds:
-            self.choices["inpainter"] = choose("inpainter", options.inpainter, options.device)
-        self.segmenter = engines.make_segmenter(self.choices["segmenter"])
-        self.propagator = engines.make_propagator(self.choices["propagator"], options.settings)
+        self.cleaner = Cleaner(job.prompts, options, learned=job.learn_seconds > 0)
         self.source = stack.enter_context(
             LiveSource(job.address, camera=camera_number(job.address), drops=job.drops)
         )
@@ -148,19 +135,15 @@ class _LiveRun:
             self.delays.clear()
         cpu = time.process_time()
         first = self.num_frames
-        inpainter, results = self._cleaned(pictures, plate)
-        with closing(results):
+        sources = self._sources(pictures)
+        with closing(self.cleaner.clean(sources, self.info, plate)) as results:
             for result in results:
                 yield self._written(result, self.arrivals.popleft(), "clean")
         num_cleaned = self.num_frames - first
         self.writer.commit()
-        if isinstance(inpainter, PlateInpainter) and inpainter.has_moved:
-            self.notices.append(
-                "the scene is not where it was when it was learned: the camera moved, or much "
-                "has changed; learn it again"
-            )
+        self.notices += self.cleaner.notices
         spent = (time.process_time() - cpu) / max(1, num_cleaned)
-        report = self._report(spent, with_plate=plate is not None)
+        report = self._report(spent)
         yield LiveProgress("done", self.num_frames, self.source.num_dropped, report=report)
 
     def _pictures(self) -> Iterator[LivePicture]:
@@ -172,52 +155,11 @@ class _LiveRun:
             if is_over or self.stop.is_set():
                 return
 
-    def _cleaned(
-        self, pictures: Iterator[LivePicture], plate: Frame | None
-    ) -> tuple[Inpainter, Generator[SourceFrame]]:
-        """Return the inpainter, and the pictures it has filled, each as soon as it has come."""
-        options, labelled = self.job.options, self._labelled(pictures)
-        if plate is not None:
-            margin = options.dilate
-            size = (self.info.height, self.info.width)
-            margin = images.default_dilation(*size) if margin is None else margin
-            plan = HolePlan(options.objects, margin, size, options.settings.feather)
-            own = PlateInpainter(plate)
-            return own, remove(labelled, causal_windows(history=0, num_references=0), own, plan)
-        choice = self.choices["inpainter"]
-        inpainter = engines.make_inpainter(choice, options.settings)
-        filling = Filling(options, INPAINTERS[choice.name], self.info)
-        return inpainter, filling.as_they_come(labelled, inpainter)
-
-    def _labelled(self, pictures: Iterator[LivePicture]) -> Generator[tuple[SourceFrame, LabelMap]]:
-        current: deque[SourceFrame] = deque()
-        prompted: dict[int, LabelMap] = {}
-
-        def frames() -> Generator[Frame]:
-            for index, picture in enumerate(pictures):
-                self.arrivals.append(picture.arrived)
-                current.append(picture.source)
-                frame = picture.source.rgb
-                prompted.pop(index - 1, None)
-                if labels := self._marked(index, frame):
-                    prompted[index] = labels[0]
-                yield frame
-
-        with closing(propagate(frames(), prompted, self.propagator)) as tracked:
-            for result in tracked:
-                yield current.popleft(), result.labels
-
-    def _marked(self, index: int, frame: Frame) -> list[LabelMap]:
-        """Return the labels said to be in a frame, if anything was said of it."""
-        places = sorted(place for place in self.job.prompts if place.frame == index)
-        labels = np.zeros(frame.shape[:2], np.uint8)
-        for place in places:
-            prompt = self.job.prompts[place]
-            mask = prompt.mask
-            if prompt.points or prompt.box:
-                mask = self.segmenter.segment(frame, prompt).masks[0]
-            labels[mask] = place.object_id
-        return [labels] if places else []
+    def _sources(self, pictures: Iterator[LivePicture]) -> Iterator[SourceFrame]:
+        """Yield what was filmed, and remember when it came."""
+        for picture in pictures:
+            self.arrivals.append(picture.arrived)
+            yield picture.source
 
     def _written(self, picture: SourceFrame, arrived: float, stage: str) -> LiveProgress:
         """Write a picture; say how late it is."""
@@ -243,11 +185,8 @@ class _LiveRun:
             preview=preview,
         )
 
-    def _report(self, cpu_seconds: float, *, with_plate: bool) -> LiveReport:
+    def _report(self, cpu_seconds: float) -> LiveReport:
         seconds = time.monotonic() - self.began
-        names = {job: choice.name for job, choice in self.choices.items()}
-        if with_plate:
-            names["inpainter"] = "learned background"
         delays = np.array(self.delays or [0.0]) * 1000
         if self.source.num_dropped:
             self.notices.append(
@@ -266,6 +205,6 @@ class _LiveRun:
                 "p95": round(float(np.percentile(delays, 95)), 1),
             },
             cpu_ms=round(1000 * cpu_seconds, 1),
-            engines=names,
+            engines=self.cleaner.engines,
             notices=tuple(self.notices),
         )
