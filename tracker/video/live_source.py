@@ -1,8 +1,8 @@
 """Pictures as they come: of a camera, a network stream or a pipe.
 
-A thread of its own decodes, so that pictures are never older than they need be.  At most
-`BUFFERED` wait to be taken: when more come, either the oldest is dropped, and counted, or
-the sender has to wait.
+A thread of its own decodes, so that pictures are never older than they need be.  Where they
+may be dropped only the newest waits to be taken, and what it takes the place of is counted;
+else `BUFFERED` wait, and the sender has to.
 """
 
 import io
@@ -64,11 +64,13 @@ class LiveSource(Closable):
         Args:
             address: "-" for standard input, a device or pipe, or a network address.
             camera: Number of a camera, instead of the address.
-            drops: Whether the oldest picture goes when more come than are taken.
+            drops: Whether a picture not yet taken goes when the next comes.
         """
         self.num_dropped = 0
         self._address, self._drops = address, drops
-        self._ready: queue.Queue[LivePicture | Exception | None] = queue.Queue(BUFFERED)
+        self._ready: queue.Queue[LivePicture | Exception | None] = queue.Queue(
+            1 if drops else BUFFERED
+        )
         self._closed = threading.Event()
         self._start: float | None = None
         self._last: Fraction | None = None
