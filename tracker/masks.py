@@ -4,7 +4,6 @@ Archives come from anywhere: nothing in them is ever written to disk, names neve
 archive, and sizes are checked before anything is unpacked.
 """
 
-import stat
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,12 +13,11 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from tracker.archives import BROKEN_ARCHIVE
+from tracker.archives import BROKEN_ARCHIVE, check_entry, is_clutter
 from tracker.closable import Closable
 from tracker.exports.manifest import MANIFEST_NAME, Manifest
 from tracker.label_images import (
     HEAD_BYTES,
-    MAX_FILE_BYTES,
     declared_size,
     decode_labels,
     encode_labels,
@@ -33,8 +31,6 @@ from tracker.video.naming import leftovers, temporary_name
 __all__ = ["MaskReader", "MaskWriter", "read_label_image"]
 
 MAX_MASKS = 1_000_000
-MAX_RATIO = 100  # unpacked to packed, of entries above a megabyte; PNG is compressed already
-HARMLESS_BYTES = 1 << 20
 
 
 class MaskWriter(Closable):
@@ -184,7 +180,7 @@ class MaskReader(Closable):
         masks = []
         for entry in entries:
             check_entry(entry, self._path.name)
-            if not entry.is_dir() and not _is_clutter(entry.filename):
+            if not entry.is_dir() and not is_clutter(entry.filename):
                 masks.append(entry)
         for entry in sorted(masks, key=lambda e: natural_key(Path(e.filename))):
             self._names.append(PurePosixPath(entry.filename).name)
@@ -268,38 +264,3 @@ class MaskReader(Closable):
 def _read_file(path: Path, num_bytes: int) -> bytes:
     with path.open("rb") as file:
         return file.read(num_bytes)
-
-
-def _is_clutter(name: str) -> bool:
-    """Return whether a file is no mask, but harmless: a desktop's, or our list of the masks."""
-    path = PurePosixPath(name)
-    known = ("Thumbs.db", MANIFEST_NAME)
-    return path.parts[0] == "__MACOSX" or path.name.startswith(".") or path.name in known
-
-
-def check_entry(entry: zipfile.ZipInfo, archive: str) -> None:
-    """Refuse what has no place in an archive of masks.
-
-    Raises:
-        UserError: The entry points outside, is a link, encrypted, no PNG, or a bomb.
-    """
-    name = entry.filename
-    path = PurePosixPath(name.replace("\\", "/"))
-    is_drive = len(name) > 1 and name[1] == ":"
-    if not name:
-        raise UserError(f"{archive} is refused: one of its files has no name; zip the masks again")
-    if path.is_absolute() or ".." in path.parts or is_drive or "\0" in name:
-        raise UserError(f"{archive} is refused: {name!r} points outside the archive")
-    kind = stat.S_IFMT(entry.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise UserError(f"{archive} is refused: {name!r} is a link, not a file")
-    if entry.flag_bits & 1:
-        raise UserError(f"{archive} is refused: it is encrypted; make it without a password")
-    if entry.is_dir() or _is_clutter(name):
-        return
-    if path.suffix.lower() != ".png":
-        raise UserError(f"{archive} is refused: {name!r} is not a PNG; put only masks into it")
-    is_dense = entry.file_size > max(HARMLESS_BYTES, MAX_RATIO * entry.compress_size)
-    if is_dense or entry.file_size > MAX_FILE_BYTES:
-        megabytes = entry.file_size / 1e6
-        raise UserError(f"{archive} is refused: {name!r} would unpack to {megabytes:.0f} MB")

@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 
 from tracker import images
-from tracker.averages import Average, Prediction
+from tracker.averages import Average
 from tracker.buffering import FrameBuffer, Pair
 from tracker.interfaces import Inpainter, MaskPropagator
 from tracker.types import Alpha, Frame, LabelMap, Mask, Tracked
@@ -93,32 +93,19 @@ def inpaint(
     known: Collection[int] = (),
 ) -> Generator[Frame]:
     """Fill the hole in every frame, in order; pixels outside it are not to be used."""
-    for average in _averages(pairs, windows, inpainter, fetch, keyframes, known):
-        yield average.rounded
+    for mean in average(pairs, windows, inpainter, fetch, keyframes, known):
+        yield mean.rounded
 
 
-def predict(
+def average(
     pairs: Iterable[Pair],
     windows: Iterable[Window],
     inpainter: Inpainter,
     fetch: Callable[[int], Pair] | None = None,
     keyframes: Collection[int] = (),
     known: Collection[int] = (),
-) -> Generator[Prediction]:
-    """Do as `inpaint`, but yield what is found before it is rounded."""
-    for average in _averages(pairs, windows, inpainter, fetch, keyframes, known):
-        yield average.exact
-
-
-def _averages(
-    pairs: Iterable[Pair],
-    windows: Iterable[Window],
-    inpainter: Inpainter,
-    fetch: Callable[[int], Pair] | None,
-    keyframes: Collection[int],
-    known: Collection[int],
 ) -> Generator[Average]:
-    """Yield what all windows say about each frame, in order.
+    """Fill the hole in every frame, in order; yield what all windows say, not yet rounded.
 
     Windows all of whose results are `known` already are not filled: their frames pass as
     they are.

@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tracker.archives import BROKEN_ARCHIVE
+from tracker.archives import BROKEN_ARCHIVE, check_entry
 from tracker.edits import Edit
 from tracker.label_images import encode_labels
-from tracker.masks import check_entry
 from tracker.project import Project
 from tracker.project_reading import JSON_NAME, VERSION, ProjectReader
 from tracker.prompts import Place

@@ -24,7 +24,7 @@ from tracker.evaluation.layout import choose_clips, find_clips, list_images
 from tracker.evaluation.protocol import FrameFolder, composite, read_holes
 from tracker.jobs import Mode, Settings
 from tracker.label_images import encode_labels, read_label_image
-from tracker.pipeline import predict
+from tracker.pipeline import average
 from tracker.types import UserError
 from tracker.windows import PUBLISHED, Window, causal_windows, offline_windows
 
@@ -154,7 +154,8 @@ def _fill(plan: FillPlan, pairs: Sequence[Pair]) -> Iterable[Prediction]:
     if isinstance(plan.choice, Choice):
         inpainter = engines.make_inpainter(plan.choice)
         windows = _windows(plan, plan.choice, len(pairs))
-        return predict(pairs, windows, inpainter, pairs.__getitem__)
+        means = average(pairs, windows, inpainter, pairs.__getitem__)
+        return (mean.exact for mean in means)
     frames, holes = zip(*pairs, strict=True)
     if plan.choice == "telea":
         return fill_telea(frames, holes)
