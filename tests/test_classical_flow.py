@@ -45,6 +45,17 @@ def test_a_first_guess_helps_over_a_distance_that_is_too_far_otherwise():
     np.testing.assert_allclose(flow[20:-20, 10:80, 0], 100, atol=0.5)
 
 
+def test_a_guess_given_once_leaves_no_trace_in_later_flows():
+    scene = texture(120, 160)
+    first, second = scene[10:110, 10:150], scene[8:108, 7:147]
+    used = FlowEstimator()
+    used.between(second, texture(100, 140, seed=1), initial=shift_flow(100, 140, 9, 1))
+
+    np.testing.assert_array_equal(
+        used.between(first, second), FlowEstimator().between(first, second)
+    )
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (5, 3), (17, 19), (31, 40), (33, 200)])
 def test_small_frames_have_flow_of_their_size(size):
     gray = texture(*size)

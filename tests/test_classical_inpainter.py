@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tracker.classical.hands import Hands
 from tracker.classical.inpainter import ClassicalInpainter
 from tracker.engine_table import INPAINTERS
 from tracker.types import Clip
@@ -306,3 +307,19 @@ def test_what_only_one_frame_shows_is_not_copied():
     others = [index for index in range(20) if index != 9]
     for index in others:
         assert psnr([results[index]], [scene], [holes[index]]) > 30
+
+
+def test_it_does_not_matter_which_hand_does_what(monkeypatch):
+    """One thread that does everything in turn gives the same bits as two."""
+    frames = panning(14, 72, 128, step=2)
+    holes = moving_holes(14, 72, 128, size=20)
+    with_two = run(frames, holes, "offline")
+
+    class Later:
+        def __init__(self, work):
+            self.result = work
+
+    monkeypatch.setattr(Hands, "begin", lambda self, work: Later(work))
+    with_one = run(frames, holes, "offline")
+
+    np.testing.assert_array_equal(with_one, with_two)

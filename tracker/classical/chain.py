@@ -23,6 +23,7 @@ from tracker.classical.camera import (
 )
 from tracker.classical.features import Features, describe, match
 from tracker.classical.flow import Flow, FlowEstimator, complete_motion, pixel_grid, sample
+from tracker.classical.hands import Hands
 from tracker.classical.views import View
 from tracker.types import Mask
 
@@ -118,6 +119,22 @@ class Links:
                 if not is_plausible(link.homography, views[index].outline):
                     break
                 self._links[other] = link
+
+    def prepare(self, views: Mapping[int, View], local: Sequence[int], hands: Hands) -> None:
+        """Find the steps between consecutive `local` frames, both ways at once."""
+        pairs = [(k, k + 1) for k in sorted(local)[:-1]]
+        new = [pair for pair in pairs if pair not in self._steps or pair[::-1] not in self._steps]
+        hands.each(lambda index: views[index].gray, sorted({k for pair in new for k in pair}))
+
+        def forwards() -> None:
+            for one, other in new:
+                self._step(one, other, views)
+
+        def backwards() -> None:
+            for one, other in new:
+                self._step(other, one, views)
+
+        hands.both(forwards, backwards)
 
     def _advance(self, number: int, views: Mapping[int, View]) -> None:
         """Move the current frame from `number` to the next."""

@@ -5,6 +5,7 @@ frame to where that pixel is seen in its second.  The estimate is OpenCV's DIS (
 and others, ECCV 2016: fast optical flow using dense inverse search).
 """
 
+import threading
 from typing import Any, TypeAlias
 
 import cv2
@@ -28,7 +29,7 @@ _NO_MAP: Any = None  # cv2.remap: x and y lie in one map (its stubs do not know)
 
 
 class FlowEstimator:
-    """Dense flow between two grey frames of one size."""
+    """Dense flow between two grey frames of one size; may be used in several threads."""
 
     def __init__(
         self, preset: int = FAST, finest_scale: int | None = None, refinements: int | None = None
@@ -43,11 +44,26 @@ class FlowEstimator:
             refinements: sweeps of the smoothing after each level; None: the preset's own.
                 Without, DIS takes half the time and errs half as much again.
         """
-        self._dis: Any = cv2.DISOpticalFlow.create(preset)
-        if finest_scale is not None:
-            self._dis.setFinestScale(finest_scale)
-        if refinements is not None:
-            self._dis.setVariationalRefinementIterations(refinements)
+        self._preset, self._finest_scale = preset, finest_scale
+        self._refinements = refinements
+        self._own = threading.local()  # OpenCV's estimators have one user at a time
+
+    def _dis(self, *, is_guided: bool) -> Any:
+        """Return this thread's estimator.
+
+        A start that is given leaves traces in OpenCV's estimator: later flows without one
+        differ by a hundredth of a pixel.  So there is another for them.
+        """
+        name = "guided" if is_guided else "plain"
+        found = getattr(self._own, name, None)
+        if found is None:
+            found = cv2.DISOpticalFlow.create(self._preset)
+            if self._finest_scale is not None:
+                found.setFinestScale(self._finest_scale)
+            if self._refinements is not None:
+                found.setVariationalRefinementIterations(self._refinements)
+            setattr(self._own, name, found)
+        return found
 
     def between(
         self,
@@ -73,7 +89,7 @@ class FlowEstimator:
                 initial = np.pad(initial, ((0, bottom), (0, right), (0, 0)), mode="edge")
         start = None if initial is None else np.array(initial, np.float32, order="C")
         first, second = np.ascontiguousarray(first_gray), np.ascontiguousarray(second_gray)
-        flow: Flow = self._dis.calc(first, second, start)
+        flow: Flow = self._dis(is_guided=start is not None).calc(first, second, start)
         return flow[:height, :width]
 
 

@@ -8,9 +8,16 @@ from tracker.classical.blend import Reading, belief
 from tracker.classical.flow import Flow, sample
 from tracker.classical.registration import Offer
 from tracker.classical.spatial import doubt
-from tracker.classical.views import View
+from tracker.classical.views import Box, View
 
 LEAST_WEIGHT = np.float32(1e-12)  # of what is seen but not believed
+
+
+def pixels(rows: NDArray[np.intp], columns: NDArray[np.intp], box: Box) -> Flow:
+    """Return (N, 2) places in the frame, x then y, of pixels counted from the corner of `box`."""
+    places = np.empty((len(rows), 2), np.float32)
+    places[:, 0], places[:, 1] = columns + box[1].start, rows + box[0].start
+    return places
 
 
 def place(source: View, offer: Offer, table: Flow) -> tuple[Flow, Flow, NDArray[np.bool_]]:

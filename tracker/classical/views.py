@@ -1,7 +1,9 @@
 """One frame of the video as the inpainter keeps it, and how many of them it keeps."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -12,7 +14,20 @@ from tracker.classical.flow import Flow
 from tracker.classical.spatial import spread
 from tracker.types import Frame, Mask
 
+Box: TypeAlias = tuple[slice, slice]  # rows, columns
+
+AROUND = 16  # pixels of the frame around its hole that a fill looks at
 _SOFT_EDGE = 2  # pixels around a hole that are not copied: bicubic sampling reaches them
+
+
+@dataclass(frozen=True, eq=False)
+class Fill:
+    """How the hole of a frame was filled, in a box (h, w) around it."""
+
+    box: Box  # in the frame; a margin of the hole's surroundings is in it
+    genuine: Mask  # where the filled frame shows what some frame saw
+    detail: NDArray[np.int8]  # (h, w, 3), the fine part of what is invented
+    detailed: Mask  # where `detail` holds
 
 
 class View:
@@ -25,14 +40,17 @@ class View:
         self.hole = hole
         self.is_keyframe = False  # given by the user as it should look
         self.filled: Frame | None = None
-        self.genuine: Mask | None = None  # where `filled` shows what some frame saw
-        self.detail: NDArray[np.int8] | None = None  # (H, W, 3), the fine part of what is invented
-        self.detailed: Mask | None = None  # where `detail` holds
+        self.fill: Fill | None = None  # how it was filled
 
     @cached_property
     def has_hole(self) -> bool:
         """Return whether anything is to be filled."""
         return bool(self.hole.any())
+
+    @cached_property
+    def box(self) -> Box:
+        """Return the rows and columns of the frame that hold its hole and what is around it."""
+        return box_around(self.hole, margin=AROUND)
 
     @cached_property
     def size(self) -> tuple[int, int]:
@@ -112,7 +130,7 @@ class View:
         return np.array([full[1] / small[1], full[0] / small[0]], np.float32)
 
 
-def box_around(mask: Mask, margin: int) -> tuple[slice, slice]:
+def box_around(mask: Mask, margin: int) -> Box:
     """Return the rows and columns that hold `mask` (not empty) and a margin.
 
     They begin and end at even numbers (or the frame's end), so that halves fit halves.
