@@ -22,7 +22,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -138,16 +138,31 @@ def visit(url: str, person: Person, folder: Path, end: float) -> None:
     client.close()
 
 
-def watch(pid: int, stop: threading.Event) -> float:
-    """Return how many megabytes the page grew by, once it had warmed up."""
-    samples = []
+def memory_of(pid: int) -> dict[str, float]:
+    """Return the megabytes of the page and of each of its workers, by what they do."""
+    page = psutil.Process(pid)
+    found = {"page": page.memory_info().rss / 2**20}
+    for child in page.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            name = "clicks" if child.nice() == page.nice() else "removals"
+            found[name] = found.get(name, 0.0) + child.memory_info().rss / 2**20
+    return found
+
+
+def watch(pid: int, stop: threading.Event) -> dict[str, float]:
+    """Return how many megabytes each process grew by, once it had warmed up."""
+    samples: list[dict[str, float]] = []
     while not stop.wait(SAMPLE_SECONDS):
-        processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-        samples.append(sum(process.memory_info().rss for process in processes) / 2**20)
+        samples.append(memory_of(pid))
     quarter = len(samples) // 4
     if not quarter:
-        return 0.0
-    return statistics.median(samples[-quarter:]) - statistics.median(samples[quarter : 2 * quarter])
+        return {}
+    early, late = samples[quarter : 2 * quarter], samples[-quarter:]
+    return {
+        name: statistics.median(each.get(name, 0.0) for each in late)
+        - statistics.median(each.get(name, 0.0) for each in early)
+        for name in samples[-1]
+    }
 
 
 def click(url: str, film: Path, folder: Path, stop: threading.Event) -> list[float]:
@@ -204,11 +219,11 @@ def main() -> int:
                 for each in visits:
                     each.result()
                 stop.set()
-                waits, growth = sorted(clicking.result()), watching.result()
+                waits, growths = sorted(clicking.result()), watching.result()
             wait_until_left(folder)
             after = use_of(pid, folder)
         log = (folder / "log").read_text(errors="replace")
-    return report(people, waits, growth, before, after, log)
+    return report(people, waits, growths, before, after, log)
 
 
 def wait_until_left(folder: Path) -> None:
@@ -219,7 +234,12 @@ def wait_until_left(folder: Path) -> None:
 
 
 def report(
-    people: list[Person], waits: list[float], growth: float, before: Use, after: Use, log: str
+    people: list[Person],
+    waits: list[float],
+    growths: dict[str, float],
+    before: Use,
+    after: Use,
+    log: str,
 ) -> int:
     """Print what was found; return 1 if something is wrong."""
     faults = [f"person {each.number}: {fault}" for each in people for fault in each.faults]
@@ -230,7 +250,9 @@ def report(
         if waits[-1] > CLICK_SECONDS:
             faults.append(f"a click took {waits[-1]:.2f} s, over {CLICK_SECONDS:g} s")
     print(f"before {before}\nafter  {after}")
-    print(f"memory grew by {growth:.0f} MB from the second to the last quarter of the time")
+    growth = sum(growths.values())
+    print(f"memory grew by {growth:.0f} MB from the second to the last quarter of the time:")
+    print("  " + ", ".join(f"{name} {number:+.1f} MB" for name, number in growths.items()))
     if growth > GROWTH_MB:
         faults.append(f"memory grew by {growth:.0f} MB")
     if after.open_files > before.open_files:
@@ -241,6 +263,7 @@ def report(
         faults.append("the log has a traceback: " + log[log.index("Traceback") :][:1500])
     for fault in faults:
         print(f"FAULT {fault}")
+    print("FAILED" if faults else "PASSED")
     return 1 if faults else 0
 
 

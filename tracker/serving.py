@@ -59,8 +59,12 @@ def resolve(target: str) -> Callable[[Any], Any]:
     return function
 
 
-def serve(target: str, connection: "Connection[Any, Any]", log_level: int) -> None:
+def serve(
+    target: str, connection: "Connection[Any, Any]", log_level: int, niceness: int = 0
+) -> None:
     """Answer requests until the pipe closes: the worker's main function."""
+    if niceness and hasattr(os, "nice"):  # before anything starts threads, which inherit it
+        os.nice(niceness)
     logging.basicConfig(level=log_level, format="%(levelname)s %(processName)s: %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, who closes the pipe
     inbox = _Inbox(connection)

@@ -97,10 +97,19 @@ class Lane:
         name: what to call it in the log.
         target: "package.module:function".  A class is made once, and its object called.
         grace_seconds: time a cancelled request has before its process is killed.
+        niceness: how far it stands back behind other processes, 0 to 19; none on Windows.
     """
 
-    def __init__(self, name: str, target: str, *, grace_seconds: float = GRACE_SECONDS) -> None:
+    def __init__(
+        self,
+        name: str,
+        target: str,
+        *,
+        grace_seconds: float = GRACE_SECONDS,
+        niceness: int = 0,
+    ) -> None:
         self.name, self.target, self.grace_seconds = name, target, grace_seconds
+        self.niceness = niceness
         self._waiting: deque[Ticket] = deque()
         self._current: Ticket | None = None
         self._changed = threading.Condition()
@@ -221,7 +230,10 @@ class Lane:
             ours, theirs = context.Pipe()
             level = logging.getLogger().getEffectiveLevel()
             self._process = context.Process(
-                target=serve, args=(self.target, theirs, level), name=self.name, daemon=True
+                target=serve,
+                args=(self.target, theirs, level, self.niceness),
+                name=self.name,
+                daemon=True,
             )
             self._process.start()
             theirs.close()

@@ -28,6 +28,7 @@ ANSWER_SECONDS = 60.0  # a desk question that takes longer is stopped
 MAX_WAITING = 20  # removals; more would wait for hours
 MAX_OF_ONE = 3  # removals of one visitor at once, so that nobody takes all the places
 DISCOVERY_SECONDS = 300.0  # networks look at a whole frame, and may have to be read first
+NICENESS = 10  # of what takes long: who clicks is answered first
 REMOVAL, DESK = "tracker.guessing:perform", "tracker.desk:Desk"
 DOWNLOADS = "tracker.fetching:fetch"
 
@@ -42,8 +43,10 @@ class Lanes:
     def __init__(
         self, removal: str = REMOVAL, desk: str = DESK, downloads: str = DOWNLOADS
     ) -> None:
-        self._removals, self._desk = Lane("removals", removal), Lane("desk", desk)
-        self._finder, self._downloads = Lane("finder", desk), Lane("downloads", downloads)
+        self._removals = Lane("removals", removal, niceness=NICENESS)
+        self._desk = Lane("desk", desk)
+        self._finder = Lane("finder", desk, niceness=NICENESS)
+        self._downloads = Lane("downloads", downloads, niceness=NICENESS)
         self._finders: set[str] = set()  # owners that have a place at the finder's desk
         self._tickets: dict[str, Ticket] = {}  # owner -> the removal asked for last
         self._visitors: dict[str, str] = {}  # owner -> whose that removal is
