@@ -1,13 +1,39 @@
 """What every part of the page has in common."""
 
+from collections.abc import Iterable
+from math import isfinite
 from typing import Any, Literal, TypeAlias
 
 from gradio.blocks import Block
 
 from tracker.session import Session
+from tracker.types import UserError
 
 Updates: TypeAlias = dict[Block, Any]
 State: TypeAlias = Literal["empty", "marking", "masks", "repair", "running", "done"]
+
+
+def number(value: object, name: str) -> float:
+    """Return a number somebody chose.
+
+    Raises:
+        UserError: it is none; no slider sends that, but other programs can.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise UserError(f"{name} is {str(value)[:40]!r}; give a number")
+    return value
+
+
+def choice(value: object, choices: Iterable[str], name: str) -> str:
+    """Return which of `choices` somebody took.
+
+    Raises:
+        UserError: it is none of them.
+    """
+    choices = list(choices)
+    if not isinstance(value, str) or value not in choices:
+        raise UserError(f"{name} is {str(value)[:40]!r}; choose one of: {', '.join(choices)}")
+    return value
 
 
 class Panel:

@@ -91,13 +91,13 @@ class DurationPanel(Panel):
             if session is None or not session.folder.exists() or not session.edit.masks:
                 yield {self.line: ""}
                 return
-            options = quality.options(*values)
-            report = guesses.known(session, options)
             try:
+                options = quality.options(*values)
                 job = session.job(options)
             except UserError:
                 yield {self.line: ""}
                 return
+            report = guesses.known(session, options)
             try:
                 if report is None:
                     report = await guesses.find_out(session, options, job)

@@ -17,6 +17,8 @@ from tracker.ui.traces import shown_traces
 from tracker.ui.visits import Visits
 from tracker.ui.wiring import Wiring
 
+MAX_FRAMES = 1 << 31  # more than any film has
+
 
 @dataclass(frozen=True, eq=False)
 class FilmPanel(Panel):
@@ -28,10 +30,13 @@ class FilmPanel(Panel):
     def lay_out(cls, visits: Visits) -> "FilmPanel":
         """Make it; its script asks for thumbnails when it has nothing else to do."""
 
-        def thumbnail(asked: dict[str, Any]) -> str:
-            token, frame = asked.get("token"), asked.get("frame")
-            source = visits.source_of(token) if isinstance(token, str) else None
-            if source is None or not isinstance(frame, int) or not isinstance(token, str):
+        def thumbnail(asked: object) -> str:
+            match asked:
+                case {"token": str() as token, "frame": int() as frame} if _is_frame(frame):
+                    source = visits.source_of(token)
+                case _:
+                    return ""
+            if source is None:
                 return ""
             try:
                 return data_url(visits.lanes.thumbnail(token, source, frame))
@@ -100,6 +105,10 @@ def _value(session: Session, state: State) -> dict[str, Any]:
 
 def _colour(object_id: int) -> str:
     return f"rgb{images.object_colour(object_id)}"
+
+
+def _is_frame(number: int) -> bool:
+    return not isinstance(number, bool) and 0 <= number < MAX_FRAMES
 
 
 def _frame(value: object) -> int:

@@ -85,6 +85,8 @@ class ModelsPanel(Panel):
     ) -> AsyncIterator[Updates]:
         """Yield news of a download until it has ended; then what it changes on the page."""
         try:
+            if not isinstance(name, str):
+                raise UserError("no model is chosen; choose one of the list")
             ticket = wiring.lanes.download(name, request.session_hash or "")
         except UserError as error:
             yield wiring.notice.say(str(error))

@@ -1,17 +1,18 @@
 """How to remove: what is chosen seldom, in a fold."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast, get_args
 
 import gradio as gr
 from gradio.components import Component
 
 from tracker import images
-from tracker.jobs import Settings
+from tracker.engines import JOBS
+from tracker.jobs import Mode, Settings, Size
 from tracker.options import Options
 from tracker.session import Session
 from tracker.ui import texts
-from tracker.ui.panel import Panel, State, Updates
+from tracker.ui.panel import Panel, State, Updates, choice, number
 
 MODES = [("Look ahead (best)", "offline"), ("Streaming", "streaming")]
 SIZES = [("Fast", "fast"), ("Balanced", "balanced"), ("Full", "full")]
@@ -134,18 +135,28 @@ class QualityPanel(Panel):
 
     @staticmethod
     def options(*values: Any) -> Options:
-        """Return what is chosen; takes the values of `inputs`."""
+        """Return what is chosen; takes the values of `inputs`.
+
+        Raises:
+            UserError: something is chosen that the page does not offer.
+        """
         mode, margin, propagator, inpainter, size, feather, *others = values
         memory_gap, memory_frames, shadow, crop = others
         settings = Settings(
-            size=size,
-            feather=feather,
-            memory_gap=int(memory_gap) or None,
-            memory_frames=int(memory_frames) or None,
+            size=cast(Size, choice(size, get_args(Size), "the working size")),
+            feather=number(feather, "the soft seam"),
+            memory_gap=int(number(memory_gap, "the gap between memories")) or None,
+            memory_frames=int(number(memory_frames, "the number of memories")) or None,
             grow_shadow=bool(shadow),
             crop="auto" if crop else "off",
         )
-        return Options(mode, margin, propagator, inpainter, settings)
+        return Options(
+            cast(Mode, choice(mode, get_args(Mode), "the mode")),
+            number(margin, "the margin"),
+            choice(propagator, ["auto", *JOBS["propagator"]], "what tracks"),
+            choice(inpainter, ["auto", *JOBS["inpainter"]], "what fills"),
+            settings,
+        )
 
     def show(self, session: Session | None, state: State) -> Updates:
         """Return what can be chosen now."""

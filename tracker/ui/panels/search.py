@@ -11,7 +11,7 @@ from tracker.jobs import Search
 from tracker.options import Options
 from tracker.session import Session
 from tracker.types import UserError
-from tracker.ui.panel import Panel, State, Updates
+from tracker.ui.panel import Panel, State, Updates, choice, number
 
 BOX_THRESHOLD, TEXT_THRESHOLD = 0.35, 0.25  # published
 LONGEST_PAUSE = 120  # frames
@@ -76,7 +76,14 @@ class SearchPanel(Panel):
 
     @staticmethod
     def search(words: str, box: float, text: float) -> Search:
-        """Return what is looked for by words."""
+        """Return what is looked for by words.
+
+        Raises:
+            UserError: what is given is no text, or no number.
+        """
+        if not isinstance(words, str):
+            raise UserError(f"the words are {str(words)[:40]!r}; say in a text what to find")
+        box, text = number(box, "how well a box must match"), number(text, "how well words must")
         return Search(words=words, box_threshold=box, text_threshold=text)
 
     def inputs(self, words: gr.Textbox) -> list[Component]:
@@ -88,17 +95,19 @@ class SearchPanel(Panel):
         """Return the options of a removal with what is chosen here; takes values of `inputs`.
 
         Raises:
-            UserError: words are to be looked for again, but there are none.
+            UserError: words are to be looked for again, but there are none, or something is
+                chosen that the page does not offer.
         """
         words, box, text, redetect, target, refine, commercial = values
         search = Search() if target == "everything" else self.search(words or "", box, text)
-        if redetect and search.words is not None and not search.words.strip():
+        frames = int(number(redetect, "the pause before looking again"))
+        if frames and search.words is not None and not search.words.strip():
             raise UserError("say in words what to look for again, or look for whatever stands out")
         return replace(
             options,
-            search=search if redetect else None,
-            redetect=int(redetect) or None,
-            refine=refine or None,
+            search=search if frames else None,
+            redetect=frames or None,
+            refine=choice(refine or "", ["", *_refiners()], "what makes masks exact") or None,
             commercial=bool(commercial),
         )
 

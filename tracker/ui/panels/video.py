@@ -84,7 +84,7 @@ class VideoPanel(Panel):
             session: Session | None, upload: str | None, key: object, request: gr.Request
         ) -> Updates:
             if upload is None:
-                return {}
+                return {drop: gr.update()}
             return bring(private(upload), key, request, is_upload=True)
 
         def bring_sample(session: Session | None, key: object, request: gr.Request) -> Updates:

@@ -100,7 +100,11 @@ class WordsPanel(Panel):
         async def by_words(
             session: Session | None, words: str, *values: Any
         ) -> AsyncIterator[Updates]:
-            wanted = search.search(words or "", *values)
+            try:
+                wanted = search.search(words or "", *values)
+            except UserError as error:
+                yield wiring.refuse(session, error)
+                return
             async for updates in self._discover(wiring, session, wanted):
                 yield updates
 
