@@ -171,11 +171,17 @@ class E2FGVIInpainter:
         network = self._network
         records = self._records(clip, fit, range(len(clip.frames)))
         local, references = records[: clip.num_local], records[clip.num_local :]
+        for record in local:
+            if record.share is None:
+                record.share = network.share(record.features)
         features = network.propagate(
-            torch.cat([record.features for record in local]), *self._flows(clip)
+            torch.cat([record.features for record in local]),
+            torch.cat([record.share for record in local if record.share is not None]),
+            *self._flows(clip),
         )
         tokens = [network.ss(features)]
         for record in references:  # their features are not propagated
+            record.share = None
             if record.tokens is None:
                 record.tokens = network.ss(record.features)
             tokens.append(record.tokens)

@@ -21,6 +21,7 @@ class FrameRecord:
     source: tuple[NDArray[Any], NDArray[Any]]  # frame (H, W, 3), hole (H, W)
     picture: Tensor  # (1, 3, h, w), shrunk: flow is estimated from it
     features: Tensor  # (1, C, h, w)
+    share: Tensor | None = None  # (1, 4 * C, h, w), as long as it is a local frame
     tokens: Tensor | None = None  # (1, rows, columns, D), once used as a reference
 
     def is_of(self, frame: NDArray[Any], hole: NDArray[Any]) -> bool:

@@ -2,7 +2,7 @@
 
 Li et al., "Towards An End-to-End Framework for Flow-Guided Video Inpainting", CVPR 2022.
 The forward pass is a chain of stages that may be called one by one: what depends on one
-frame (`encode`, `shrink`) or one pair of frames (`flows`) need not be done again for the
+frame (`encode`, `share`, `shrink`) or one pair of frames (`flows`) need not be done again for the
 next window.  Attribute names are the published checkpoint's keys.
 """
 
@@ -126,7 +126,8 @@ class E2FGVI(nn.Module):
         small = self.shrink(frames[:num_local])
         to_next, to_previous = self.flows(small[:-1], small[1:])
         features = self.encode(frames)
-        local = self.propagate(features[:num_local], to_next, to_previous)
+        share = self.share(features[:num_local])
+        local = self.propagate(features[:num_local], share, to_next, to_previous)
         features = torch.cat((local, features[num_local:]))
         tokens = self.transform(self.ss(features), map_size(features))
         return self.decode(features, tokens), (to_next[None], to_previous[None])
@@ -178,9 +179,15 @@ class E2FGVI(nn.Module):
         # In the layout of the feature maps it will be joined with.
         return flow.contiguous(memory_format=torch.channels_last)
 
-    def propagate(self, features: Tensor, to_next: Tensor, to_previous: Tensor) -> Tensor:
+    def share(self, features: Tensor) -> Tensor:
+        """Return what frames' own features do in `propagate`: (T, C, h, w) -> (T, 4 * C, h, w)."""
+        return self.feat_prop_module.share(features)
+
+    def propagate(
+        self, features: Tensor, share: Tensor, to_next: Tensor, to_previous: Tensor
+    ) -> Tensor:
         """Carry the features of the local frames along the flow; see propagation.py."""
-        propagated: Tensor = self.feat_prop_module(features, to_next, to_previous)
+        propagated: Tensor = self.feat_prop_module(features, share, to_next, to_previous)
         return propagated
 
     def transform(

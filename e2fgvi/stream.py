@@ -68,9 +68,10 @@ class Stream:
             flow = network.flow(record.picture, known[-1].picture)
             flows = [step.flow for step in known[1:] if step.flow is not None] + [flow]
         # The newest frame is where the backward sweep starts.
-        backward = propagation.step(BACKWARD, (record.features,), (), ())
-        inputs = (record.features, backward)
-        forward = propagation.step(FORWARD, inputs, [step.features for step in known], flows)
+        share = network.share(record.features)
+        backward = propagation.step(BACKWARD, share, None, (), ())
+        results = [step.features for step in known]
+        forward = propagation.step(FORWARD, share, backward, results, flows)
         self.carried = {i: step for i, step in self.carried.items() if i in local[-ORDER:]}
         self.carried[local[-1]] = Carried(record.picture, forward, flow)
         return propagation.fuse(record.features, backward, forward)

@@ -79,19 +79,24 @@ class Forgetful:
 
 
 def count_calls(network, monkeypatch):
-    """Count the frames that are encoded and the pairs whose flow is estimated."""
-    counts = {"encode": 0, "flow": 0}
-    encode, flow = network.encode, network.flow
+    """Count the frames that are encoded or take their share, and the pairs that flow."""
+    counts = {"encode": 0, "share": 0, "flow": 0}
+    encode, share, flow = network.encode, network.share, network.flow
 
     def counting_encode(frames):
         counts["encode"] += len(frames)
         return encode(frames)
+
+    def counting_share(features):
+        counts["share"] += len(features)
+        return share(features)
 
     def counting_flow(reference, support):
         counts["flow"] += len(reference)
         return flow(reference, support)
 
     monkeypatch.setattr(network, "encode", counting_encode)
+    monkeypatch.setattr(network, "share", counting_share)
     monkeypatch.setattr(network, "flow", counting_flow)
     return counts
 
@@ -126,7 +131,7 @@ def test_each_frame_is_encoded_once_and_each_pair_flows_once(monkeypatch, schedu
 
     fill_all(E2FGVIInpainter(network), SCHEDULES[schedule](11), frames, holes)
 
-    assert counts == {"encode": 11, "flow": 2 * 10}  # both ways
+    assert counts == {"encode": 11, "share": 11, "flow": 2 * 10}  # both ways
 
 
 def test_memory_estimates_one_flow_and_encodes_one_frame_per_step(monkeypatch):
@@ -137,7 +142,7 @@ def test_memory_estimates_one_flow_and_encodes_one_frame_per_step(monkeypatch):
     inpainter = E2FGVIInpainter(network, recall="memory")
     fill_all(inpainter, SCHEDULES["streaming"](9), frames, holes)
 
-    assert counts == {"encode": 9, "flow": 8}
+    assert counts == {"encode": 9, "share": 9, "flow": 8}
 
 
 @pytest.mark.parametrize("recall", ["recompute", "memory"])
@@ -379,7 +384,7 @@ def test_frames_without_a_hole_come_back_untouched_and_cost_nothing(monkeypatch)
     filled = E2FGVIInpainter(network).fill(Clip((0, 1, 2), tuple(frames), tuple(holes), 3))
 
     np.testing.assert_array_equal(filled, frames)
-    assert counts == {"encode": 0, "flow": 0}
+    assert counts == {"encode": 0, "share": 0, "flow": 0}
 
 
 def test_only_wanted_frames_are_changed(network):

@@ -244,11 +244,11 @@ def test_one_step_of_the_backward_sweep_uses_the_flow_of_its_own_number():
 
     seen = []
     step = propagation.step
-    propagation.step = lambda direction, inputs, results, flows: (
+    propagation.step = lambda direction, share, backward, results, flows: (
         seen.append((direction, [flow.clone() for flow in flows]))
-        or step(direction, inputs, results, flows)
+        or step(direction, share, backward, results, flows)
     )
-    propagation(features, to_next, to_previous)
+    propagation(features, propagation.share(features), to_next, to_previous)
 
     backward = [flows for direction, flows in seen if direction == "backward_"]
     assert [len(flows) for flows in backward] == [0, 1, 2]
