@@ -9,7 +9,7 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from script.fill_rule import fill_state_dict
 from tracker.engine_table import INPAINTERS, PROPAGATORS, SEGMENTERS
@@ -98,7 +98,9 @@ def propagator_maker(name: str, device: Device) -> Callable[[], MaskPropagator]:
     return lambda: DeAOTPropagator(network, device=device.name, max_memory_frames=bound)
 
 
-def inpainter_maker(name: str, device: Device) -> Callable[[], Inpainter]:
+def inpainter_maker(
+    name: str, device: Device, recall: Literal["recompute", "memory"] = "recompute"
+) -> Callable[[], Inpainter]:
     """Return what makes inpainters that share a network with pseudo-weights."""
     if name == WEIGHT_FREE:
         return lambda: INPAINTERS[name].load("cpu")(Settings())
@@ -108,4 +110,4 @@ def inpainter_maker(name: str, device: Device) -> Callable[[], Inpainter]:
     network = build_network(hq=name == "e2fgvi_hq")
     fill_state_dict(network.state_dict())
     network = network.to(device.name)
-    return lambda: E2FGVIInpainter(network, device=device.name, dtype=device.dtype)
+    return lambda: E2FGVIInpainter(network, device=device.name, dtype=device.dtype, recall=recall)

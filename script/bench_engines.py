@@ -27,7 +27,7 @@ from tracker.engine_table import INPAINTERS
 from tracker.images import dilate
 from tracker.pipeline import Pair, inpaint
 from tracker.types import Point, Prompt
-from tracker.windows import causal_windows, offline_windows
+from tracker.windows import FAST, causal_windows, offline_windows
 
 FRAMES = {"weight-free": 48, "cpu": 6, "cuda": 96, "mps": 48}  # timed, after warming up
 WARM_UP = 3  # frames, or clicks
@@ -96,7 +96,9 @@ def _fill(
     labels: list[NDArray[np.uint8]],
     where: str,
 ) -> float:
-    spec, make = INPAINTERS[name], inpainter_maker(name, device)
+    mode, _, way = mode.partition(" ")  # of E2FGVI: "offline fast", "streaming memory"
+    spec = INPAINTERS[name]
+    make = inpainter_maker(name, device, recall="memory" if way == "memory" else "recompute")
     pairs: list[Pair] = [
         (frame, dilate(label > 0, HOLE_MARGIN)) for frame, label in zip(frames, labels, strict=True)
     ]
@@ -105,7 +107,7 @@ def _fill(
         if mode == "streaming":
             windows = causal_windows(history=spec.history, num_references=spec.num_references)
         else:
-            schedule = replace(spec.schedule, max_references=20)
+            schedule = replace(FAST if way == "fast" else spec.schedule, max_references=20)
             windows = offline_windows(len(some), schedule)
         return sum(1 for _ in inpaint(some, windows, make(), some.__getitem__))
 

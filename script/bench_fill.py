@@ -1,4 +1,7 @@
-"""Say how fast E2FGVI fills: python script/bench_fill.py CASE... (all, if none is named).
+"""Say what E2FGVI's windows cost: python script/bench_fill.py CASE... (all, if none is named).
+
+Where the work goes, and how much of it remembering saves; frames per second of every way to
+fill are `benchmark.py fill`'s.
 
 Every case runs in a process of its own, between two runs of a calibration loop (a 3x3
 convolution of (8, 128, 60, 108) with 128 filters), so figures of different machines, and of
@@ -12,7 +15,7 @@ import multiprocessing
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,19 +71,11 @@ STREAM = Case(num_local=4, step=1, wanted=range(3, 4))
 CASES = {
     "published": PUBLISHED,
     "published_plain": replace(PUBLISHED, is_plain=True),
-    "published_base": replace(PUBLISHED, hq=False),
     "fast": FAST,
     "stream": STREAM,
     "stream_memory": replace(STREAM, recall="memory"),
     "stream_fresh": replace(STREAM, is_fresh=True),
     "stream_plain": replace(STREAM, is_plain=True),
-    "stream_base": replace(STREAM, hq=False),
-    "fast_base": replace(FAST, hq=False),
-    "stream_memory_base": replace(STREAM, hq=False, recall="memory"),
-    "published_480p": replace(PUBLISHED, height=480, width=854),
-    "fast_480p": replace(FAST, height=480, width=854),
-    "stream_480p": replace(STREAM, height=480, width=854),
-    "stream_memory_480p": replace(STREAM, height=480, width=854, recall="memory"),
     # What a box of half the sides of 1280x720 costs, which is what a crop of it often is.
     "crop_720p": replace(PUBLISHED, height=360, width=640),
 }
@@ -118,7 +113,7 @@ def measure(
     fill = _filler(network, case, device, dtype)
     frames = clip_frames(16, case.height, case.width)
     holes = hole_masks(16, case.height, case.width) > 0
-    clips = _clips(case, frames, holes)
+    clips = sliding_clips(case, frames, holes)
     # A stream's memory is full only once each slot has been a frame.
     for _ in range(1 if case.recall == "recompute" else case.num_local + 1):
         fill(next(clips))
@@ -172,7 +167,9 @@ def _filler(
     return plain
 
 
-def _clips(case: Case, frames: NDArray[np.uint8], holes: NDArray[np.bool_]) -> Iterator[Clip]:
+def sliding_clips(
+    case: Case, frames: NDArray[np.uint8], holes: NDArray[np.bool_]
+) -> Iterator[Clip]:
     """Slide the window for ever; references stay the same, somewhere far away."""
     references = tuple(-10 * (k + 1) for k in range(case.num_references))
     start = 0
@@ -225,34 +222,6 @@ def _count_operations(work: Callable[[], object]) -> dict[str, int]:
     return counts
 
 
-def agreement(
-    one: Sequence[NDArray[np.uint8]],
-    two: Sequence[NDArray[np.uint8]],
-    holes: Sequence[NDArray[np.bool_]],
-    levels: int = 2,
-) -> float:
-    """Return the share of the holes' pixels whose three colours differ by at most `levels`."""
-    near = [
-        np.abs(a[hole].astype(int) - b[hole]).max(axis=-1) <= levels
-        for a, b, hole in zip(one, two, holes, strict=True)
-    ]
-    return float(np.concatenate(near).mean())
-
-
-def compare_precisions(device: str, dtype: torch.dtype) -> float:
-    """Return the agreement of a published window in `dtype` with the same in float32."""
-    network = build_network(hq=True)
-    fill_state_dict(network.state_dict())
-    network.to(device)
-    frames, holes = clip_frames(14, 240, 432), hole_masks(14, 240, 432) > 0
-    clip = next(_clips(PUBLISHED, frames, holes))
-    full, lower = (
-        E2FGVIInpainter(network, device=device, dtype=precision).fill(clip)
-        for precision in (torch.float32, dtype)
-    )
-    return agreement(full, lower, clip.holes[: clip.num_local])
-
-
 def _limit_memory(gigabytes: float | None) -> None:
     """Make the accelerator refuse more memory than this."""
     if gigabytes is not None:
@@ -289,9 +258,6 @@ def main() -> None:
         "--memory-gb", type=float, help="cuda: refuse more accelerator memory than this"
     )
     parser.add_argument("--compile", action="store_true", help="let torch compile the network")
-    parser.add_argument(
-        "--agreement", action="store_true", help="only compare --dtype with float32, pixel by pixel"
-    )
     parser.add_argument("--threads", type=int, help="as many as there are cores, if not given")
     arguments = parser.parse_args()
     if unknown := set(arguments.cases) - CASES.keys():
@@ -301,10 +267,6 @@ def main() -> None:
     dtype = getattr(torch, arguments.dtype)
     where = torch.cuda.get_device_name() if arguments.device == "cuda" else arguments.device
     print(f"on {where}, {arguments.dtype}, torch {torch.__version__}")
-    if arguments.agreement:
-        share = compare_precisions(arguments.device, dtype)
-        print(f"{100 * share:.3f} % of the hole's pixels are within 2 grey levels of float32")
-        return
     for name in arguments.cases or CASES:
         case = CASES[name]
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:

@@ -4,8 +4,8 @@
     python script/benchmark.py remove --sizes 432x240 --modes streaming
     python script/benchmark.py click | start | track | fill | growth | chain      # one part
     python script/benchmark.py --compare A.json B.json       # what got slower
-    python script/benchmark.py propagate ...      # E2FGVI and DeAOT stage by stage: see
-    python script/benchmark.py inpaint ...        # bench_propagate.py and bench_fill.py
+    python script/benchmark.py propagate ...      # DeAOT stage by stage: bench_propagate.py
+    python script/benchmark.py inpaint ...        # E2FGVI's windows: bench_fill.py
 
 Every measurement is a process of its own, so its peak memory is its own.  Machines differ,
 and a busy one differs from itself: so a fixed piece of work (the calibration) is timed just
@@ -47,7 +47,13 @@ SIZES = ("432x240", "854x480", "1920x1080")
 MODES = ("offline", "streaming")
 FRAMES_AT = {"1920x1080": 32}  # enough to see the rate; the other sizes take the whole sample
 DELEGATED = {"propagate": "bench_propagate", "inpaint": "bench_fill"}
-LARGEST_ON_CPU = 432 * 240  # pixels: learned engines at larger sizes take minutes there
+# Pixels: learned engines at larger sizes take minutes per frame there.
+LARGEST_ON_CPU = {"track": 432 * 240, "fill": 854 * 480}
+# How E2FGVI may fill besides, by mode: the schedule that overlaps less, memory of past frames.
+E2FGVI_MODES = {
+    "offline": ("offline", "offline fast"),
+    "streaming": ("streaming", "streaming memory"),
+}
 GROWTH = (50, 200, 800)  # frames
 GROWTH_SIZE = "432x240"
 CHAIN_FRAMES = {"cpu": 8, "cuda": 300, "mps": 120}
@@ -100,11 +106,12 @@ def measure_engines(job: str, options: argparse.Namespace) -> list[Row]:
         device = options.device if is_learned else Device("cpu")
         for size in options.sizes:
             width, height = parse_size(size)
-            is_small = job == "click" or width * height <= LARGEST_ON_CPU
+            is_small = width * height <= LARGEST_ON_CPU.get(job, width * height)
             if is_learned and device.name == "cpu" and not is_small:
                 continue
             for mode in modes:
-                rows.append(_engine(job, name, size, mode, device))
+                ways = E2FGVI_MODES[mode] if job == "fill" and is_learned else (mode,)
+                rows += [_engine(job, name, size, way, device) for way in ways]
     return rows
 
 

@@ -88,6 +88,37 @@ def test_an_engine_is_timed_printed_saved_and_drawn(tmp_path, capsys, quick_unit
     assert page.read_text().count("<svg") == 1
 
 
+def test_e2fgvi_is_timed_in_each_of_its_ways_up_to_480p_on_a_processor(tmp_path, monkeypatch):
+    asked = []
+
+    def quick(job, name, size, mode, device):
+        asked.append((name, size, mode))
+        return Row(job, size, f"{name} {mode}", 1.0, 1.0, 1.0, None)
+
+    monkeypatch.setattr(benchmark, "_engine", quick)
+    monkeypatch.setattr(benchmark, "known_engines", lambda job: ["classical", "e2fgvi_hq"])
+    monkeypatch.setattr(benchmark, "units", lambda: {"pictures": 0.1, "convolution": None})
+
+    benchmark.main(["fill", "--json", str(tmp_path / "found.json")])
+
+    ways = ["offline", "offline fast", "streaming", "streaming memory"]
+    learned = [(size, mode) for name, size, mode in asked if name == "e2fgvi_hq"]
+    assert learned == [(size, way) for size in ("432x240", "854x480") for way in ways]
+    assert len(asked) - len(learned) == 2 * len(benchmark.SIZES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["offline fast", "streaming memory"])
+def test_every_way_of_e2fgvi_can_be_timed(mode):
+    pytest.importorskip("torch")
+    words = ("fill", "e2fgvi_hq", "108x60", mode, "cpu", "float32")
+
+    found = json.loads(bench_tools.run("-m", "script.bench_engines", *words))
+
+    assert found["seconds"] > 0
+    assert found["peak_rss_mb"] > 100
+
+
 def test_growth_is_told_by_length(tmp_path, quick_units):
     file = tmp_path / "found.json"
     words = ["growth", "--modes", "streaming", "--lengths", "3,6", "--json", str(file)]
@@ -187,7 +218,7 @@ def test_the_benchmarks_windows_are_those_of_the_schedules():
 
 def test_agreement_counts_pixels_whose_worst_colour_is_near():
     pytest.importorskip("torch")
-    from script.bench_fill import agreement
+    from script.bench_precision import agreement
 
     one = np.zeros((2, 2, 3), np.uint8)
     two = np.array([[[2, 0, 1], [3, 0, 0]], [[0, 0, 0], [99, 99, 99]]], np.uint8)
