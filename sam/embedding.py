@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor, nn
 
+from sam.fine_decoding import predict_masks
 from tracker.types import Box, Frame, Mask, Point
 
 PromptKey: TypeAlias = tuple[tuple[Point, ...], Box | None, bytes, int]
@@ -124,18 +125,17 @@ class Sam:
         inputs = (embedding.features, self._positions, tokens, dense)
         decoder = self._network.mask_decoder
         if embedding.hq_features is None:
-            masks, scores = decoder.predict_masks(*inputs)
-            detail = torch.zeros_like(masks[0, 0])
+            (masks,), (scores,) = decoder.predict_masks(*inputs)
+            detail = torch.zeros_like(masks[0])
         else:
-            masks, scores = decoder.predict_masks(*inputs, hq_features=embedding.hq_features)
-            masks, detail = masks[:, :-1], masks[0, -1]
+            masks, detail, scores = predict_masks(decoder, *inputs, embedding.hq_features)
         # The first mask is trained on prompts that say enough, the others on single clicks.
         chosen = slice(1, None) if is_ambiguous else slice(0, 1)
-        order = scores[0, chosen].argsort(descending=True, stable=True)
-        ranked = masks[0, chosen][order]
+        order = scores[chosen].argsort(descending=True, stable=True)
+        ranked = masks[chosen][order]
         # As published, HQ-SAM's finer mask is added to the best; the others are plain SAM's.
         ranked = torch.cat((ranked[:1] + detail, ranked[1:]))
-        return Candidates(ranked, tuple(scores[0, chosen][order].clamp(0, 1).tolist()))
+        return Candidates(ranked, tuple(scores[chosen][order].clamp(0, 1).tolist()))
 
     def _embed_prompt(
         self,
