@@ -16,10 +16,17 @@ from test_masks import zipped
 from test_video_fuzz import broken
 
 from tracker import prompts
+from tracker.batch.manifest import read_items
+from tracker.edits import Edit, TrackedObject
 from tracker.label_images import decode_labels, encode_labels
 from tracker.masks import MaskReader
+from tracker.options import Options
 from tracker.pointing import from_json, gather
-from tracker.types import UserError
+from tracker.project import Project, SourceMark
+from tracker.project_files import load_project, pack_project
+from tracker.project_reading import JSON_NAME
+from tracker.prompts import Place
+from tracker.types import Point, Prompt, UserError
 from tracker.video.folder_source import read_times
 
 SECONDS = 2.0  # of breaking files, for each kind
@@ -113,7 +120,86 @@ def read_masks(path):
             masks[index]
 
 
-FILES = {"labels.png": (label_file, read_labels), "masks.zip": (mask_archive, read_masks)}
+def project_file(path):
+    """Write a project with a mark of every kind and a repaired frame."""
+    mask = np.zeros((8, 12), bool)
+    mask[2:5, 3:9] = True
+    edit = Edit(
+        (TrackedObject(1, "the car"), TrackedObject(2, "wall", removed=False, motion="surface")),
+        1,
+        {Place(0, 1): Prompt((Point(4, 3),), (1, 2, 9, 7)), Place(3, 2): Prompt(mask=mask)},
+        {Place(0, 1): mask, Place(3, 2): mask},
+    )
+    mark = SourceMark("film.mp4", "0" * 64, 12, 8)
+    project = Project(mark, edit, Options(), {5: np.full((8, 12, 3), 90, np.uint8)})
+    path.write_bytes(pack_project(project))
+
+
+def read_project(path):
+    """Read a project and do with it what the command line does."""
+    project = load_project(path)
+    project.labels()
+    pack_project(project)
+
+
+FILES = {
+    "labels.png": (label_file, read_labels),
+    "masks.zip": (mask_archive, read_masks),
+    "work.cleanplate": (project_file, read_project),
+}
+
+
+def altered(value, chance, put):
+    """Return JSON in which one thing, chosen by `chance`, became `put`, or is missing."""
+    if not isinstance(value, dict | list) or not value or chance.random() < 0.1:
+        return put
+    keys = list(value) if isinstance(value, dict) else range(len(value))
+    key = chance.choice(keys)
+    changed = value.copy()
+    if chance.random() < 0.1:
+        del changed[key]
+    else:
+        changed[key] = altered(value[key], chance, put)
+    return changed
+
+
+@PATIENT
+@given(st.randoms(use_true_random=False), VALUES | st.sampled_from(["masks/../x", "9" * 400]))
+def test_any_change_of_a_project_is_read_or_refused(tmp_path, chance, put):
+    whole, changed = tmp_path / "whole.cleanplate", tmp_path / "changed.cleanplate"
+    project_file(whole)
+    with zipfile.ZipFile(whole) as archive, zipfile.ZipFile(changed, "w") as other:
+        for name in archive.namelist():
+            content = archive.read(name)
+            if name == JSON_NAME:
+                content = json.dumps(altered(json.loads(content), chance, put)).encode()
+            other.writestr(name, content)
+
+    refused_or_done(lambda: read_project(changed))
+
+
+LINES = st.dictionaries(
+    st.sampled_from(["clip", "name", "point", "negative", "box", "mask", "masks", "options", "z"]),
+    st.sampled_from(["a.mp4", "3,4", "../../etc/passwd", "\x00", "n" * 400]) | VALUES,
+)
+
+
+@PATIENT
+@given(st.lists(LINES.map(json.dumps) | st.text(max_size=30), max_size=4))
+def test_any_manifest_of_a_batch_is_read_or_refused(tmp_path, lines):
+    manifest = tmp_path / "clips.jsonl"
+    manifest.write_bytes("\n".join(lines).encode(errors="surrogatepass"))
+
+    refused_or_done(lambda: read_items(manifest))
+
+
+@PATIENT
+@given(st.binary(max_size=200) | LINES.map(json.dumps).map(str.encode))
+def test_any_list_beside_a_clip_is_read_or_refused(tmp_path, content):
+    (tmp_path / "a.mp4").touch()
+    (tmp_path / "a.json").write_bytes(content)
+
+    refused_or_done(lambda: read_items(tmp_path))
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -95,7 +95,9 @@ def load_project(path: Path) -> Project:
             _check_archive(archive, path.name)
             return ProjectReader(archive, path.name).project()
     except BROKEN_ARCHIVE as error:
-        raise UserError(f"{path.name} is not a project, or is damaged ({error})") from None
+        raise UserError(
+            f"{path.name} is not a project, or is damaged ({str(error)[:100]})"
+        ) from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
 

@@ -70,11 +70,7 @@ def read_items(source: Path, options: Sequence[str] = ()) -> list[Item]:
 
 def _from_manifest(file: Path, options: Sequence[str]) -> list[Item]:
     items = []
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file} cannot be read ({error})") from None
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(_read(file).splitlines(), 1):
         if not line.strip():
             continue
         where = f"{file.name}, line {number}"
@@ -95,7 +91,7 @@ def _from_folder(folder: Path, options: Sequence[str]) -> list[Item]:
         said: Mapping[str, Any] = {}
         beside = folder / f"{stem}.json"
         if beside.is_file():
-            said = _parse(beside.read_text(encoding="utf-8"), beside.name)
+            said = _parse(_read(beside), beside.name)
         elif (folder / f"{stem}.zip").is_file():
             said = {"masks": f"{stem}.zip"}
         elif (folder / f"{stem}.png").is_file():
@@ -108,10 +104,17 @@ def _has_images(folder: Path) -> bool:
     return folder.is_dir() and any(p.suffix.lower() in IMAGE_ENDINGS for p in folder.iterdir())
 
 
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} cannot be read ({error})") from None
+
+
 def _parse(text: str, where: str) -> Mapping[str, Any]:
     try:
         said = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{where} is not JSON ({error})") from None
     if not isinstance(said, dict):
         raise UserError(f"{where} holds a {type(said).__name__}, expected an object")
