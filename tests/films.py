@@ -17,8 +17,9 @@ def write_film(
     pixel_aspect: Fraction | None = None,
     num_frames: int = NUM_FRAMES,
     codec: str = "libx264",
+    gone_from: int | None = None,
 ) -> Path:
-    """Write a film of a red square crossing a textured wall.
+    """Write a film of a red square crossing a textured wall, until it is `gone_from` a frame on.
 
     A phone's film is upright, but stored lying on its side with a note to turn it.
     """
@@ -37,7 +38,8 @@ def write_film(
         for index in range(num_frames):
             picture = wall.copy()
             x = 10 + index * (width - SIDE - 20) // num_frames
-            picture[40 : 40 + SIDE, x : x + SIDE] = (200, 30, 40)
+            if gone_from is None or index < gone_from:
+                picture[40 : 40 + SIDE, x : x + SIDE] = (200, 30, 40)
             stored = np.ascontiguousarray(np.rot90(picture)) if phone else picture
             container.mux(stream.encode(av.VideoFrame.from_ndarray(stored, "rgb24")))
         container.mux(stream.encode(None))

@@ -138,6 +138,12 @@ def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def leaving_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the film with the square gone from frame 9 on."""
+    return write_film(tmp_path_factory.mktemp("film") / "leaving.mp4", gone_from=9)
+
+
+@pytest.fixture(scope="session")
 def old_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the film in a form that no browser plays."""
     return write_film(tmp_path_factory.mktemp("film") / "old.avi", codec="mpeg4")

@@ -110,6 +110,24 @@ def test_marks_in_several_frames_and_of_several_objects(open_page, film):
     page.get_by_text("not marked yet").wait_for()
 
 
+def test_doubtful_frames_are_marked_and_gone_to_one_after_the_other(open_page, leaving_film):
+    page = open_page()
+    bring(page, leaving_film)
+    doubt = page.get_by_role("button", name="Next doubtful")
+    assert doubt.is_disabled()
+    click_at(page, *RED_AT)
+
+    press(page, "Track only")
+    page.locator("#progress").get_by_text(re.compile("Done: 16 frames")).wait_for(timeout=60000)
+
+    first = page.locator(".film .plot .doubtful").first.evaluate("e => +e.getAttribute('x') + 0.5")
+    assert 6 <= first <= 11
+    assert "red: look here" in page.locator(".film .legend").inner_text()
+    act(page, doubt.click)
+    assert page.locator(".film .at").inner_text().startswith(f"Frame {first:.0f} ")
+    assert page.locator(".film .where").input_value() == f"{first:.0f}"
+
+
 def test_before_is_shown_even_if_browsers_cannot_play_it(open_page, old_film):
     page = open_page()
     bring(page, old_film)
