@@ -261,6 +261,7 @@ def report(
         faults.append(f"{after.files - before.files} files more are left")
     if "Traceback" in log:
         faults.append("the log has a traceback: " + log[log.index("Traceback") :][:1500])
+    print(f"{os.getloadavg()[1]:.1f} processes wanted a core on average, those of others included")
     for fault in faults:
         print(f"FAULT {fault}")
     print("FAILED" if faults else "PASSED")
