@@ -11,12 +11,8 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from transformers import (  # noqa: E402
-    BertConfig,
-    GroundingDinoConfig,
-    GroundingDinoForObjectDetection,
-    SwinConfig,
-)
+from tiny_words import tiny_config, write_tiny_grounding_dino  # noqa: E402
+from transformers import GroundingDinoConfig, GroundingDinoForObjectDetection  # noqa: E402
 
 from sam import grounding_dino  # noqa: E402
 from sam.detector import GroundingDinoDetector  # noqa: E402
@@ -24,44 +20,21 @@ from script import parity_gdino  # noqa: E402
 
 GOLDENS = Path(__file__).parent / "goldens"
 KEYS = json.loads((GOLDENS / "gdino_keys.json").read_text())
+VOCABULARY = 1100  # enough for what is read here
 TIED = re.compile(r"^(model\.decoder\.)?bbox_embed\.\d\.")
 
 
 @pytest.fixture(scope="module")
 def config():
     """Return the architecture at a thousandth of its size."""
-    return GroundingDinoConfig(
-        backbone_config=SwinConfig(
-            embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 2, 2, 4], out_indices=[2, 3, 4]
-        ),
-        text_config=BertConfig(
-            vocab_size=1100,
-            hidden_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            intermediate_size=64,
-        ),
-        d_model=32,
-        num_queries=20,
-        encoder_layers=2,
-        decoder_layers=2,
-        encoder_attention_heads=4,
-        decoder_attention_heads=4,
-        encoder_ffn_dim=64,
-        decoder_ffn_dim=64,
-    )
+    return tiny_config(VOCABULARY)
 
 
 @pytest.fixture(scope="module")
-def folder(config, tmp_path_factory):
+def folder(tmp_path_factory):
     """Return a Hugging Face folder of random weights, written by the library itself."""
-    torch.manual_seed(0)
-    network = GroundingDinoForObjectDetection(config)
-    with torch.no_grad():
-        for parameter in network.parameters():  # what starts as zero or one would hide mistakes
-            parameter.add_(0.1 * torch.randn_like(parameter))
     path = tmp_path_factory.mktemp("folder")
-    network.save_pretrained(path)
+    write_tiny_grounding_dino(path, VOCABULARY)
     return path
 
 

@@ -1,25 +1,21 @@
 """Grounding DINO at a thousandth of its size, as the library itself writes it to a folder."""
 
 from pathlib import Path
+from typing import Any
+
+WHOLE_VOCABULARY = 30522  # words and pieces of words
 
 
-def write_tiny_grounding_dino(folder: Path) -> None:
-    """Write random weights that read the whole vocabulary."""
-    import torch
-    from transformers import (
-        BertConfig,
-        GroundingDinoConfig,
-        GroundingDinoForObjectDetection,
-        SwinConfig,
-    )
+def tiny_config(vocabulary: int = WHOLE_VOCABULARY) -> Any:
+    """Return the architecture, reading so many words."""
+    from transformers import BertConfig, GroundingDinoConfig, SwinConfig
 
-    torch.manual_seed(0)
-    config = GroundingDinoConfig(
+    return GroundingDinoConfig(
         backbone_config=SwinConfig(
             embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 2, 2, 4], out_indices=[2, 3, 4]
         ),
         text_config=BertConfig(
-            vocab_size=30522,
+            vocab_size=vocabulary,
             hidden_size=32,
             num_hidden_layers=2,
             num_attention_heads=2,
@@ -34,8 +30,16 @@ def write_tiny_grounding_dino(folder: Path) -> None:
         encoder_ffn_dim=64,
         decoder_ffn_dim=64,
     )
-    network = GroundingDinoForObjectDetection(config)
+
+
+def write_tiny_grounding_dino(folder: Path, vocabulary: int = WHOLE_VOCABULARY) -> None:
+    """Write random weights that read so many words."""
+    import torch
+    from transformers import GroundingDinoForObjectDetection
+
+    torch.manual_seed(0)
+    network = GroundingDinoForObjectDetection(tiny_config(vocabulary))
     with torch.no_grad():
-        for parameter in network.parameters():
+        for parameter in network.parameters():  # what starts as zero or one would hide mistakes
             parameter.add_(0.1 * torch.randn_like(parameter))
     network.save_pretrained(folder)
