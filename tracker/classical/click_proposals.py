@@ -28,9 +28,9 @@ _BOX_PIXELS = 30_000
 _FINE_PIXELS = 60_000
 _DOUBTFUL = 2.0  # pixels of a proposal's window on either side of its border
 _ROUNDS = 3  # of colour models and cuts
-_COLOUR_WEIGHT = 1.5
+COLOUR_WEIGHT = 1.5
 _SAME_SIDE = 0.5  # weight of what is on the click's side already, against the region itself
-_MOST_ODDS = CERTAIN - 0.1  # evidence never fixes a pixel; only points and limits do
+MOST_ODDS = CERTAIN - 0.1  # evidence never fixes a pixel; only points and limits do
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class Proposal:
         band = _DOUBTFUL * step / float(np.sqrt(fine.pixel_area))
         nearness = (depth - beyond) / band
         colours = fine.colour_odds(inside * (depth > band / 2), ~inside * (beyond > band / 2))
-        odds = np.clip(nearness + np.clip(colours, -4, 4), -_MOST_ODDS, _MOST_ODDS)
+        odds = np.clip(nearness + np.clip(colours, -4, 4), -MOST_ODDS, MOST_ODDS)
         odds[np.abs(nearness) >= 1] = CERTAIN
         odds[nearness <= -1] = -CERTAIN
         settled = fine.place(minimum_cut(odds.astype(np.float32), fine.lab, smoothness=4.0))
@@ -117,8 +117,7 @@ def _grow(
     seed[row, column] = True
     away = window.distance(click.x, click.y)
     prior = 2 * np.clip(1 - 2 * away / half, -1.5, 1)
-    cost = window.edges / (window.edges.mean() + np.float32(1e-3)) + np.float32(0.1)
-    path = geodesic_distance(cost, seed)
+    path = geodesic_distance(path_cost(window), seed)
     reach = np.quantile(path, 0.25) + 1e-3
     prior = prior + np.clip(1.5 * np.log(reach / np.maximum(path, 1e-3)), -2, 1)
     fixed = np.zeros_like(seed)  # on the other side for good
@@ -141,12 +140,12 @@ def _grow(
         # What is on the click's side already tells what that side looks like.
         known = same * (inside > 0.5).sum() / max(1, int(same.sum()))
         colours = window.colour_odds(inside + _SAME_SIDE * known, outside * ~same)
-        odds = (prior + _COLOUR_WEIGHT * np.clip(colours, -4, 4)).astype(np.float32)
-        np.clip(odds, -_MOST_ODDS, _MOST_ODDS, out=odds)
+        odds = (prior + COLOUR_WEIGHT * np.clip(colours, -4, 4)).astype(np.float32)
+        np.clip(odds, -MOST_ODDS, MOST_ODDS, out=odds)
         odds[~free] = -CERTAIN
         odds[row, column] = CERTAIN
         region = component_at(minimum_cut(odds, window.lab, smoothness=4.0), column, row)
-        inside, outside = _core(region), ~region * 1.0
+        inside, outside = core(region), ~region * 1.0
     if region.sum() < 3:
         return None
     depth = depth_inside(region)
@@ -178,14 +177,14 @@ def in_box(frame: Frame, box: Box, moving: Plane | None) -> Proposal:
     region = inside_box
     for _ in range(_ROUNDS):
         colours = window.colour_odds(inside, outside)
-        odds = (prior + _COLOUR_WEIGHT * np.clip(colours, -4, 4)).astype(np.float32)
-        np.clip(odds, -_MOST_ODDS, _MOST_ODDS, out=odds)
+        odds = (prior + COLOUR_WEIGHT * np.clip(colours, -4, 4)).astype(np.float32)
+        np.clip(odds, -MOST_ODDS, MOST_ODDS, out=odds)
         odds[~inside_box] = -CERTAIN
         region = minimum_cut(odds, window.lab, smoothness=2.0)
         if not region.any():
             region = inside_box
             break
-        inside, outside = _core(region), ~region * 1.0
+        inside, outside = core(region), ~region * 1.0
     return Proposal(window, region, standing_out(window, region, np.ones_like(region), seen))
 
 
@@ -210,7 +209,13 @@ def standing_out(window: Window, region: Mask, free: Mask, motion: Plane | None)
     return float(np.clip(score, 0, 1))
 
 
-def _core(region: Mask) -> NDArray[np.float32]:
+def path_cost(window: Window) -> Plane:
+    """Return what a path pays per pixel (h, w): most where colours change."""
+    usual = window.edges.mean() + np.float32(1e-3)
+    return np.asarray(window.edges / usual + np.float32(0.1), dtype=np.float32)
+
+
+def core(region: Mask) -> NDArray[np.float32]:
     """Return weights (h, w) that trust a region's inside more than its rim."""
     depth = depth_inside(region)
     share = np.clip(2 * depth / max(float(depth.max()), 1e-6), 0, 1)

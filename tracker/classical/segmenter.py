@@ -1,15 +1,8 @@
 """Clicks, boxes and masks to a mask without weights: colour, edges and, if offered, motion.
 
-Clicks are answered in order, so that a prompt always means the same.  Each proposes regions
-of several sizes around itself, and the one that stands out best is added to what the clicks
-before it meant, or taken from it.
-
-Tried and dropped, as they won nothing over real clips: regions grown over the whole frame
-instead of in windows, choosing the proposal most others agree with, a vote among alike
-proposals, other weights in the score, scores that favour convex regions, rims that are
-nowhere weak or small corrections, proposals with and without motion side by side, settling
-the border of the whole mask once more after each click, and starting again without motion
-after a negative click.
+Clicks are answered in order, so that a prompt always means the same.  Several masks are kept
+that the clicks so far may mean (`click_answers`), and the one that explains them best is
+shown.  What was tried and dropped stands in `docs/CLASSICAL.md`.
 """
 
 from collections.abc import Sequence
@@ -18,38 +11,17 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from tracker.classical.click_answers import Answer, answer_first, answer_next
+from tracker.classical.click_hypotheses import Hypothesis
 from tracker.classical.click_motion import MotionCues
-from tracker.classical.click_proposals import (
-    Proposal,
-    around_click,
-    in_box,
-)
+from tracker.classical.click_proposals import in_box
 from tracker.classical.click_regions import depth_inside
 from tracker.classical.click_window import shrink
 from tracker.types import Box, Frame, Mask, Point, Prompt, Segmentation, check_prompt
 
+_SHOWN = 3  # masks a prompt is answered with
 _CANVAS_PIXELS = 410_000  # 854x480; larger frames are worked on reduced
-_MOST_STEPS = 64  # remembered masks
-_MOTION_IN_CORRECTIONS = 0.3  # the first click has used it already
-_CENTRED = 0.5  # power: people click into the middle of what they mean
-_DIFFERENT = 0.8  # IoU over which an alternative is no news
-
-
-@dataclass(frozen=True, eq=False)
-class _Step:
-    """What the clicks so far mean: masks of the canvas, best first."""
-
-    masks: tuple[Mask, ...]
-    scores: tuple[float, ...]
-
-    def led_by(self, choice: int) -> "_Step":
-        """Return it with mask `choice`, counted around, in front."""
-        order = [choice % len(self.masks)]
-        order += [index for index in range(len(self.masks)) if index not in order]
-        return _Step(
-            tuple(self.masks[index] for index in order),
-            tuple(self.scores[index] for index in order),
-        )
+_MOST_STEPS = 16  # remembered answers
 
 
 @dataclass(eq=False)
@@ -60,7 +32,7 @@ class _Canvas:
     neighbours: tuple[Frame, ...]
     frame: Frame
     motion: MotionCues
-    steps: dict[tuple[Box | None, tuple[Point, ...], int], _Step] = field(default_factory=dict)
+    steps: dict[tuple[Box | None, tuple[Point, ...], int], Answer] = field(default_factory=dict)
     mask: Mask | None = None  # the prompt's, which the steps start from
 
 
@@ -85,17 +57,17 @@ class ClassicalSegmenter:
         """
         check_prompt(frame, prompt)
         canvas = self._open(frame, neighbours, prompt.mask)
-        step = self._answer(canvas, prompt)
+        best = self._answer(canvas, prompt).hypotheses[:_SHOWN]
         height, width = frame.shape[:2]
         masks = []
-        for mask in step.masks:
+        for mask in (one.mask for one in best):
             full = mask
             if mask.shape != (height, width):
                 size = (width, height)
                 soft = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
                 full = np.asarray(soft) > 0.5
             masks.append(keep_promises(full, prompt.points))
-        return Segmentation(tuple(masks), step.scores)
+        return Segmentation(tuple(masks), tuple(one.worth for one in best))
 
     def _open(self, frame: Frame, neighbours: Sequence[Frame], mask: Mask | None) -> _Canvas:
         canvas = self._canvas
@@ -111,27 +83,28 @@ class ClassicalSegmenter:
             canvas.steps.clear()
         return canvas
 
-    def _answer(self, canvas: _Canvas, prompt: Prompt) -> _Step:
+    def _answer(self, canvas: _Canvas, prompt: Prompt) -> Answer:
         points = tuple(_on_canvas(canvas, point) for point in prompt.points)
         box = None if prompt.box is None else _box_on_canvas(canvas, prompt.box)
-        step: _Step | None = None
+        answer: Answer | None = None
         for count in range(len(points) + 1):
             key = (box, points[:count], prompt.choice)
             known = canvas.steps.get(key)
             if known is not None:
-                step = known
+                answer = known
                 continue
             if count == 0:
-                step = _start(canvas, prompt.mask, box)
+                answer = _start(canvas, prompt.mask, box)
+            elif answer is None:
+                answer = answer_first(canvas.frame, canvas.motion, points[0])
+                answer = answer.led_by(prompt.choice)
             else:
-                is_first = step is None
-                step = _click(canvas, step, points[: count - 1], points[count - 1], box)
-                step = step.led_by(prompt.choice) if is_first else step
-            if step is not None:
-                canvas.steps[key] = step
-        if step is None:
+                answer = answer_next(canvas.frame, canvas.motion, answer, points[count - 1], box)
+            if answer is not None:
+                canvas.steps[key] = answer
+        if answer is None:
             raise ValueError("empty prompt: expected a point, a box or a mask")
-        return step
+        return answer
 
 
 def keep_promises(mask: Mask, points: Sequence[Point]) -> Mask:
@@ -174,73 +147,17 @@ def _box_on_canvas(canvas: _Canvas, box: Box) -> Box:
     return left, top, right, bottom
 
 
-def _start(canvas: _Canvas, mask: Mask | None, box: Box | None) -> _Step | None:
+def _start(canvas: _Canvas, mask: Mask | None, box: Box | None) -> Answer | None:
     """Return what a prompt means before its points, or None where they come first."""
     if mask is not None:
         height, width = canvas.frame.shape[:2]
-        if mask.shape == (height, width):
-            return _Step((mask,), (1.0,))
-        size = (width, height)
-        small = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-        return _Step((np.asarray(small) > 0.5,), (1.0,))
+        if mask.shape != (height, width):
+            size = (width, height)
+            small = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+            mask = np.asarray(small) > 0.5
+        return Answer((Hypothesis(mask, 1.0),), is_started=True)
     if box is None:
         return None
     proposal = in_box(canvas.frame, box, canvas.motion.odds_in(box))
-    return _Step((proposal.place(canvas.frame),), (proposal.score,))
-
-
-def _click(
-    canvas: _Canvas, step: _Step | None, before: tuple[Point, ...], click: Point, box: Box | None
-) -> _Step:
-    """Return what the prompt means once `click` is added."""
-    height, width = canvas.frame.shape[:2]
-    believed = None if step is None else step.masks[0]
-    if believed is None and not click.positive:
-        believed = np.ones((height, width), bool)
-    motion = canvas.motion.odds_at(click.x, click.y)
-    allowed: Mask | None = None
-    if believed is not None:
-        allowed = ~believed if click.positive else believed
-        if motion is not None:
-            motion = motion * np.float32(_MOTION_IN_CORRECTIONS)
-    opposed = [point for point in before if point.positive != click.positive]
-    proposals = list(around_click(canvas.frame, click, opposed, allowed, motion))
-    if not proposals:
-        kept = np.zeros((height, width), bool) if believed is None else believed.copy()
-        kept[round(click.y), round(click.x)] = click.positive
-        return _Step((kept,), (0.0,))
-
-    def worth(proposal: Proposal) -> float:
-        score: float = proposal.score * proposal.centred_on(click) ** _CENTRED
-        # A click that takes nearly everything away is hardly what was meant.
-        if believed is None or click.positive:
-            return score
-        return score * max(0.05, 1 - proposal.area() / max(1.0, float(believed.sum())))
-
-    masks: list[Mask] = []
-    scores: list[float] = []
-    for proposal in sorted(proposals, key=worth, reverse=True):
-        region = proposal.place(canvas.frame)
-        if box is not None and click.positive:
-            region &= _inside(box, region.shape)
-        if believed is None:
-            mask = region
-        else:
-            mask = believed | region if click.positive else believed & ~region
-        if any(_iou(mask, other) > _DIFFERENT for other in masks):
-            continue
-        masks.append(mask)
-        scores.append(proposal.score)
-        if len(masks) == 3:
-            break
-    return _Step(tuple(masks), tuple(scores))
-
-
-def _inside(box: Box, shape: tuple[int, ...]) -> Mask:
-    mask = np.zeros(shape, bool)
-    mask[int(box[1]) : int(np.ceil(box[3])), int(box[0]) : int(np.ceil(box[2]))] = True
-    return mask
-
-
-def _iou(one: Mask, other: Mask) -> float:
-    return float((one & other).sum() / max(1, int((one | other).sum())))
+    start = Hypothesis(proposal.place(canvas.frame), proposal.score)
+    return Answer((start,), is_started=True)
