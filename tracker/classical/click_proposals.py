@@ -169,7 +169,7 @@ def in_box(frame: Frame, box: Box, moving: Plane | None) -> Proposal:
     # Motion counts only where the box holds more of it than its surroundings.
     usual = 0.0 if seen is None or inside_box.all() else float(seen[~inside_box].mean())
     if seen is not None and seen[inside_box].mean() > usual + 0.3:
-        prior = prior + seen
+        prior = seen + _far_from(window, ~inside_box)
     else:
         prior = 2 * prior  # the box is all there is to go by
     inside: NDArray[np.floating] = np.where(inside_box, 1 / (1 + np.exp(-2 * prior)), 0)
@@ -186,6 +186,13 @@ def in_box(frame: Frame, box: Box, moving: Plane | None) -> Proposal:
             break
         inside, outside = core(region), ~region * 1.0
     return Proposal(window, region, standing_out(window, region, np.ones_like(region), seen))
+
+
+def _far_from(window: Window, outside: Mask) -> Plane:
+    """Return log-odds (h, w), higher where many edges lie between a pixel and `outside`."""
+    away = geodesic_distance(path_cost(window), outside)
+    usual = np.median(away[~outside]) + np.float32(1e-3)
+    return np.asarray(np.clip(away / usual - 1, -1.2, 1.2), dtype=np.float32)
 
 
 def standing_out(window: Window, region: Mask, free: Mask, motion: Plane | None) -> float:
