@@ -15,7 +15,7 @@ from tracker import engines
 from tracker.options import Options
 from tracker.types import UserError
 from tracker.ui import build_demo, launch_options
-from tracker.ui.api import read_options
+from tracker.ui.api import read_exports, read_options
 
 FRAMES = 8
 CLICK = {"x": 30, "y": 48}  # on the disc in frame 0
@@ -56,6 +56,34 @@ def test_a_removal_can_be_done_without_a_browser(client, film):
     before, after = rendered.rgb(film)[0], rendered.rgb(clean)[0]
     inside = rendered.disc(0)
     assert np.abs(before[inside].astype(int) - after[inside]).mean() > 30
+
+
+def test_exports_come_with_the_result(client, film, tmp_path):
+    wanted = ["ffv1", "prores", "h265", "png", "patch", "cutout_png", "matte"]
+    options = {"exports": wanted}
+    job = client.submit(handle_file(film), [CLICK], options, api_name="/remove_objects")
+    updates = list(job)
+
+    status, files = updates[-1]
+    clean, masks, _, *exported = map(Path, files)
+    lossless, prores, h265, pictures, patch, cutout, matte = exported
+    assert status["stage"] == "done"
+    assert {update[0].get("export") for update in updates} >= set(wanted)
+    assert lossless.name == "disc_on_a_wall_clean.mkv"
+    for video in (lossless, prores, h265):
+        error = np.abs(rendered.rgb(video).astype(int) - rendered.rgb(lossless)).mean()
+        assert error < 8  # the wall is grain: H.265 loses some
+        assert rendered.stamps(video)[-1] == pytest.approx(rendered.stamps(film)[-1], abs=1e-3)
+        assert rendered.audio_packets(video) == rendered.audio_packets(film)
+    assert rendered.rgb(patch).shape == rendered.rgb(film).shape
+    with zipfile.ZipFile(pictures) as archive:
+        last = np.asarray(Image.open(archive.open(f"{FRAMES - 1:05d}.png")))
+    assert np.abs(last.astype(int) - rendered.rgb(lossless)[-1]).mean() < 1
+    with zipfile.ZipFile(cutout) as archive, zipfile.ZipFile(masks) as known:
+        names = sorted(n for n in known.namelist() if n.endswith(".png"))
+        alpha = np.asarray(Image.open(archive.open("00003.png")))[..., 3]
+        np.testing.assert_array_equal(alpha > 0, np.asarray(Image.open(known.open(names[3]))) > 0)
+    assert rendered.rgb(matte).shape[0] == FRAMES
 
 
 def test_what_a_click_means_can_be_asked_alone(client, film):
@@ -112,3 +140,21 @@ def test_options_are_read_with_defaults():
 def test_strange_options_are_refused(value, message):
     with pytest.raises(UserError, match=message):
         read_options(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("prores", r"exports are 'prores'; write them as \['prores', 'matte'\]"),
+        (["gif"], "unknown export 'gif'; use prores, h265"),
+        ([{}], "unknown export '{}'"),
+    ],
+)
+def test_strange_exports_are_refused(value, message):
+    with pytest.raises(UserError, match=message):
+        read_exports({"exports": value})
+
+
+def test_every_export_is_made_once():
+    assert read_exports({"exports": ["matte", "png", "matte"]}) == ["matte", "png"]
+    assert read_exports(None) == []

@@ -21,7 +21,7 @@ def choose(job: Job, own: OwnEngines = NO_OWN) -> dict[str, Choice]:
     wanted = {}
     if job.masks is None:
         wanted["propagator"] = job.propagator
-    if job.output is not None:
+    if job.fills:
         wanted["inpainter"] = job.inpainter
     choices = {
         name: own.choice(name)

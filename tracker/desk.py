@@ -97,6 +97,7 @@ class Discover:
     source: Path
     index: int
     search: Search
+    commercial: bool = False  # only engines whose weights may be used commercially
 
 
 @dataclass(frozen=True)
@@ -181,9 +182,10 @@ class _Place:
             self.segmenter, self.identity = engines.make_segmenter(wanted), identity
         return self.segmenter, frame, self.neighbours
 
-    def discover(self, index: int, search: Search) -> list[Proposal]:
+    def discover(self, index: int, search: Search, *, commercial: bool) -> list[Proposal]:
         """Return what is found in a frame without pointing."""
-        finder = finding.make_finder(search, finding.choose_engines(search, "auto"))
+        choices = finding.choose_engines(search, "auto", commercial=commercial)
+        finder = finding.make_finder(search, choices)
         return finding.look_into(self.reader, index, search, finder)
 
     def find(self, index: int, prompt: Prompt) -> Segmentation:
@@ -225,8 +227,9 @@ class Desk:
             case Leave(owner):
                 self._leave(owner)
                 return None
-            case Discover(owner, source, index, search):
-                return self._place(owner, source).discover(index, search)
+            case Discover(owner, source, index, search, commercial):
+                place = self._place(owner, source)
+                return place.discover(index, search, commercial=commercial)
             case WhoWorks(commercial):
                 return engines.describe(commercial=commercial)
 

@@ -260,7 +260,7 @@ SEGMENTERS: Mapping[str, EngineSpec[Segmenter]] = {
     "classical": EngineSpec(_classical_segmenter),
 }
 DETECTORS: Mapping[str, EngineSpec[TextDetector]] = {  # words need weights: no stand-in
-    "groundingdino": EngineSpec(_grounding_dino, "groundingdino"),
+    "groundingdino": EngineSpec(_grounding_dino, "groundingdino", cpu_seconds=6.0),
 }
 PROPOSERS: Mapping[str, EngineSpec[Proposer]] = {
     "sam_vit_b": _proposer("sam_vit_b", auto_on_cpu=False),

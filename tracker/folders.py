@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-FOLDER_PREFIX, RUN_PREFIX = "cleanplate-session-", "run-"
+FOLDER_PREFIX, RUN_PREFIX, EXPORT_PREFIX = "cleanplate-session-", "run-", "export-"
 UPLOAD_PREFIX = "cleanplate-upload-"  # each upload has a folder of its own
 HALF_AN_UPLOAD = "tmp*"  # what Gradio leaves of an upload that broke off
 MAX_AGE_SECONDS = 24 * 3600.0
@@ -44,6 +44,18 @@ def safe_stem(name: str) -> str:
 def new_run(folder: Path) -> Path:
     """Return a new directory, in a session's folder, for the files of one run."""
     return Path(tempfile.mkdtemp(prefix=RUN_PREFIX, dir=folder))
+
+
+def new_export(folder: Path) -> Path:
+    """Return a new directory, in a session's folder, for one export; the last one goes."""
+    discard_exports(folder)
+    return Path(tempfile.mkdtemp(prefix=EXPORT_PREFIX, dir=folder))
+
+
+def discard_exports(folder: Path) -> None:
+    """Delete what was exported of a session: pictures of a long clip take gigabytes."""
+    for export in folder.glob(f"{EXPORT_PREFIX}*"):
+        shutil.rmtree(export, ignore_errors=True)
 
 
 def discard(folder: Path, upload: Path | None = None) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from tracker.exports.kinds import Export
 from tracker.jobs import Job, Progress, Report
 from tracker.removal import run_job
 from tracker.types import UserError
@@ -28,14 +29,17 @@ class Guess:
     job: Job
 
 
-def perform(request: Job | Guess) -> Generator[Progress]:
-    """Do a job, or a few frames of one; the last progress has the report.
+def perform(request: Job | Guess | Export) -> Generator[Progress]:
+    """Do a job, a few frames of one, or an export; the last progress has the report.
 
     Raises:
         UserError: something in it has to be put right.
     """
     if isinstance(request, Job):
         yield from run_job(request)
+        return
+    if isinstance(request, Export):
+        yield from request.perform()
         return
     with tempfile.TemporaryDirectory(prefix="cleanplate-guess-") as name:
         yield from run_job(_sample(request.job, Path(name)))

@@ -12,7 +12,7 @@ from tracker.types import Frame, LabelMap
 
 Mode: TypeAlias = Literal["offline", "streaming"]
 Size: TypeAlias = Literal["fast", "balanced", "full"]
-Stage: TypeAlias = Literal["track", "fill", "done"]
+Stage: TypeAlias = Literal["track", "fill", "pack", "done"]
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,11 @@ class Job:
     resume: bool = False  # go on from where a run of this job was cut off; see journal.py
     fps: Fraction = Fraction(24)  # of a folder of images
     overwrite: bool = False
+
+    @property
+    def fills(self) -> bool:
+        """Return whether something is wanted that shows what was filled."""
+        return self.output is not None or self.patch_out is not None
 
 
 @dataclass(frozen=True)

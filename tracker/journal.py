@@ -57,7 +57,7 @@ class Journal(Closable):
             raise UserError(
                 "newcomers are not looked for again in a run that goes on; leave out --resume"
             )
-        output = job.output or job.masks_out
+        output = job.output or job.patch_out or job.masks_out
         if output is None:
             raise ValueError("a job without output has no place for a journal")
         self._path = journal_of(output)

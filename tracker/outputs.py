@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tracker import images
 from tracker.closable import Closable
+from tracker.crew import objects_to_remove
 from tracker.exports.layers import cut_out, layer_info, patch_layer
 from tracker.exports.manifest import Manifest
 from tracker.exports.mattes import MatteWriter
@@ -24,7 +25,7 @@ class Outputs(Closable):
 
     def __init__(self, job: Job, reader: VideoReader) -> None:
         _check_names(job)
-        self._job = job
+        self._chosen = objects_to_remove(job)
         self._stack = ExitStack()
         self._masks: MaskWriter | None = None
         self._matte: MatteWriter | None = None
@@ -71,7 +72,7 @@ class Outputs(Closable):
         if self._matte is not None:
             self._matte.write(source, labels)
         if self._cutout is not None:
-            self._cutout.write(cut_out(source, labels, self._job.objects))
+            self._cutout.write(cut_out(source, labels, self._chosen))
 
     def commit(self) -> None:
         """Finish all files and give them their names."""
@@ -110,8 +111,6 @@ def output_paths(job: Job) -> list[Path]:
 
 def _check_names(job: Job) -> None:
     """Refuse files that would overwrite each other or what is read."""
-    if job.patch_out is not None and job.output is None:
-        raise UserError("a patch is made of the clean video; name an output for that, too")
     seen: dict[str, Path] = {}
     for path in (job.source, job.masks, *output_paths(job)):
         if path is None:

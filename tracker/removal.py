@@ -57,7 +57,11 @@ def expectations(job: Job) -> list[str]:
         UserError: the video or an engine cannot be used.
     """
     length = probe(job.source, job.fps).num_frames
-    waits = [engines.waiting_time(choice, length) for choice in crew.choose(job).values()]
+    looks = None if length is None else -(-length // (job.redetect or 1))
+    waits = [
+        engines.waiting_time(choice, looks if choice.job == "detector" else length)
+        for choice in crew.choose(job).values()
+    ]
     return [wait for wait in waits if wait is not None]
 
 
@@ -128,7 +132,7 @@ class _Run:
 
     def offline(self) -> Generator[Progress]:
         """Label every frame first; then fill."""
-        written = self.info.num_frames or 0 if self.job.output is None else 0
+        written = 0 if self.job.fills else self.info.num_frames or 0
         for source, labels in self.labelling.find():
             if self.labelling.num_expected is not None:
                 self._countdown.set_total("track", self.labelling.num_expected + written)
@@ -258,7 +262,7 @@ class _Run:
 
 def _passes(job: Job) -> list[Stage]:
     """Return the passes over the video that `job` takes, in order."""
-    if job.output is None:
+    if not job.fills:
         return ["track"]
     if job.mode == "streaming":
         return ["fill"]

@@ -15,6 +15,7 @@ class Result:
     overlay: Path | None
     report: Report | None = None
     complete: bool = True
+    job: Job | None = None  # that made them
 
 
 def results_of(job: Job, report: Report | None) -> Result:
@@ -27,4 +28,4 @@ def results_of(job: Job, report: Report | None) -> Result:
         return next((each for each in (path, partial) if each.exists()), None)
 
     found = (existing(job.output), existing(job.masks_out), existing(job.overlay_out))
-    return Result(*found, report=report, complete=report is not None)
+    return Result(*found, report=report, complete=report is not None, job=job)

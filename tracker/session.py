@@ -27,6 +27,7 @@ MAX_UNDO = 50
 KEPT = "run.kept"  # what the last run offline knew, for the next to go on from
 THUMBNAIL_PIXELS = 96 * 72
 EMPTY = Edit()
+DEFAULT = Options()
 
 LookAt = Callable[[int], View]  # frame index -> what it looks like
 FindObject = Callable[[int, Prompt], Segmentation]  # frame index, prompt -> masks
@@ -48,6 +49,7 @@ class Session:
     hidden: frozenset[int] = frozenset()  # ids of objects that are not drawn
     result: Result | None = None
     showing: Showing = "marks"
+    base: Options = DEFAULT  # of its project: counts where the page has no control
     taken: Mapping[int, Path] = field(default_factory=dict)  # frames of the result, to be mended
 
     @property

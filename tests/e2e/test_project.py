@@ -1,5 +1,7 @@
 """Work on the page is kept: over a reload, as a file, as a command."""
 
+import re
+
 import pytest
 from driving import RED_AT, bring, click_at, colour_at, notice, press, wait_for_picture
 
@@ -25,6 +27,32 @@ def test_a_reload_brings_the_work_back_to_this_browser_only(open_page, film):
     other = open_page()
     other.wait_for_timeout(3000)
     assert other.locator('.stage[data-mode="mark"]').count() == 0
+
+
+def test_a_reload_brings_back_what_was_chosen(open_page, film):
+    page = open_page()
+    bring(page, film)
+    click_at(page, *RED_AT)
+    page.locator("#quality .label-wrap").first.click()
+    page.get_by_label("Full", exact=True).check()
+    page.get_by_role("slider", name=re.compile("Margin around")).fill("11")
+    page.locator("#search .label-wrap").click()
+    page.locator("#commercial input").check()
+    page.wait_for_timeout(1500)
+
+    page.reload()
+    page.locator('.stage[data-mode="mark"]').wait_for()
+    wait_for_picture(page, old="")
+    open_fold(page)
+    press(page, "Show the command")
+    page.wait_for_function(
+        "document.querySelector('#command textarea').value.startsWith('cleanplate remove')"
+    )
+
+    words = page.locator("#command textarea").input_value()
+    assert "--size full" in words
+    assert "--dilate 11" in words
+    assert words.endswith("--commercial")
 
 
 def test_a_project_is_saved_and_opened_again(open_page, film, tmp_path):

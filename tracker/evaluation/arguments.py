@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracker import option_values as values
-from tracker.flags import add_device, add_engine, add_mode
+from tracker.flags import add_device, add_engine, add_licence, add_mode
 
 SIZE_FORM = "WIDTHxHEIGHT|source"
 
@@ -109,6 +109,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         "--clips", dest="only", type=values.names, metavar="NAME,NAME", help="only these"
     )
     add_device(parser)
+    add_licence(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress")
 
 

@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from tracker import engines
+from tracker.engines import Choice
 from tracker.evaluation import cases, davis, mask_pictures, runs
 from tracker.evaluation.fill_sheet import evaluate_fill
 from tracker.evaluation.perceptual import Perception
@@ -44,7 +45,7 @@ def make_cases(options: argparse.Namespace) -> None:
 
 def track_clips(options: argparse.Namespace) -> None:
     """Follow the first true masks of every clip."""
-    choice = engines.choose("propagator", options.propagator, options.device)
+    choice = _choose("propagator", options.propagator, options)
     for done in runs.track(
         options.clips, options.output, options.only, choice, options.memory_frames
     ):
@@ -55,7 +56,7 @@ def inpaint_clips(options: argparse.Namespace) -> None:
     """Fill every clip by the published protocol."""
     choice = None
     if options.baseline is None:
-        choice = engines.choose("inpainter", options.inpainter, options.device)
+        choice = _choose("inpainter", options.inpainter, options)
     plan = runs.FillPlan(
         choice or options.baseline,
         options.mode,
@@ -66,6 +67,10 @@ def inpaint_clips(options: argparse.Namespace) -> None:
     masks = options.masks or options.clips
     for done in runs.inpaint(options.clips, masks, options.output, options.only, plan):
         _say(options)(str(done))
+
+
+def _choose(job: str, name: str, options: argparse.Namespace) -> Choice:
+    return engines.choose(job, name, options.device, commercial=options.commercial)
 
 
 def _say(options: argparse.Namespace) -> "runs.Say":

@@ -13,6 +13,7 @@ from typing import Any
 import gradio as gr
 
 from tracker.edits import Edit, TrackedObject
+from tracker.exports.kinds import KINDS, export_of
 from tracker.folders import bring, discard, new_folder, sweep
 from tracker.jobs import Progress, Report
 from tracker.label_images import encode_labels
@@ -24,13 +25,14 @@ from tracker.session import Session
 from tracker.types import UserError
 from tracker.ui.lanes import Lanes
 from tracker.ui.uploads import folder_root, private
+from tracker.worker import Ticket
 
 NEWS_SECONDS = 0.2
 MAX_FRAMES_PROMPTED = 200  # of one call: each is decoded and looked at
 MAX_FOLDERS = 16  # of one caller: results are fetched at once, and earlier ones go
 ANONYMOUS = "anonymous"  # callers without a `session_hash` are taken for one
 MODES = ("offline", "streaming")
-_OPTIONS = {"mode", "dilate", "propagator", "inpainter"}
+_OPTIONS = {"mode", "dilate", "propagator", "inpainter", "exports"}
 
 
 class Endpoints:
@@ -49,17 +51,18 @@ class Endpoints:
         Args:
             video: the uploaded video.
             prompts: clicks and boxes, as `tracker.pointing` reads them.
-            options: mode, dilate, propagator, inpainter; null for the defaults.
+            options: mode, dilate, propagator, inpainter, exports; null for the defaults.
             request: who asks.
 
         Yields:
-            A status with "stage" ("find", "wait", "track", "fill" or "done"), and the files
-            (clean video, masks, overlay), null until they are done.
+            A status with "stage" ("find", "wait", "track", "fill", "pack" or "done"; of an
+            export also its "export"), and the files (clean video, masks, overlay, then the
+            exports), null until they are done.
         """
         folder = _new_folder()
         try:
             source = bring(self._take(video, request), folder)
-            wanted = read_options(options)
+            wanted, exports = read_options(options), read_exports(options)
             said = gather(from_json(prompts))
             yield {"stage": "find", "done": 0, "total": len(said)}, None
             name = Path(str(video)).name
@@ -67,32 +70,33 @@ class Endpoints:
             job = session.job(wanted)
             ticket = self.lanes.remove(folder.name, job, request.session_hash or ANONYMOUS)
             report = None
-            shown: dict[str, Any] = {}
-            while True:
-                ended = ticket.done  # asked before taking, so that nothing is missed
-                items: list[Progress] = ticket.take()
-                report = items[-1].report if items else report
-                status = _status(items[-1]) if items else {"stage": "wait", "before": ticket.place}
-                if (items or ticket.place) and status != shown and not ended:
-                    shown = status
+            async for progress, status in _news(ticket):
+                report = progress.report if progress is not None else report
+                if report is None:
                     yield status, None
-                if ended:
-                    break
-                await asyncio.sleep(NEWS_SECONDS)
-            ticket.result(0)
             result = results_of(job, report)
+            exported = []
+            for kind in exports:
+                place = folder / kind
+                place.mkdir()
+                export = export_of(result, name, KINDS[kind], place)
+                async for _, status in _news(self.lanes.export(folder.name, export)):
+                    yield status | {"export": kind}, None
+                exported.append(export.file)
         except UserError as error:
             discard(folder)
             raise gr.Error(str(error), print_exception=False) from error
         except BaseException:  # the caller went away
             self.lanes.cancel(folder.name)
+            self.lanes.stop_export(folder.name)
             discard(folder)
             raise
         finally:
             self.lanes.leave(folder.name)
         discard(source.parent)
         self._keep(folder, request)
-        files = [str(path) for path in (result.clean, result.masks, result.overlay) if path]
+        made = (result.clean, result.masks, result.overlay, *exported)
+        files = [str(path) for path in made if path is not None]
         yield {"stage": "done", **_report(report)}, files
 
     def find_object(self, video: str | None, prompts: Any, request: gr.Request) -> str:
@@ -198,6 +202,42 @@ def _when_left(endpoints: Endpoints) -> Callable[[gr.Request], None]:
         endpoints.leave(request)
 
     return leave
+
+
+async def _news(ticket: Ticket) -> AsyncIterator[tuple[Progress | None, dict[str, Any]]]:
+    """Yield what is new of a request, with its status, until it has ended well.
+
+    Raises:
+        UserError: it has not.
+    """
+    shown: dict[str, Any] = {}
+    while True:
+        ended = ticket.done  # asked before taking, so that nothing is missed
+        items: list[Progress] = ticket.take()
+        last = items[-1] if items else None
+        status = {"stage": "wait", "before": ticket.place} if last is None else _status(last)
+        if (last is not None or ticket.place) and status != shown:
+            shown = status
+            yield last, status
+        if ended:
+            ticket.result(0)
+            return
+        await asyncio.sleep(NEWS_SECONDS)
+
+
+def read_exports(value: object) -> list[str]:
+    """Return the exports that were asked for from outside, each once.
+
+    Raises:
+        UserError: One is none.
+    """
+    named = value.get("exports", []) if isinstance(value, Mapping) else []
+    if not isinstance(named, list):
+        raise UserError(f"exports are {str(named)[:60]!r}; write them as ['prores', 'matte']")
+    for each in named:
+        if not isinstance(each, str) or each not in KINDS:
+            raise UserError(f"unknown export {str(each)[:60]!r}; use {', '.join(KINDS)}")
+    return list(dict.fromkeys(named))
 
 
 def read_options(value: object) -> Options:

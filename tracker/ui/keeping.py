@@ -43,11 +43,16 @@ class Keeper:
     def __init__(self, root: Path) -> None:
         self._root = root / FOLDER
         self._hashes: dict[str, str] = {}
+        self._options: dict[str, Options] = {}  # owner -> what was chosen last
         self._worker = ThreadPoolExecutor(1, "keeper")
 
     def keep(self, session: Session) -> None:
         """Keep a session as it is now, soon."""
         self._worker.submit(self._keep, session)
+
+    def choose(self, owner: str, options: Options) -> None:
+        """Keep the work of a session, from now on, with what is chosen for it."""
+        self._options[owner] = options
 
     def wait(self) -> None:
         """Wait until everything is kept."""
@@ -68,6 +73,7 @@ class Keeper:
         """Delete what is kept under a key, if it is one."""
         if isinstance(key, str) and _KEY.fullmatch(key):
             self.wait()
+            self._options.pop(key, None)
             self._hashes.pop(key, None)
             shutil.rmtree(self._root / key, ignore_errors=True)
 
@@ -93,6 +99,7 @@ class Keeper:
     def leave(self, owner: str) -> None:
         """Note that a page was closed now."""
         self._hashes.pop(owner, None)
+        self._options.pop(owner, None)
         with suppress(OSError):  # nothing was kept
             os.utime(self._root / owner)
 
@@ -113,6 +120,7 @@ class Keeper:
 
     def _keep(self, session: Session) -> None:
         folder = self._root / session.owner
+        options = self._options.get(session.owner, session.base)
         with suppress(OSError, UserError):  # the session may be gone already, the disk full
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             video = folder / f"{VIDEO}{session.source.suffix}"
@@ -121,7 +129,7 @@ class Keeper:
                     os.link(session.source, video)
                 except OSError:  # a file system without hard links
                     shutil.copyfile(session.source, video)
-            save_project(self.project_of(session, Options()), folder / PROJECT, overwrite=True)
+            save_project(self.project_of(session, options), folder / PROJECT, overwrite=True)
 
 
 def _videos(folder: Path) -> list[Path]:

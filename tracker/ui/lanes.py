@@ -18,6 +18,7 @@ from tracker.desk import (
     WhoWorks,
 )
 from tracker.engines import Choice
+from tracker.exports.kinds import Export
 from tracker.guessing import Guess
 from tracker.jobs import Job, Search
 from tracker.types import Frame, Prompt, Proposal, Segmentation, UserError
@@ -29,6 +30,7 @@ MAX_WAITING = 20  # removals; more would wait for hours
 MAX_OF_ONE = 3  # removals of one visitor at once, so that nobody takes all the places
 DISCOVERY_SECONDS = 300.0  # networks look at a whole frame, and may have to be read first
 NICENESS = 10  # of what takes long: who clicks is answered first
+EXPORTING = "an export is being made; wait for it or stop it first"
 REMOVAL, DESK = "tracker.guessing:perform", "tracker.desk:Desk"
 DOWNLOADS = "tracker.fetching:fetch"
 
@@ -50,6 +52,7 @@ class Lanes:
         self._finders: set[str] = set()  # owners that have a place at the finder's desk
         self._tickets: dict[str, Ticket] = {}  # owner -> the removal asked for last
         self._visitors: dict[str, str] = {}  # owner -> whose that removal is
+        self._exports: dict[str, Ticket] = {}  # owner -> the export asked for last
         self._guess: Ticket | None = None  # the one asked for last
         self._asking = threading.Lock()
         self.segmenter = ""  # the name of the engine behind the clicks, once somebody asked
@@ -85,10 +88,12 @@ class Lanes:
         found: Segmentation = self._ask(owner, Find(owner, source, index, prompt))
         return found
 
-    def discover(self, owner: str, source: Path, index: int, search: Search) -> list[Proposal]:
+    def discover(
+        self, owner: str, source: Path, index: int, search: Search, *, commercial: bool = False
+    ) -> list[Proposal]:
         """Return what is found in a frame without pointing."""
         self._finders.add(owner)
-        ticket = self._finder.submit(Discover(owner, source, index, search), owner)
+        ticket = self._finder.submit(Discover(owner, source, index, search, commercial), owner)
         found: list[Proposal] = ticket.result(DISCOVERY_SECONDS)
         return found
 
@@ -120,20 +125,48 @@ class Lanes:
                     f"{MAX_OF_ONE} removals of yours are running or waiting already; "
                     "wait until one is done, or cancel it"
                 )
-            if self._removals.num_waiting >= MAX_WAITING:
-                raise UserError(f"{MAX_WAITING} removals are waiting already; try again later")
-            if self._guess is not None:
-                self._guess.cancel()
+            self._make_room()
+            self.stop_export(owner)  # of a result that is about to be another
             ticket = self._tickets[owner] = self._removals.submit(job, owner)
             self._visitors[owner] = visitor
         return ticket
+
+    def export(self, owner: str, export: Export) -> Ticket:
+        """Queue an export; meanwhile its user may edit.
+
+        Raises:
+            UserError: too many are waiting, or the user has one already.
+        """
+        with self._asking:
+            if self.is_exporting(owner):
+                raise UserError(EXPORTING)
+            self._make_room()
+            ticket = self._exports[owner] = self._removals.submit(export, owner)
+        return ticket
+
+    def _make_room(self) -> None:
+        if self._removals.num_waiting >= MAX_WAITING:
+            raise UserError(f"{MAX_WAITING} removals are waiting already; try again later")
+        if self._guess is not None:
+            self._guess.cancel()
+
+    def is_exporting(self, owner: str) -> bool:
+        """Return whether an export of this user is being made or waiting."""
+        ticket = self._exports.get(owner)
+        return ticket is not None and not ticket.done
+
+    def stop_export(self, owner: str) -> None:
+        """Stop the export of one user."""
+        ticket = self._exports.pop(owner, None)
+        if ticket is not None:
+            ticket.cancel()
 
     def guess(self, owner: str, job: Job) -> Ticket | None:
         """Do a few frames of a job, if nobody is waiting for anything; a removal stops it."""
         if self._guess is not None and self._guess.owner == owner:
             self._guess.cancel()
         with self._asking:
-            for ticket in (*self._tickets.values(), self._guess):
+            for ticket in (*self._tickets.values(), *self._exports.values(), self._guess):
                 if ticket is not None and not ticket.done:
                     return None
             self._guess = self._removals.submit(Guess(job), owner)
@@ -153,6 +186,7 @@ class Lanes:
         """Forget one user and stop what runs for them."""
         self._tickets.pop(owner, None)
         self._visitors.pop(owner, None)
+        self._exports.pop(owner, None)
         self.cancel(owner)
         self._desk.submit(Leave(owner), owner)
         if owner in self._finders:

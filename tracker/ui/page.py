@@ -17,10 +17,12 @@ import gradio as gr
 
 from tracker.ui import texts
 from tracker.ui.api import add_endpoints
+from tracker.ui.choices import Choices
 from tracker.ui.lanes import Lanes
 from tracker.ui.panel import Panel
 from tracker.ui.panels.duration import DurationPanel
 from tracker.ui.panels.engines import EnginesPanel
+from tracker.ui.panels.export import ExportPanel
 from tracker.ui.panels.film import FilmPanel
 from tracker.ui.panels.help import HelpPanel
 from tracker.ui.panels.keyframes import KeyframesPanel
@@ -55,6 +57,7 @@ class Panels:
     words: WordsPanel
     removal: RemovalPanel
     results: ResultsPanel
+    export: ExportPanel
     quality: QualityPanel
     keyframes: KeyframesPanel
     search: SearchPanel
@@ -107,6 +110,7 @@ def _lay_out(visits: Visits) -> Panels:
                 removal = RemovalPanel.lay_out()
                 duration = DurationPanel.lay_out()
                 results = ResultsPanel.lay_out()
+            export = ExportPanel.lay_out(visits.lanes)
             quality = QualityPanel.lay_out()
             keyframes = KeyframesPanel.lay_out()
             search = SearchPanel.lay_out()
@@ -123,6 +127,7 @@ def _lay_out(visits: Visits) -> Panels:
         words=words,
         removal=removal,
         results=results,
+        export=export,
         quality=quality,
         keyframes=keyframes,
         search=search,
@@ -135,18 +140,19 @@ def _lay_out(visits: Visits) -> Panels:
 
 
 def _wire(demo: gr.Blocks, panels: Panels, wiring: Wiring) -> None:
-    panels.video.wire(wiring, panels.drop.drop, panels.quality, panels.project)
+    choices = Choices(panels.quality, panels.search, panels.words.words)
+    panels.video.wire(wiring, panels.drop.drop, choices, panels.project)
+    brought = tuple(wiring.edits)
     panels.stage.wire(wiring)
     panels.film.wire(wiring)
     panels.objects.wire(wiring)
     panels.words.wire(wiring, panels.search)
     panels.models.wire(wiring, panels.words, panels.engines)
-    panels.removal.wire(
-        wiring, panels.quality, panels.search, panels.words, panels.stage, panels.engines
-    )
+    panels.removal.wire(wiring, choices, panels.stage, panels.engines)
+    panels.export.wire(wiring)
     panels.keyframes.wire(wiring)
-    panels.project.wire(wiring, panels.quality, demo)
-    panels.duration.wire(wiring, panels.quality)  # last: after everything that edits
+    panels.project.wire(wiring, choices, brought, demo)
+    panels.duration.wire(wiring, choices)  # last: after everything that edits
     panels.engines.wire(wiring, panels.words, demo)
 
 

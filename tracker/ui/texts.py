@@ -26,6 +26,9 @@ ABOUT_PROJECTS = (
     "Closing this page deletes your files here. In case you only reload it, your video stays for "
     "an hour, your marks for a week. <i>Another video</i> deletes them at once."
 )
+NOTHING_TO_EXPORT = '<div class="small">There is something to export once all is removed.</div>'
+EXPORT_STOPPED = '<div class="small">Stopped. Nothing was left.</div>'
+FILLED_AGAIN = "Streaming keeps no fills: this takes as long as the removal did."
 _JOBS = {
     "segmenter": "clicks",
     "detector": "words",
@@ -161,6 +164,26 @@ def running(progress: Progress, mode: Mode) -> str:
     )
 
 
+def exporting(progress: Progress | None, place: int, note: str) -> str:
+    """Return how far an export is, and what is to be known of it."""
+    below = _small(note) if note else ""
+    if place:
+        return _bar("Waiting for what others do", "", 0.0) + below
+    if progress is None:
+        return _bar("Starting", "", 0.0) + below
+    share = 0.0 if not progress.total else min(1.0, progress.done / progress.total)
+    doing = "Packing" if progress.stage == "pack" else "Writing"
+    total = f" of {progress.total}" if progress.total else ""
+    left = progress.seconds_left
+    time = "" if left is None else f"{duration(max(1.0, left))} left"
+    return _bar(f"{doing}: {progress.done}{total}", time, share) + below
+
+
+def exported(name: str, num_bytes: int) -> str:
+    """Return what was made, and how large it is."""
+    return _bar(f"Ready: {name}", f"{max(num_bytes / 1e6, 0.1):,.1f} MB", 1.0)
+
+
 def ended(result: Result) -> str:
     """Return how a removal ended."""
     if result.report is None:
@@ -223,10 +246,11 @@ def everything_note(proposer: str) -> str:
     return _small("Find objects marks whatever stands out, moving or not.")
 
 
-def looking(words: str | None) -> str:
+def looking(words: str | None, waits: Iterable[str] = ()) -> str:
     """Return what stands below the box for words while a frame is looked into."""
     what = "for objects" if words is None else f'for "{" ".join(words.split())[:60]}"'
-    return _small(f"Looking {what} ... Cancel stops it.")
+    notes = "".join(f" {wait}." for wait in waits)
+    return _small(f"Looking {what} ...{notes} Cancel stops it.")
 
 
 def fetched(name: str) -> str:

@@ -15,9 +15,9 @@ from tracker.options import Options
 from tracker.session import Session
 from tracker.types import UserError
 from tracker.ui import texts
+from tracker.ui.choices import Choices
 from tracker.ui.lanes import Lanes
 from tracker.ui.panel import Panel, State, Updates
-from tracker.ui.panels.quality import QualityPanel
 from tracker.ui.wiring import Wiring
 from tracker.worker import StoppedError, Ticket
 
@@ -83,7 +83,7 @@ class DurationPanel(Panel):
         """Return it empty while it would say nothing."""
         return {self.line: ""} if session is None or state == "running" else {}
 
-    def wire(self, wiring: Wiring, quality: QualityPanel) -> None:
+    def wire(self, wiring: Wiring, choices: Choices) -> None:
         """Guess anew after every edit and whenever something else is chosen."""
         guesses = Guesses(wiring.lanes)
 
@@ -92,7 +92,7 @@ class DurationPanel(Panel):
                 yield {self.line: ""}
                 return
             try:
-                options = quality.options(*values)
+                options = choices.options(session, *values)
                 job = session.job(options)
             except UserError:
                 yield {self.line: ""}
@@ -107,8 +107,8 @@ class DurationPanel(Panel):
                 _forget(job)
 
         changes: Sequence[Any] = [each.then for each in wiring.edits]
-        for event in (*changes, *quality.changes):
-            wiring.beside(event, guess, *quality.inputs, outputs=[self.line])
+        for event in (*changes, *choices.changes):
+            wiring.beside(event, guess, *choices.inputs, outputs=[self.line])
 
 
 def _line(report: Report, job: Job, session: Session) -> str:

@@ -1,9 +1,12 @@
 """Work is kept: as a file, over a reload, and as a command line."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
+from gradio.events import Dependency
 from PIL import Image
 
 from tracker.equivalent import command_of
@@ -13,9 +16,9 @@ from tracker.project_files import ENDING, load_project, save_project
 from tracker.session import Session
 from tracker.types import UserError
 from tracker.ui import texts
+from tracker.ui.choices import Choices
 from tracker.ui.keeping import Keeper, Kept
 from tracker.ui.panel import Panel, State, Updates
-from tracker.ui.panels.quality import QualityPanel
 from tracker.ui.uploads import private
 from tracker.ui.wiring import Wiring
 
@@ -76,12 +79,14 @@ class ProjectPanel(Panel):
             self.keeper.keep(session)
         return updates | {self.key: session.owner}
 
-    def wire(self, wiring: Wiring, quality: QualityPanel, demo: gr.Blocks) -> None:
+    def wire(
+        self, wiring: Wiring, choices: Choices, brought: Sequence[Dependency], demo: gr.Blocks
+    ) -> None:
         """Save, open, tell; and find again what was there before a reload."""
 
         def save(session: Session | None, *values: Any) -> Updates:
             session = wiring.visits.idle(session)
-            project = self.keeper.project_of(session, quality.options(*values))
+            project = self.keeper.project_of(session, choices.options(session, *values))
             path = session.folder / f"{safe_stem(session.name)}{ENDING}"
             save_project(project, path, overwrite=True)
             return {self.file: gr.update(value=str(path), visible=True)}
@@ -94,11 +99,14 @@ class ProjectPanel(Panel):
             finally:
                 discard(path.parent)
             project.check(session.source)
-            return wiring.show(_with(session, project))
+            session = _with(session, project)
+            self.keeper.choose(session.owner, project.options)
+            return wiring.show(session) | choices.restore(session)
 
         def tell(session: Session | None, *values: Any) -> Updates:
             session = wiring.visits.idle(session)
-            return {self.command: command_of(session.name, session.edit, quality.options(*values))}
+            options = choices.options(session, *values)
+            return {self.command: command_of(session.name, session.edit, options)}
 
         def find_again(session: Session | None, key: object, request: gr.Request) -> Updates:
             kept = self.keeper.recall(key) if session is None else None
@@ -112,12 +120,21 @@ class ProjectPanel(Panel):
             except UserError:  # it could be read once; what changed is not the user's fault
                 return nothing
             session = replace(self._resumed(session, kept, key), name=kept.project.source.name)
-            return wiring.show(session) | quality.suit(session)
+            return wiring.show(session) | choices.restore(session)
 
-        wiring.answer(self.save.click, save, *quality.inputs)
+        def note(session: Session | None, *values: Any) -> Updates:
+            if session is not None:
+                with suppress(UserError):  # a choice that is not finished
+                    self.keeper.choose(session.owner, choices.options(session, *values))
+                    self.keeper.keep(session)
+            return {self.file: gr.update()}
+
+        wiring.answer(self.save.click, save, *choices.inputs)
         wiring.answer(self.open.upload, open_project, self.open)
-        wiring.answer(self.tell.click, tell, *quality.inputs)
+        wiring.answer(self.tell.click, tell, *choices.inputs)
         wiring.answer(demo.load, find_again, self.key)
+        for event in (*(each.then for each in brought), *choices.changes):
+            wiring.beside(event, note, *choices.inputs, outputs=[])
 
     def go_on(self, session: Session, key: object) -> Session:
         """Return a session with the work kept under `key`, if it is about the same video."""
@@ -128,6 +145,7 @@ class ProjectPanel(Panel):
 
     def _resumed(self, session: Session, kept: Kept, key: object) -> Session:
         self.keeper.forget(key)
+        self.keeper.choose(session.owner, kept.project.options)
         return replace(_with(session, kept.project), past=())
 
 
@@ -138,4 +156,5 @@ def _with(session: Session, project: Project) -> Session:
         path = session.folder / f"keyframe-{index:06d}.png"
         Image.fromarray(frame).save(path)
         keyframes[index] = path
+    session = replace(session, base=project.options)
     return session.change(replace(project.edit, keyframes=keyframes))

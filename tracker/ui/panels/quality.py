@@ -1,6 +1,6 @@
 """How to remove: what is chosen seldom, in a fold."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast, get_args
 
 import gradio as gr
@@ -8,7 +8,7 @@ from gradio.components import Component
 
 from tracker import images
 from tracker.engines import JOBS
-from tracker.jobs import Mode, Settings, Size
+from tracker.jobs import Mode, Size
 from tracker.options import Options
 from tracker.session import Session
 from tracker.ui import texts
@@ -128,21 +128,17 @@ class QualityPanel(Panel):
             self.crop,
         ]
 
-    @property
-    def changes(self) -> list[Any]:
-        """Return the events that say something else was chosen."""
-        return [part.change for part in vars(self).values()]
-
     @staticmethod
-    def options(*values: Any) -> Options:
-        """Return what is chosen; takes the values of `inputs`.
+    def options(base: Options, *values: Any) -> Options:
+        """Return `base` with what is chosen; takes the values of `inputs`.
 
         Raises:
             UserError: something is chosen that the page does not offer.
         """
         mode, margin, propagator, inpainter, size, feather, *others = values
         memory_gap, memory_frames, shadow, crop = others
-        settings = Settings(
+        settings = replace(
+            base.settings,
             size=cast(Size, choice(size, get_args(Size), "the working size")),
             feather=number(feather, "the soft seam"),
             memory_gap=int(number(memory_gap, "the gap between memories")) or None,
@@ -150,12 +146,13 @@ class QualityPanel(Panel):
             grow_shadow=bool(shadow),
             crop="auto" if crop else "off",
         )
-        return Options(
-            cast(Mode, choice(mode, get_args(Mode), "the mode")),
-            number(margin, "the margin"),
-            choice(propagator, ["auto", *JOBS["propagator"]], "what tracks"),
-            choice(inpainter, ["auto", *JOBS["inpainter"]], "what fills"),
-            settings,
+        return replace(
+            base,
+            mode=cast(Mode, choice(mode, get_args(Mode), "the mode")),
+            dilate=number(margin, "the margin"),
+            propagator=choice(propagator, ["auto", *JOBS["propagator"]], "what tracks"),
+            inpainter=choice(inpainter, ["auto", *JOBS["inpainter"]], "what fills"),
+            settings=settings,
         )
 
     def show(self, session: Session | None, state: State) -> Updates:
@@ -169,8 +166,35 @@ class QualityPanel(Panel):
     def suit(self, session: Session) -> Updates:
         """Return the margin and seam that suit the size of a video that was just brought."""
         best = round(images.default_dilation(session.info.height, session.info.width))
-        most = max(20, 4 * best)
+        return self._seam(session, best, round(best / 2))
+
+    def _seam(self, session: Session, margin: float, feather: float) -> Updates:
+        best = round(images.default_dilation(session.info.height, session.info.width))
+        most = max(20, 4 * best, margin, feather)
         return {
-            self.margin: gr.update(value=best, maximum=most, interactive=True),
-            self.feather: gr.update(value=round(best / 2), maximum=most, interactive=True),
+            self.margin: gr.update(value=margin, maximum=most, interactive=True),
+            self.feather: gr.update(value=feather, maximum=most, interactive=True),
         }
+
+    def restore(self, session: Session) -> Updates:
+        """Return the choices of the project of a session."""
+        options, settings = session.base, session.base.settings
+        best = round(images.default_dilation(session.info.height, session.info.width))
+        margin = best if options.dilate is None else options.dilate
+        feather = round(margin / 2) if settings.feather is None else settings.feather
+        kept = settings.memory_frames or 0
+        return self._seam(session, margin, feather) | {
+            self.size: gr.update(value=settings.size),
+            self.mode: gr.update(value=options.mode),
+            self.propagator: gr.update(value=_known("propagator", options.propagator)),
+            self.inpainter: gr.update(value=_known("inpainter", options.inpainter)),
+            self.memory_gap: gr.update(value=settings.memory_gap or 0),
+            self.memory_frames: gr.update(value=kept, maximum=max(64, kept)),
+            self.shadow: gr.update(value=settings.grow_shadow),
+            self.crop: gr.update(value=settings.crop == "auto"),
+        }
+
+
+def _known(job: str, engine: str) -> str:
+    """Return an engine's name, or "auto" for one this version does not have."""
+    return engine if engine in JOBS[job] else "auto"

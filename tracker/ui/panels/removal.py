@@ -8,19 +8,17 @@ from typing import Any
 
 import gradio as gr
 
-from tracker.folders import discard_runs
+from tracker.folders import discard_exports, discard_runs
 from tracker.jobs import Job, Mode, Progress, Report
 from tracker.removal import expectations
 from tracker.results import results_of
 from tracker.session import Session
 from tracker.types import Frame, UserError
 from tracker.ui import texts
+from tracker.ui.choices import Choices
 from tracker.ui.panel import Panel, State, Updates
 from tracker.ui.panels.engines import EnginesPanel
-from tracker.ui.panels.quality import QualityPanel
-from tracker.ui.panels.search import SearchPanel
 from tracker.ui.panels.stage import StagePanel
-from tracker.ui.panels.words import WordsPanel
 from tracker.ui.wiring import Wiring
 from tracker.video import salvage
 from tracker.worker import StoppedError, Ticket
@@ -69,27 +67,23 @@ class RemovalPanel(Panel):
     def wire(
         self,
         wiring: Wiring,
-        quality: QualityPanel,
-        search: SearchPanel,
-        words: WordsPanel,
+        choices: Choices,
         stage: StagePanel,
         engines: EnginesPanel,
     ) -> None:
         """Remove, track, and cancel."""
-        num_quality = len(quality.inputs)
-        inputs = [*quality.inputs, *search.inputs(words.words)]
 
         async def run(
             session: Session | None, values: Sequence[Any], *, fill: bool
         ) -> AsyncIterator[Updates]:
             try:
                 session = wiring.visits.idle(session)
-                options = quality.options(*values[:num_quality])
-                job = session.job(search.add_to(options, *values[num_quality:]), fill=fill)
+                job = session.job(choices.options(session, *values), fill=fill)
                 waits = await asyncio.to_thread(expectations, job)
                 ticket = wiring.lanes.remove(session.owner, job)
                 if job.masks_out is not None:
                     discard_runs(session.folder, keep=job.masks_out.parent)
+                    discard_exports(session.folder)
             except UserError as error:
                 yield wiring.refuse(session, error)
                 return
@@ -129,8 +123,8 @@ class RemovalPanel(Panel):
             async for updates in run(session, values, fill=False):
                 yield updates
 
-        wiring.beside(self.remove.click, remove, *inputs)
-        wiring.beside(self.track.click, track, *inputs)
+        wiring.beside(self.remove.click, remove, *choices.inputs)
+        wiring.beside(self.track.click, track, *choices.inputs)
         wiring.beside(self.cancel.click, cancel, outputs=[self.cancel])
 
     async def _news(

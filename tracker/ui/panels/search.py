@@ -99,7 +99,13 @@ class SearchPanel(Panel):
                 chosen that the page does not offer.
         """
         words, box, text, redetect, target, refine, commercial = values
-        search = Search() if target == "everything" else self.search(words or "", box, text)
+        found = Search() if target == "everything" else self.search(words or "", box, text)
+        search = replace(
+            options.search or Search(),
+            words=found.words,
+            box_threshold=found.box_threshold,
+            text_threshold=found.text_threshold,
+        )
         frames = int(number(redetect, "the pause before looking again"))
         if frames and search.words is not None and not search.words.strip():
             raise UserError("say in words what to look for again, or look for whatever stands out")
@@ -110,6 +116,20 @@ class SearchPanel(Panel):
             refine=choice(refine or "", ["", *_refiners()], "what makes masks exact") or None,
             commercial=bool(commercial),
         )
+
+    def restore(self, options: Options) -> Updates:
+        """Return the choices of a project."""
+        search, pause = options.search or Search(), options.redetect or 0
+        box, text = search.box_threshold, search.text_threshold
+        refine = options.refine if options.refine in _refiners() else None
+        return {
+            self.redetect: gr.update(value=pause, maximum=max(LONGEST_PAUSE, pause)),
+            self.target: gr.update(value="everything" if search.words is None else "words"),
+            self.box: gr.update(value=BOX_THRESHOLD if box is None else box),
+            self.text: gr.update(value=TEXT_THRESHOLD if text is None else text),
+            self.refine: gr.update(value=refine or ""),
+            self.commercial: gr.update(value=options.commercial),
+        }
 
     def show(self, session: Session | None, state: State) -> Updates:
         """Return what can be chosen now."""

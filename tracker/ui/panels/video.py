@@ -9,9 +9,9 @@ import gradio as gr
 from tracker.session import Session
 from tracker.types import UserError
 from tracker.ui import texts
+from tracker.ui.choices import Choices
 from tracker.ui.panel import Panel, State, Updates
 from tracker.ui.panels.project import ProjectPanel
-from tracker.ui.panels.quality import QualityPanel
 from tracker.ui.uploads import private
 from tracker.ui.wiring import Wiring
 
@@ -70,15 +70,15 @@ class VideoPanel(Panel):
             self.another: gr.update(visible=session is not None, interactive=state != "running"),
         }
 
-    def wire(
-        self, wiring: Wiring, drop: gr.File, quality: QualityPanel, project: ProjectPanel
-    ) -> None:
+    def wire(self, wiring: Wiring, drop: gr.File, choices: Choices, project: ProjectPanel) -> None:
         """Open what is dropped, or the sample."""
 
         def bring(video: Path, key: object, request: gr.Request, *, is_upload: bool) -> Updates:
             session = wiring.visits.bring(video, request, is_upload=is_upload)
-            session = project.go_on(session, key)
-            return wiring.show(session) | quality.suit(session)
+            resumed = project.go_on(session, key)
+            is_new = resumed is session
+            chosen = choices.quality.suit(session) if is_new else choices.restore(resumed)
+            return wiring.show(resumed) | chosen
 
         def bring_upload(
             session: Session | None, upload: str | None, key: object, request: gr.Request

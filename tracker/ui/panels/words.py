@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -11,7 +12,7 @@ from gradio.components import Component
 
 from tracker import engines, guesses
 from tracker.engines import Choice
-from tracker.finding import NAMED
+from tracker.finding import NAMED, choose_engines
 from tracker.jobs import Search
 from tracker.session import Session
 from tracker.types import Prompt, Segmentation, UserError
@@ -98,18 +99,18 @@ class WordsPanel(Panel):
         """Find by words or everything; take another guess."""
 
         async def by_words(
-            session: Session | None, words: str, *values: Any
+            session: Session | None, commercial: bool, words: str, *values: Any
         ) -> AsyncIterator[Updates]:
             try:
                 wanted = search.search(words or "", *values)
             except UserError as error:
                 yield wiring.refuse(session, error)
                 return
-            async for updates in self._discover(wiring, session, wanted):
+            async for updates in self._discover(wiring, session, wanted, commercial):
                 yield updates
 
-        async def everything(session: Session | None) -> AsyncIterator[Updates]:
-            async for updates in self._discover(wiring, session, Search()):
+        async def everything(session: Session | None, commercial: bool) -> AsyncIterator[Updates]:
+            async for updates in self._discover(wiring, session, Search(), commercial):
                 yield updates
 
         def guess(session: Session) -> Session:
@@ -118,23 +119,28 @@ class WordsPanel(Panel):
 
             return guesses.next_guess(session, find)
 
-        inputs: list[Component] = [self.words, *search.thresholds]
+        inputs: list[Component] = [search.commercial, self.words, *search.thresholds]
         wiring.beside(self.find.click, by_words, *inputs)
         wiring.beside(self.words.submit, by_words, *inputs)
-        wiring.beside(self.everything.click, everything)
+        wiring.beside(self.everything.click, everything, search.commercial)
         wiring.edit(self.guess.click, guess)
 
     async def _discover(
-        self, wiring: Wiring, session: Session | None, search: Search
+        self, wiring: Wiring, session: Session | None, search: Search, commercial: bool
     ) -> AsyncIterator[Updates]:
         """Look into the frame looked at; nothing else can be pressed meanwhile but Cancel."""
         try:
             session = wiring.visits.idle(session)
             if search.words is not None and not search.words.strip():
                 raise UserError('say what to find, for example: "the car and the dog"')
-            yield wiring.show(session, "running") | {self.note: texts.looking(search.words)}
+            choose = partial(choose_engines, search, "auto", commercial=commercial)
+            choices = await asyncio.to_thread(choose)
+            waits = [engines.waiting_time(each, None) for each in choices.values()]
+            looking = texts.looking(search.words, [wait for wait in waits if wait is not None])
+            yield wiring.show(session, "running") | {self.note: looking}
             arguments = (session.owner, session.source, session.view.index, search)
-            found = await asyncio.to_thread(wiring.lanes.discover, *arguments)
+            discover = partial(wiring.lanes.discover, *arguments, commercial=commercial)
+            found = await asyncio.to_thread(discover)
             if search.words is None:
                 session = guesses.add_found(session, found)
             else:
