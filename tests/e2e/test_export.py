@@ -15,11 +15,11 @@ def page(open_page, film):
     """Return a page on which the square has been removed."""
     page = open_page()
     bring(page, film)
+    page.locator("#export .label-wrap").click()
     assert page.locator("#export-make").is_disabled()
     click_at(page, *RED_AT)
     press(page, "Remove")
     wait_until_done(page)
-    page.locator("#export .label-wrap").click()
     return page
 
 

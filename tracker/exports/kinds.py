@@ -40,7 +40,7 @@ class Kind:
         return self.field in FILLED
 
 
-_LAID_OVER = "Patch, to lay over the original"
+_LAID_OVER = "Patch over the original"
 KINDS: Mapping[str, Kind] = {
     "prores": Kind("For editors: ProRes 422 HQ (.mov)", "output", ".mov", "clean", "prores"),
     "h265": Kind("Small, in 10 bits: H.265 (.mp4)", "output", ".mp4", "clean", "h265"),

@@ -134,7 +134,7 @@ class ProjectPanel(Panel):
         wiring.answer(self.tell.click, tell, *choices.inputs)
         wiring.answer(demo.load, find_again, self.key)
         for event in (*(each.then for each in brought), *choices.changes):
-            wiring.beside(event, note, *choices.inputs, outputs=[])
+            wiring.beside(event, note, *choices.inputs, outputs=[self.file])
 
     def go_on(self, session: Session, key: object) -> Session:
         """Return a session with the work kept under `key`, if it is about the same video."""
