@@ -68,12 +68,13 @@ def test_an_edit_may_go_on_beside_an_export_and_another_removal_ends_its_file(pa
     assert page.locator("#export-make").is_enabled()
 
 
+@pytest.mark.slow
 def test_an_export_is_stopped(open_page, long_film):
     page = open_page()
     bring(page, long_film)
     click_at(page, *RED_AT)
     press(page, "Remove")
-    wait_until_done(page)
+    page.locator('.stage[data-mode="compare"]').wait_for(timeout=240000)
     page.locator("#export .label-wrap").click()
 
     page.locator("#export-make").click()

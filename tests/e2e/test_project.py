@@ -52,7 +52,7 @@ def test_a_reload_brings_back_what_was_chosen(open_page, film):
     words = page.locator("#command textarea").input_value()
     assert "--size full" in words
     assert "--dilate 11" in words
-    assert words.endswith("--commercial")
+    assert "--commercial" in words
 
 
 def test_a_project_is_saved_and_opened_again(open_page, film, tmp_path):
