@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 from tracker.classical.blend import Reading, belief
 from tracker.classical.flow import Flow, sample
 from tracker.classical.registration import Offer
-from tracker.classical.spatial import doubt
+from tracker.classical.spatial import doubt, spread
 from tracker.classical.views import Box, View
 
+_THIN = 6.0  # pixels of the working size, half the width of a hole that is a line
+_MOST_PIXELS = 432 * 243  # of a hole's box that is looked at in full size
 LEAST_WEIGHT = np.float32(1e-12)  # of what is seen but not believed
 
 
@@ -65,9 +67,26 @@ def read(source: View, offer: Offer, inside: Flow, weight: NDArray[np.float32]) 
     )
 
 
-def from_around(target: View, part: tuple[slice, slice], inside: Flow) -> Reading:
-    """Return what the surroundings of the hole suggest, by distance."""
+def from_around(target: View, part: Box, inside: Flow) -> Reading:
+    """Return what the surroundings of the hole suggest, by distance.
+
+    They are looked at in the working size's `part`, which loses nothing in the midst of a large
+    hole; of a thin one (a wire) they foretell fine detail, so that is looked at in full size.
+
+    Args:
+        target: the frame being filled.
+        part: rows and columns around the hole, working size.
+        inside: (N, 2), where the hole's pixels lie in it.
+    """
     num_places = len(inside)
+    hole = target.hole[target.box]
+    if target.size != target.hole.shape and hole.size <= _MOST_PIXELS:
+        thick = 2 * _THIN * target.hole.shape[0] / target.size[0]
+        padded = np.pad(hole.astype(np.uint8), 1, mode="edge")
+        if 2 * float(cv2.distanceTransform(padded, cv2.DIST_L2, 3).max()) <= thick:
+            colours = spread(target.frame[target.box].astype(np.float32), hole)
+            error = doubt(colours, hole)[hole]
+            return Reading(colours[hole], error, belief(error))
     table = as_table(inside)
     colours = target.small[part].astype(np.float32)
     error = sample(doubt(colours, ~target.known[part]), table).reshape(-1)[:num_places]
