@@ -102,7 +102,9 @@ def rescaled_flow(flow: Floats, shape: tuple[int, ...]) -> Floats:
     if flow.shape[:2] == shape:
         return flow
     factors = np.array((shape[1] / flow.shape[1], shape[0] / flow.shape[0]), np.float32)
-    return resized(flow, shape) * factors
+    # As rows of alternating x and y: numpy takes five times as long over a last axis of two.
+    rows = resized(flow, shape).reshape(shape[0], -1) * np.tile(factors, shape[1])
+    return rows.reshape(shape[0], shape[1], 2)
 
 
 def winning_layer(soft: Floats) -> NDArray[np.uint8]:
