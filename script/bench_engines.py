@@ -21,7 +21,7 @@ from script.bench_device import (
     propagator_maker,
     timed,
 )
-from script.bench_tools import parse_size, point_at, sample_frames, sample_labels
+from script.bench_tools import point_at, sample_frames, sample_labels
 from tracker.costs import peak_rss_mb
 from tracker.engine_table import INPAINTERS
 from tracker.images import dilate
@@ -57,17 +57,18 @@ def measure(job: str, name: str, size: str, mode: str, device: Device) -> dict[s
 def _click(
     name: str, size: str, mode: str, device: Device, frames: list[NDArray[np.uint8]], where: str
 ) -> float:
-    """Return the seconds of a first click on a frame, or of a later one."""
-    width, height = parse_size(size)
+    """Return the seconds of a first click on a frame, or of one that takes a part away."""
     x, y = point_at(size)
-    points = [Point(x, y), Point(x + width // 60, y - height // 30)]
+    clicked = Point(x, y)
     times = []
     if name != WEIGHT_FREE:
         engine = make_segmenter(name, device)
     for frame in frames[:CLICKS]:
         if name == WEIGHT_FREE:
             engine = make_segmenter(name, device)
-        first = timed(lambda: engine.segment(frame, Prompt(tuple(points[:1]))), where)  # noqa: B023
+        first = timed(lambda: engine.segment(frame, Prompt((clicked,))), where)  # noqa: B023
+        row, column = np.argwhere(engine.segment(frame, Prompt((clicked,))).masks[0])[0]
+        points = (clicked, Point(float(column), float(row), positive=False))
         later = timed(lambda: engine.segment(frame, Prompt(tuple(points))), where)  # noqa: B023
         times.append(first if mode == "first" else later)
     return statistics.median(times[1:])  # the first warms up

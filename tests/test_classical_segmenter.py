@@ -190,3 +190,11 @@ def test_the_frame_and_the_mask_are_left_as_they_were():
 def test_a_prompt_that_does_not_fit_is_refused(prompt, message):
     with pytest.raises(ValueError, match=message):
         ClassicalSegmenter().segment(painted(), prompt)
+
+
+def test_a_further_click_where_nothing_is_wrong_changes_nothing():
+    frame = painted((disc(130, 80, 40), RED))
+
+    np.testing.assert_array_equal(
+        best(frame, Point(130, 80), Point(120, 90)), best(frame, Point(130, 80))
+    )

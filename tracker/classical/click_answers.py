@@ -79,6 +79,8 @@ def answer_next(
     """
     shown = before.hypotheses[0].mask
     history = (*before.history, Shown(shown, click))
+    if before.hypotheses[0].agrees(click):  # nothing is wrong there
+        return replace(before, hypotheses=ranked(_survivors(before, history)), history=history)
     allowed = None if box is None else _inside(box, shown.shape)
     odds = motion.odds_at(click.x, click.y)
     first = history[0].click
@@ -87,9 +89,8 @@ def answer_next(
     tasks: list[Callable[[], list[Hypothesis]]] = [
         partial(_corrected, frame, one, history, allowed, odds) for one in wrong
     ]
-    if wrong:
-        tasks.append(partial(_settled, frame, wrong[0], history, allowed, first_odds))
-        tasks.append(partial(_joined, wrong[0], before.hypotheses[:_JOINED], history))
+    tasks.append(partial(_settled, frame, wrong[0], history, allowed, first_odds))
+    tasks.append(partial(_joined, wrong[0], before.hypotheses[:_JOINED], history))
     if first.positive and not click.positive and not before.is_started:
         tasks.append(partial(_again, frame, history, first_odds))
     with ThreadPoolExecutor(2) as pool:
