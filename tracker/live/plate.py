@@ -22,6 +22,11 @@ class PlateLearner:
         self._frames: list[Frame] = []
         self._stride, self._count = 1, 0
 
+    @property
+    def num_shown(self) -> int:
+        """Return how many frames were shown."""
+        return self._count
+
     def add(self, frame: Frame) -> None:
         """Show the next frame."""
         if self._count % self._stride == 0:

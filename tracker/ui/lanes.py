@@ -21,6 +21,7 @@ from tracker.engines import Choice
 from tracker.exports.kinds import Export
 from tracker.guessing import Guess
 from tracker.jobs import Job, Search
+from tracker.live.desk import LiveAnswer, LiveQuestion
 from tracker.types import Frame, Prompt, Proposal, Segmentation, UserError
 from tracker.video import VideoInfo
 from tracker.worker import Lane, Ticket
@@ -31,15 +32,16 @@ MAX_OF_ONE = 3  # removals of one visitor at once, so that nobody takes all the 
 DISCOVERY_SECONDS = 300.0  # networks look at a whole frame, and may have to be read first
 NICENESS = 10  # of what takes long: who clicks is answered first
 EXPORTING = "an export is being made; wait for it or stop it first"
+LIVE_SECONDS = 20.0  # until a live question is answered: the first one reads the engines
 REMOVAL, DESK = "tracker.guessing:perform", "tracker.desk:Desk"
-DOWNLOADS = "tracker.fetching:fetch"
+DOWNLOADS, LIVE = "tracker.fetching:fetch", "tracker.live.desk:LiveDesk"
 
 
 class Lanes:
     """Removals wait for each other; questions never wait for a removal.
 
-    Finding without pointing and downloads take long, and have processes of their own that
-    start when they are first needed.
+    Finding without pointing and downloads take long, live pictures must not wait: all these
+    have processes of their own that start when they are first needed.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Lanes:
         self._desk = Lane("desk", desk)
         self._finder = Lane("finder", desk, niceness=NICENESS)
         self._downloads = Lane("downloads", downloads, niceness=NICENESS)
+        self._live = Lane("live", LIVE)
         self._finders: set[str] = set()  # owners that have a place at the finder's desk
         self._tickets: dict[str, Ticket] = {}  # owner -> the removal asked for last
         self._visitors: dict[str, str] = {}  # owner -> whose that removal is
@@ -104,6 +107,15 @@ class Lanes:
     def stop_download(self, owner: str) -> None:
         """Stop what one user downloads; the part that has arrived is kept."""
         self._downloads.cancel_owner(owner)
+
+    def live(self, question: LiveQuestion) -> LiveAnswer:
+        """Ask about live pictures; several users' take turns.
+
+        Raises:
+            UserError: something has to be put right.
+        """
+        answer: LiveAnswer = self._live.submit(question, question.owner).result(LIVE_SECONDS)
+        return answer
 
     def who_works(self, *, commercial: bool = False) -> list[Choice]:
         """Return which engines are used on this machine."""
@@ -195,7 +207,7 @@ class Lanes:
 
     def close(self) -> None:
         """End all processes."""
-        for lane in (self._removals, self._desk, self._finder, self._downloads):
+        for lane in (self._removals, self._desk, self._finder, self._downloads, self._live):
             lane.close()
 
     def _ask(self, owner: str, question: Question) -> Any:

@@ -26,6 +26,7 @@ from tracker.ui.panels.export import ExportPanel
 from tracker.ui.panels.film import FilmPanel
 from tracker.ui.panels.help import HelpPanel
 from tracker.ui.panels.keyframes import KeyframesPanel
+from tracker.ui.panels.live import LivePanel
 from tracker.ui.panels.models import ModelsPanel
 from tracker.ui.panels.notice import NoticePanel
 from tracker.ui.panels.objects import ObjectsPanel
@@ -95,28 +96,31 @@ def _lay_out(visits: Visits) -> Panels:
     with gr.Row(elem_id="header"):
         gr.HTML(f"<h1>Cleanplate</h1><p>{texts.TAGLINE}</p>", elem_id="title")
         shortcuts = HelpPanel.lay_out()
-    with gr.Row(elem_id="body"):
-        with gr.Column(scale=7, min_width=420, elem_id="work"):
-            drop, stage = DropPanel.lay_out(), StagePanel.lay_out()
-            notice = NoticePanel.lay_out()
-            film = FilmPanel.lay_out(visits)
-        with gr.Column(scale=3, min_width=330, elem_id="steps"):
-            with gr.Column(elem_classes="step"):
-                video = VideoPanel.lay_out()
-            with gr.Column(elem_classes="step"):
-                objects = ObjectsPanel.lay_out()
-                words = WordsPanel.lay_out()
-            with gr.Column(elem_classes="step"):
-                removal = RemovalPanel.lay_out()
-                duration = DurationPanel.lay_out()
-                results = ResultsPanel.lay_out()
-            export = ExportPanel.lay_out(visits.lanes)
-            quality = QualityPanel.lay_out()
-            keyframes = KeyframesPanel.lay_out()
-            search = SearchPanel.lay_out()
-            project = ProjectPanel.lay_out(visits.keeper)
-            models = ModelsPanel.lay_out()
-            engines = EnginesPanel.lay_out()
+    with gr.Tabs(elem_id="ways"):
+        with gr.Tab("Video"), gr.Row(elem_id="body"):
+            with gr.Column(scale=7, min_width=420, elem_id="work"):
+                drop, stage = DropPanel.lay_out(), StagePanel.lay_out()
+                notice = NoticePanel.lay_out()
+                film = FilmPanel.lay_out(visits)
+            with gr.Column(scale=3, min_width=330, elem_id="steps"):
+                with gr.Column(elem_classes="step"):
+                    video = VideoPanel.lay_out()
+                with gr.Column(elem_classes="step"):
+                    objects = ObjectsPanel.lay_out()
+                    words = WordsPanel.lay_out()
+                with gr.Column(elem_classes="step"):
+                    removal = RemovalPanel.lay_out()
+                    duration = DurationPanel.lay_out()
+                    results = ResultsPanel.lay_out()
+                export = ExportPanel.lay_out(visits.lanes)
+                quality = QualityPanel.lay_out()
+                keyframes = KeyframesPanel.lay_out()
+                search = SearchPanel.lay_out()
+                project = ProjectPanel.lay_out(visits.keeper)
+                models = ModelsPanel.lay_out()
+                engines = EnginesPanel.lay_out()
+        with gr.Tab("Live camera", elem_id="live-tab"):
+            LivePanel.lay_out(visits.lanes)
     return Panels(
         drop=drop,
         stage=stage,
