@@ -130,3 +130,5 @@ class Progress:
     frame: int | None = None  # the one just done
     evidence: Mapping[int, tuple[int, float]] = field(default_factory=dict)
     # object id -> its area in that frame, pixels of the source, and confidence
+    fps: float = 0.0  # streaming: frames finished a second lately, ...
+    delay_seconds: float | None = None  # ... and from reading this one to writing it

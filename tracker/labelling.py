@@ -20,6 +20,7 @@ from tracker.jobs import Job
 from tracker.journal import Journal
 from tracker.kept import KeptRun
 from tracker.newcomers import Newcomers
+from tracker.pace import Pace
 from tracker.part import Part
 from tracker.routes import Route, backwards_from_all
 from tracker.shadows import LOOKAHEAD, with_shadows
@@ -54,6 +55,7 @@ class Labelling:
         stack: ExitStack,
     ) -> None:
         self._job, self._reader, self._watch = job, reader, watch
+        self.pace = Pace()  # of frames that are filled
         self._make_propagator, self._newcomers = make_propagator, newcomers
         self._info = reader.info
         self.part = Part(job.first, job.last)
@@ -220,7 +222,7 @@ class Labelling:
         """Decode in a thread of its own; label each frame from the first prompt on."""
         start, stop = self.start, self.part.stop
         blank = np.zeros((self._info.height, self._info.width), np.uint8)
-        with closing(ahead(self._watch.each("decode", self._reader))) as sources:
+        with closing(ahead(self._watch.each("decode", self.pace.read(self._reader)))) as sources:
             for source in islice(sources, start):
                 yield source, blank
             if self._journal is None:
@@ -253,7 +255,7 @@ class Labelling:
 
     def known(self) -> Generator[Labelled]:
         """Decode; give each frame the labels found for it before."""
-        for source in self._watch.each("decode", self._reader):
+        for source in self._watch.each("decode", self.pace.read(self._reader)):
             yield source, self.of(source.index)
 
     def check_end(self, num_frames: int) -> None:

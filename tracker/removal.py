@@ -31,6 +31,7 @@ from tracker.types import LabelMap, UserError
 from tracker.video import SourceFrame, VideoReader, probe
 
 PREVIEW_SECONDS = 0.25  # between two previews
+PLAYING_SECONDS = 0.08  # streaming, where previews are the clean video playing
 PREVIEW_PIXELS = 640 * 360
 
 
@@ -241,8 +242,10 @@ class _Run:
     ) -> Progress:
         """Count a frame; show it now and then, with its labels drawn if there are any."""
         done = self._countdown.advance(stage)
-        preview = None
-        if time.perf_counter() - self._last_preview >= PREVIEW_SECONDS:
+        preview, pace, streams = None, self.labelling.pace, self.job.mode == "streaming"
+        pace.finish(picture.index)
+        pause = PLAYING_SECONDS if streams else PREVIEW_SECONDS
+        if time.perf_counter() - self._last_preview >= pause:
             self._last_preview = time.perf_counter()
             drawn = picture.rgb if labels is None else images.overlay(picture.rgb, labels)
             size = images.fit_within(self.info.height, self.info.width, PREVIEW_PIXELS)
@@ -257,6 +260,8 @@ class _Run:
             preview,
             frame=index,
             evidence=self.labelling.evidence.at(index),
+            fps=pace.fps if streams else 0.0,
+            delay_seconds=pace.delay_seconds if streams else None,
         )
 
 

@@ -184,6 +184,17 @@ def exported(name: str, num_bytes: int) -> str:
     return _bar(f"Ready: {name}", f"{max(num_bytes / 1e6, 0.1):,.1f} MB", 1.0)
 
 
+def playing(progress: Progress | None, session: Session) -> str:
+    """Return what is said of a clean video that plays while it is made; nothing if none does."""
+    if progress is None or progress.delay_seconds is None:
+        return ""
+    rate = float(session.info.rate)
+    return (
+        f"Playing while it is made: {progress.fps:.1f} of {rate:.4g} frames per second, "
+        f"{1000 * progress.delay_seconds:.0f} ms after each was read"
+    )
+
+
 def ended(result: Result) -> str:
     """Return how a removal ended."""
     if result.report is None:

@@ -24,6 +24,7 @@ from tracker.video import salvage
 from tracker.worker import StoppedError, Ticket
 
 NEWS_SECONDS = 0.2  # between two looks at a running removal
+PLAYING_SECONDS = 0.05  # the same while the clean video plays as it is made
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,11 +152,11 @@ class RemovalPanel(Panel):
             if text != shown:
                 updates[self.progress] = shown = text
             if previews:
-                updates |= stage.show_preview(session, previews[-1])
+                updates |= stage.show_preview(session, previews[-1], texts.playing(last, session))
             yield updates, last
             if ended:
                 return
-            await asyncio.sleep(NEWS_SECONDS)
+            await asyncio.sleep(PLAYING_SECONDS if mode == "streaming" else NEWS_SECONDS)
 
 
 async def _salvage(job: Job, session: Session) -> None:

@@ -36,9 +36,10 @@ class StagePanel(Panel):
         """Return what stands on the stage."""
         return {self.stage: gr.update(visible=session is not None, value=_value(session, state))}
 
-    def show_preview(self, session: Session, preview: Frame) -> Updates:
-        """Return the stage with a frame that was just finished."""
-        return {self.stage: gr.update(value=_running(session, data_url(preview)))}
+    def show_preview(self, session: Session, preview: Frame, hint: str = "") -> Updates:
+        """Return the stage with a frame that was just finished, and what to say of it."""
+        value = _running(session, data_url(preview)) | {"hint": hint}
+        return {self.stage: gr.update(value=value)}
 
     def wire(self, wiring: Wiring) -> None:
         """Take clicks, boxes and strokes in the picture, and what is to be seen."""
