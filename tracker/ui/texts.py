@@ -188,10 +188,11 @@ def playing(progress: Progress | None, session: Session) -> str:
     """Return what is said of a clean video that plays while it is made; nothing if none does."""
     if progress is None or progress.delay_seconds is None:
         return ""
-    rate = float(session.info.rate)
+    rate, late = float(session.info.rate), progress.delay_seconds
+    delay = f"{1000 * late:.0f} ms" if late < 1 else f"{late:.1f} s"
     return (
         f"Playing while it is made: {progress.fps:.1f} of {rate:.4g} frames per second, "
-        f"{1000 * progress.delay_seconds:.0f} ms after each was read"
+        f"{delay} after each was read"
     )
 
 
