@@ -41,8 +41,6 @@ def page(server, browser, phone_film):
     page.goto(server.url)
     page.get_by_role("button", name="Remove", exact=True).wait_for()
     page.get_by_text("Engines here").wait_for()
-    page.wait_for_timeout(300)
-    page.evaluate("window.shift = 0")  # what Gradio itself moves while it starts
     bring(page, phone_film)
     yield page
     context.close()

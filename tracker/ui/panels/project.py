@@ -60,7 +60,7 @@ class ProjectPanel(Panel):
                 buttons=["copy"],
                 elem_id="command",
             )
-            tell = gr.Button("Show the command", size="sm", interactive=False)
+            tell = gr.Button("Show the command", size="sm", interactive=False, elem_id="tell")
         return cls(keeper, key, save, file, open_, command, tell)
 
     def show(self, session: Session | None, state: State) -> Updates:
