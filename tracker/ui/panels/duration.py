@@ -54,7 +54,8 @@ class Guesses:
             await asyncio.sleep(POLL_SECONDS)
             if self._asked.get(session.owner) is not mine:
                 ticket.cancel()
-        self._asked.pop(session.owner, None)
+        if self._asked.get(session.owner) is mine:  # not a newer question of this session
+            del self._asked[session.owner]
         try:
             ticket.result(0)
         except (StoppedError, UserError):  # whoever presses the button is told why
