@@ -184,18 +184,6 @@ def exported(name: str, num_bytes: int) -> str:
     return _bar(f"Ready: {name}", f"{max(num_bytes / 1e6, 0.1):,.1f} MB", 1.0)
 
 
-def playing(progress: Progress | None, session: Session) -> str:
-    """Return what is said of a clean video that plays while it is made; nothing if none does."""
-    if progress is None or progress.delay_seconds is None:
-        return ""
-    rate, late = float(session.info.rate), progress.delay_seconds
-    delay = f"{1000 * late:.0f} ms" if late < 1 else f"{late:.1f} s"
-    return (
-        f"Playing while it is made: {progress.fps:.1f} of {rate:.4g} frames per second, "
-        f"{delay} after each was read"
-    )
-
-
 def ended(result: Result) -> str:
     """Return how a removal ended."""
     if result.report is None:

@@ -152,7 +152,7 @@ class RemovalPanel(Panel):
             if text != shown:
                 updates[self.progress] = shown = text
             if previews:
-                updates |= stage.show_preview(session, previews[-1], texts.playing(last, session))
+                updates |= stage.show_preview(session, previews[-1], _playing(last, session))
             yield updates, last
             if ended:
                 return
@@ -164,3 +164,15 @@ async def _salvage(job: Job, session: Session) -> None:
     for path in (job.output, job.overlay_out):
         if path is not None:
             await asyncio.to_thread(salvage, path, session.info)
+
+
+def _playing(progress: Progress | None, session: Session) -> str:
+    """Return what is said of a clean video that plays while it is made; nothing if none does."""
+    if progress is None or progress.delay_seconds is None:
+        return ""
+    rate, late = float(session.info.rate), progress.delay_seconds
+    delay = f"{1000 * late:.0f} ms" if late < 1 else f"{late:.1f} s"
+    return (
+        f"Playing while it is made: {progress.fps:.1f} of {rate:.4g} frames per second, "
+        f"{delay} after each was read"
+    )
