@@ -1,8 +1,13 @@
 """Boxes around holes: more detail for the same work, stable, causal, nothing else changed."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from test_classical_inpainter import blank, psnr, texture
 
 from tracker import images
@@ -11,9 +16,11 @@ from tracker.classical.inpainter import ClassicalInpainter
 from tracker.crop import Cropped
 from tracker.engine_table import INPAINTERS
 from tracker.jobs import Settings
+from tracker.masks import read_label_image
 from tracker.pipeline import inpaint
 from tracker.sizing import choose_sizing
 from tracker.types import Clip
+from tracker.video import VideoReader
 from tracker.windows import causal_windows, offline_windows
 
 ROW = INPAINTERS["classical"]
@@ -218,6 +225,28 @@ def test_a_crop_keeps_the_detail_that_shrinking_the_frame_loses():
     assert psnr(cropped, frames, holes) >= psnr(whole, frames, holes) + 6
     assert high_frequencies(whole, holes) < 0.6 * high_frequencies(frames, holes)
     assert high_frequencies(cropped, holes) > 0.9 * high_frequencies(frames, holes)
+
+
+@pytest.mark.slow
+def test_a_crop_of_the_sample_keeps_detail_too(tmp_path):
+    make = [sys.executable, "script/make_sample.py", "--no-film", "--truth", str(tmp_path)]
+    subprocess.run(make, check=True, timeout=600)  # the masks, and what no camera could see
+    indices = range(30, 54)
+    masks = [read_label_image(tmp_path / "masks" / f"{i:05d}.png") > 0 for i in indices]
+    holes = [images.dilate(mask, 4) for mask in masks]
+    with VideoReader(Path("assets/sample.mp4")) as reader:
+        frames = [frame.rgb for frame in reader][indices.start : indices.stop]
+    truth = [np.asarray(Image.open(tmp_path / "clean" / f"{i:05d}.png")) for i in indices]
+    pixels = 432 * 243
+
+    whole = fill_all(frames, holes, ClassicalInpainter(), (243, 432), "offline")
+    cropped = fill_all(
+        frames, holes, Cropped(ClassicalInpainter, Room(pixels)), (480, 854), "offline"
+    )
+
+    # 22.6 and 24.0 dB, 29 % and 52 % of the fine detail
+    assert psnr(cropped, truth, holes) >= psnr(whole, truth, holes) + 1
+    assert high_frequencies(cropped, holes) > 1.5 * high_frequencies(whole, holes)
 
 
 @pytest.mark.parametrize("mode", ["offline", "streaming"])
