@@ -39,25 +39,24 @@ def cell_centres(height: int, width: int) -> tuple[NDArray[np.intp], NDArray[np.
     return rows, columns
 
 
-def describe(lab: Floats, gray: NDArray[np.uint8]) -> Floats:
+def describe(half_lab: Floats, gray: NDArray[np.uint8]) -> Floats:
     """Return (rows, columns, features): one description per cell.
 
     Args:
-        lab: (H, W, 3), CIE Lab, L in [0, 100].
+        half_lab: (H // 2, W // 2, 3), at least one pixel; CIE Lab, L in [0, 100].
         gray: (H, W).
     """
     height, width = gray.shape
     rows, columns = cell_centres(height, width)
     # Everything described is at least five pixels wide: half the size shows it as well.
-    half = (max(1, width // 2), max(1, height // 2))
-    lab = np.asarray(cv2.resize(lab, half, interpolation=cv2.INTER_AREA), np.float32)
+    half = (half_lab.shape[1], half_lab.shape[0])
     gray = np.asarray(cv2.resize(gray, half, interpolation=cv2.INTER_AREA), np.uint8)
     rows, columns = np.minimum(rows // 2, half[1] - 1), np.minimum(columns // 2, half[0] - 1)
 
     def pooled(maps: Floats, side: int) -> Floats:
         return np.asarray(cv2.blur(maps, (side, side))[rows[:, None], columns], np.float32)
 
-    parts = [pooled(lab, side) * np.float32(weight) for side, weight in COLOUR_SCALES]
+    parts = [pooled(half_lab, side) * np.float32(weight) for side, weight in COLOUR_SCALES]
     gradient_x = cv2.Scharr(gray, cv2.CV_32F, 1, 0)
     gradient_y = cv2.Scharr(gray, cv2.CV_32F, 0, 1)
     angles = 2 * np.pi * np.arange(NUM_ORIENTATIONS) / NUM_ORIENTATIONS

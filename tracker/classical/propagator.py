@@ -2,13 +2,12 @@
 
 Every frame, dense flow brings the soft labels of the frame before; where the flow cannot be
 trusted they say little.  Cells of the new frame are matched with remembered cells of every
-layer (the background and each object), which compete; what moves with the background while
-its object does not is held against the object.  These opinions are multiplied and follow the
-picture's edges.  An object that is gone is looked for in the whole frame.  All
+layer (the background and each object), which compete.  What moves with the background while
+its object does not is held against the object, and so is what equals the background seen
+there before; what differs from it speaks for the object.  These opinions are multiplied and
+follow the picture's edges.  An object that is gone is looked for in the whole frame.  All
 of it happens at a reduced size (see softmaps).
 """
-
-from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -27,8 +26,10 @@ from tracker.classical.flow import (
     sample,
     warp,
 )
-from tracker.classical.layers import Motion, layer_motions, motion_odds
+from tracker.classical.layers import Motion, layer_motions
 from tracker.classical.lost import SAMPLING_INTERVAL, Background, Found, find, resembles
+from tracker.classical.moving import pixel_motion_odds
+from tracker.classical.plate import BackgroundPlate
 from tracker.classical.softmaps import (
     Picture,
     Region,
@@ -36,15 +37,17 @@ from tracker.classical.softmaps import (
     cell_box,
     cell_places,
     cells_inside,
+    enlarged,
     grown,
     look,
     rescaled_flow,
     resized,
+    shrunk,
     softmax,
     square,
     winning_layer,
 )
-from tracker.types import Frame, LabelMap, Tracked
+from tracker.types import Frame, LabelMap, Mask, Tracked
 
 LOCALITY = 0.15  # of the longer side: distance that weighs as much as one unit of features
 REACH = 0.12  # of the longer side: how far from where it is expected an object may be
@@ -57,7 +60,8 @@ EDGE_SMOOTHNESS = 1e-3
 SHARPENING = 1.5  # keeps soft labels from dissolving when carried over many frames
 UNLIKE = 9.0  # squared distance: nothing remembered is like this cell
 REMAINS = 0.5  # of its usual area: an object covering less must still look like itself
-GONE = 0.1  # of its usual area: an object covering less is looked for everywhere
+SOUGHT = 0.2  # of its usual area: an object covering less is looked for everywhere
+GONE = 0.1  # of its usual area: an object covering less does not become usually small
 AREA_RATE = 0.05  # per frame: how fast the usual area follows
 SURE = 0.75  # purity of a cell that is worth remembering
 
@@ -70,6 +74,8 @@ class ClassicalPropagator:
         self._rough = FlowEstimator(ULTRAFAST)  # for whole layers and for checking
         self._memory = PatchMemory()
         self._background = Background()
+        self._plate = BackgroundPlate()
+        self._plate_odds: Floats | None = None  # what the plate said of the last frame
         self._areas: dict[int, float] = {}  # by layer: pixels it covers when seen well
         self._count = 0
         self._size: tuple[int, ...] | None = None
@@ -99,7 +105,7 @@ class ClassicalPropagator:
         self._soft = self._carry(self._picture, picture)
         self._picture = picture
         self._remember(picture, given=False)
-        return Tracked(self._enlarge(*frame.shape[:2]), self._confidence(picture))
+        return Tracked(enlarged(self._soft, self._ids, *frame.shape[:2]), self._confidence(picture))
 
     def _learn(self, picture: Picture, labels: LabelMap) -> None:
         self._ids += [int(k) for k in np.unique(labels) if k and int(k) not in self._ids]
@@ -109,6 +115,9 @@ class ClassicalPropagator:
             [cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA) for mask in masks]
         )
         self._picture = picture
+        half = shrunk(self._soft[0], picture.half.shape)
+        self._plate.follow(picture.half, half, Motion())
+        self._plate_odds = None
         self._remember(picture, given=True)
 
     def _carry(self, previous: Picture, picture: Picture) -> Floats:
@@ -132,13 +141,27 @@ class ClassicalPropagator:
         places = (flow_back + grid)[region]
         prior = np.stack([sample(layer, places) for layer in self._soft])
         prior += (1 - trust[region]) * (blurred(prior, BLUR) - prior)
-        odds = _motion_odds(grid[region], places, trust[region], prior, motions)
+        odds = pixel_motion_odds(grid[region], places, trust[region], prior, motions)
         for layer, box in boxes.items():
             prior[layer] = np.where(box[region], 0.5, prior[layer])
             odds[layer][box[region]] = 0
+        odds += self._ask_plate(picture, prior, motions[0], near, region)
         soft[(slice(None), *region)] = self._decide(picture, prior, odds, near, region)
         self._drop_remains(picture, soft)
         return soft
+
+    def _ask_plate(
+        self, picture: Picture, prior: Floats, motion: Motion, near: Mask, region: Region
+    ) -> Floats:
+        """Return (layers, h, w) of `region`: what the background behind it says, log odds."""
+        expected = np.zeros((len(prior), *near.shape), np.float32)
+        expected[0] = 1
+        expected[(slice(None), *region)] = prior
+        half = np.stack([shrunk(one, picture.half.shape) for one in expected])
+        self._plate.follow(picture.half, half[0], Motion(motion.rotation, motion.shift / 2))
+        close = shrunk(near.astype(np.float32), picture.half.shape) > 0
+        self._plate_odds = self._plate.odds(picture.half, half, close)
+        return np.stack([resized(one, near.shape)[region] for one in self._plate_odds])
 
     def _flows(self, previous: Picture, picture: Picture) -> tuple[Flow, Flow, Floats]:
         """Return the flow to `picture`, the flow back, and how far (0 to 1) to trust it."""
@@ -155,7 +178,7 @@ class ClassicalPropagator:
         picture: Picture,
         prior: Floats,
         odds: Floats,
-        near: NDArray[np.bool_],
+        near: Mask,
         region: Region,
     ) -> Floats:
         """Weigh what flow carried here, motion and appearance, along the picture's edges.
@@ -196,7 +219,7 @@ class ClassicalPropagator:
         """Look for the objects that have gone, and tell memory where those found are."""
         found = {}
         for layer in range(1, len(self._ids) + 1):
-            if np.count_nonzero(winner == layer) > GONE * self._areas[layer]:
+            if np.count_nonzero(winner == layer) > SOUGHT * self._areas[layer]:
                 continue
             places = cell_places(*picture.lab.shape[:2])
             area = self._areas[layer]
@@ -207,9 +230,7 @@ class ClassicalPropagator:
                 found[layer] = place
         return found
 
-    def _vote(
-        self, picture: Picture, near: NDArray[np.bool_], region: Region, num_layers: int
-    ) -> Floats:
+    def _vote(self, picture: Picture, near: Mask, region: Region, num_layers: int) -> Floats:
         """Return (layers, h, w): how much worse than the best layer each fits, log odds."""
         height, width = near.shape
         rows, columns = cell_centres(height, width)
@@ -242,6 +263,8 @@ class ClassicalPropagator:
         if given or self._count % SAMPLING_INTERVAL == 0:
             self._background.remember(picture.features[share[0] > SURE])
         self._count += 1
+        background = shrunk(self._soft[0], picture.half.shape)
+        self._plate.learn(picture.half, background, self._plate_odds)
         self._note_areas(given=given)
         kept = near & (share.max(axis=0) > SURE)
         self._memory.remember(
@@ -262,15 +285,6 @@ class ClassicalPropagator:
             elif area > GONE * known:
                 self._areas[layer] += AREA_RATE * (area - known)
 
-    def _enlarge(self, height: int, width: int) -> LabelMap:
-        """Return labels at source size."""
-        labels = np.zeros((height, width), np.uint8)
-        for layer, identity in enumerate(self._ids, start=1):
-            others = np.delete(self._soft, layer, axis=0).max(axis=0)
-            lead = cv2.resize(self._soft[layer] - others, (width, height))
-            labels[lead > 0] = identity
-        return labels
-
     def _confidence(self, picture: Picture) -> dict[int, float]:
         """Return how sure each object's mask is: 1 certain, 0 lost."""
         winner = winning_layer(self._soft)
@@ -281,19 +295,3 @@ class ClassicalPropagator:
             given = self._memory.given(layer)[0]
             result[identity] = confidence(probability, picture.features[cells_inside(mine)], given)
         return result
-
-
-def _motion_odds(
-    grid: Floats, places: Floats, trust: Floats, prior: Floats, motions: Sequence[Motion]
-) -> Floats:
-    """Return (layers, h, w): what motion says, looked at once per cell.
-
-    `grid` and `places` (h, w, 2) are where pixels are and where flow says they were.
-    """
-    height, width = trust.shape
-    rows, columns = cell_centres(height, width)
-    here, before = (v[rows[:, None], columns].view(np.complex64)[..., 0] for v in (grid, places))
-    expected = winning_layer(prior[:, rows[:, None], columns])
-    odds = motion_odds(here, before, trust[rows[:, None], columns], expected, motions)
-    size = (len(columns) * STRIDE, len(rows) * STRIDE)
-    return np.stack([cv2.resize(one, size)[:height, :width] for one in odds])

@@ -3,6 +3,7 @@
 A soft map is float32 (layers, h, w): the probability of every layer in every pixel.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from tracker.classical.appearance import STRIDE, Floats, Places, cell_centres, describe
 from tracker.images import bounding_box, fit_within, shrink
-from tracker.types import Frame, Mask
+from tracker.types import Frame, LabelMap, Mask
 
 Region: TypeAlias = tuple[slice, slice]
 
@@ -26,6 +27,7 @@ class Picture:
 
     gray: NDArray[np.uint8]  # at most FLOW_PIXELS
     lab: Floats  # (h, w, 3), L in [0, 100]
+    half: Floats  # (h // 2, w // 2, 3), `lab` at half the size, at least one pixel
     features: Floats  # (rows, columns, features)
 
 
@@ -38,7 +40,8 @@ def look(frame: Frame) -> Picture:
     flow_gray = cv2.resize(gray, (flow_width, flow_height), interpolation=cv2.INTER_AREA)
     colour = cv2.cvtColor(small.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2Lab)
     lab: Floats = np.asarray(colour, np.float32)
-    return Picture(np.asarray(flow_gray, np.uint8), lab, describe(lab, gray))
+    half = shrunk(lab, (max(1, height // 2), max(1, width // 2)))
+    return Picture(np.asarray(flow_gray, np.uint8), lab, half, describe(half, gray))
 
 
 def cell_places(height: int, width: int) -> Places:
@@ -95,6 +98,22 @@ def resized(values: Floats, shape: tuple[int, ...]) -> Floats:
     if values.shape[:2] == shape:
         return values
     return np.asarray(cv2.resize(values, (shape[1], shape[0])), np.float32)
+
+
+def shrunk(values: Floats, shape: tuple[int, ...]) -> Floats:
+    """Return `values` (h, w) or (h, w, channels) averaged to a smaller `shape` (height, width)."""
+    size = (shape[1], shape[0])
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def enlarged(soft: Floats, ids: Sequence[int], height: int, width: int) -> LabelMap:
+    """Return (height, width): `soft` at another size, layer k as label `ids[k - 1]`."""
+    labels = np.zeros((height, width), np.uint8)
+    for layer, identity in enumerate(ids, start=1):
+        others = np.delete(soft, layer, axis=0).max(axis=0)
+        lead = cv2.resize(soft[layer] - others, (width, height))
+        labels[lead > 0] = identity
+    return labels
 
 
 def rescaled_flow(flow: Floats, shape: tuple[int, ...]) -> Floats:

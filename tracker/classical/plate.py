@@ -1,0 +1,210 @@
+"""The background seen so far, laid under every frame: background subtraction, camera moving.
+
+What was background is kept in one picture, the plate, that grows past the frame as the camera
+turns.  Corners tie it to every new frame by a homography.  A pixel that equals the plate
+there is background; one that differs is not.  How much a difference says is measured, not
+set: it is the likelihood ratio of two distributions, of differences where background is
+expected near the objects, and of differences that the objects' colours would make in front
+of that background.  Where the plate fits badly (parallax, moving water, an object like its
+background) these are alike, and nothing is said.  Where nothing was seen yet, neither.
+
+All of it happens at half the working size.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.classical.appearance import Floats
+from tracker.classical.camera import Homography, chain, corners, fit, outline_of
+from tracker.classical.layers import Motion
+from tracker.classical.softmaps import winning_layer
+from tracker.types import Mask
+
+MARGIN = 0.15  # of the longer side: how far the plate reaches past the frame it starts from
+LEAST_SUPPORT = 0.25  # of the corners: fewer agree with the plate, and it is of another scene
+FEWEST_CORNERS = 16
+CORNER_CELL = 10  # pixels: one corner is taken from every such square
+SURE = 0.9  # probability of background that is worth keeping
+CONTRADICTED = 1.0  # log odds for an object: the plate is not equalled
+AGREEING_RATE = 0.3  # per frame: how fast the plate follows what equals it
+CONTRADICTED_RATE = 0.02  # and what does not: something else may have come to stay
+BINS = np.array([0.5, 1, 1.5, 2, 3, 4, 6, 8, 11, 15, 20, 28, 40, 60], np.float32)  # Lab units
+KEPT = 0.8  # of the counts of differences, per frame
+UNDECIDED = 30.0  # pixels' worth of differences that say nothing
+TAILS = 0.005  # probability, by bin, of a difference for reasons not foreseen
+PAIRS = 1500  # of an object's pixel and one of the plate, drawn to see how they differ
+WEIGHT = 3.0  # of the log odds: appearance, which they must answer, is weighed alike
+EXPECTED = 0.4  # probability from which an object is expected in a pixel
+SPEAKS_AGAINST = 12.0  # log odds: the most that equalling the plate says against an object
+SPEAKS_FOR = 4.0  # the most that differing says for an object where it is expected
+SPEAKS_ELSEWHERE = 2.0  # and around it: shadows and other things differ as well
+
+
+class BackgroundPlate:
+    """What lies behind the objects of one video, as far as it was seen."""
+
+    def __init__(self) -> None:
+        self._colours: Floats | None = None  # (H, W, 3) Lab, larger than the frame
+        self._known = np.zeros((1, 1), np.uint8)  # (H, W), 255 where background was seen
+        self._to_frame: Homography = np.eye(3)  # from the plate to the newest frame
+        self._counts: list[Floats] = []  # by layer: of differences, by bin
+        self._random = np.random.default_rng(0)
+
+    def follow(self, half: Floats, background: Floats, motion: Motion) -> None:
+        """Lay the plate under the next frame.
+
+        Args:
+            half: (h, w, 3) Lab, the frame.
+            background: (h, w), how likely each pixel is background.
+            motion: of the background from the frame before, in pixels of `half`.
+        """
+        if self._colours is None:
+            return
+        height, width = half.shape[:2]
+        r, s = motion.rotation, motion.shift
+        moved = np.array([[r.real, -r.imag, s.real], [r.imag, r.real, s.imag], [0, 0, 1]])
+        self._to_frame = chain(self._to_frame, moved)
+        seen, known = self._view(self._colours, height, width)
+        clear = cv2.erode((known & (background > SURE)).astype(np.uint8), np.ones((5, 5), np.uint8))
+        before, now = _lightness(seen), _lightness(half)
+        points = corners(before, clear > 0, CORNER_CELL)
+        if len(points) < FEWEST_CORNERS:
+            return  # too little to see: what moved the background until here must do
+        arrived, status, _ = cv2.calcOpticalFlowPyrLK(
+            before, now, points[:, None], points[:, None].copy(), winSize=(11, 11), maxLevel=1
+        )
+        found = status[:, 0] > 0
+        outline = outline_of((slice(0, height), slice(0, width)))
+        fitted = fit(points[found], arrived[found, 0], outline)
+        if fitted is None or fitted.support < LEAST_SUPPORT:
+            self._colours = None
+            return
+        self._to_frame = chain(self._to_frame, fitted.homography)
+
+    def odds(self, half: Floats, expected: Floats, near: Mask) -> Floats:
+        """Return (layers, h, w): log odds of each object against the background.
+
+        Args:
+            half: (h, w, 3) Lab, the frame the plate was laid under.
+            expected: (layers, h, w), how likely each layer is without the plate.
+            near: (h, w), where objects may be.
+        """
+        result = np.zeros_like(expected)
+        if self._colours is None:
+            self._counts = []
+            return result
+        seen, known = self._view(self._colours, *half.shape[:2])
+        known &= near
+        # Half a pixel of misplacement must not count: only what is outside all values around.
+        square = np.ones((3, 3), np.uint8)
+        least = np.asarray(cv2.erode(seen, square), np.float32)
+        most = np.asarray(cv2.dilate(seen, square), np.float32)
+        bins = np.digitize(cv2.blur(_outside(half, least, most), (3, 3)), BINS)
+        self._count(half, winning_layer(expected), known, bins, least, most)
+        shares = [counts / max(1, counts.sum()) for counts in self._counts]
+        mean = sum(shares) / np.float32(len(shares))
+        likely = [
+            (counts + UNDECIDED * mean) / (counts.sum() + UNDECIDED) + TAILS
+            for counts in self._counts
+        ]
+        for layer in range(1, len(expected)):
+            table = (WEIGHT * np.log(likely[layer] / likely[0])).astype(np.float32)
+            most_for = np.where(expected[layer] >= EXPECTED, SPEAKS_FOR, SPEAKS_ELSEWHERE)
+            said = np.clip(table[bins], -SPEAKS_AGAINST, most_for)
+            result[layer] = np.where(known, said, 0)
+        return result
+
+    def learn(self, half: Floats, background: Floats, odds: Floats | None) -> None:
+        """Keep what is background in the frame the plate lies under.
+
+        Args:
+            half: (h, w, 3) Lab.
+            background: (h, w), how likely each pixel is background.
+            odds: what `odds` said of the frame; None if it was not asked.
+        """
+        height, width = half.shape[:2]
+        colours = self._make_room(height, width)
+        sure = cv2.erode((background > SURE).astype(np.uint8), np.ones((3, 3), np.uint8))
+        size = self._known.shape[1], self._known.shape[0]
+        back = np.linalg.inv(self._to_frame)
+        now = cv2.warpPerspective(half, back, size)
+        shown = cv2.warpPerspective(sure * np.uint8(255), back, size) == 255
+        rate = np.full(half.shape[:2], AGREEING_RATE, np.float32)
+        if odds is not None:
+            rate[odds[1:].max(axis=0) > CONTRADICTED] = CONTRADICTED_RATE
+        rate = np.asarray(cv2.warpPerspective(rate, back, size), np.float32)
+        rate[self._known == 0] = 1
+        rate[~shown] = 0
+        colours += rate[..., None] * (now - colours)
+        self._known[shown] = 255
+
+    def _view(self, colours: Floats, height: int, width: int) -> tuple[Floats, Mask]:
+        """Return the plate as the newest frame would show it, and where it is known."""
+        size = (width, height)
+        seen = np.asarray(cv2.warpPerspective(colours, self._to_frame, size), np.float32)
+        return seen, cv2.warpPerspective(self._known, self._to_frame, size) == 255
+
+    def _count(
+        self,
+        half: Floats,
+        winner: NDArray[np.uint8],
+        known: Mask,
+        bins: NDArray[np.intp],
+        least: Floats,
+        most: Floats,
+    ) -> None:
+        """Note how background differs from the plate, and how objects would anywhere here."""
+        new = [np.bincount(bins[known & (winner == 0)], minlength=len(BINS) + 1)]
+        places = np.flatnonzero(known)
+        while len(self._counts) <= winner.max(initial=0):
+            self._counts.append(np.zeros(len(BINS) + 1, np.float32))
+        for layer in range(1, len(self._counts)):
+            mine = np.flatnonzero(winner == layer)
+            if not len(mine) or not len(places):
+                new.append(np.zeros(len(BINS) + 1, np.intp))
+                continue
+            colours = half.reshape(-1, 3)[self._random.choice(mine, PAIRS)]
+            chosen = self._random.choice(places, PAIRS)
+            bounds = least.reshape(-1, 3)[chosen], most.reshape(-1, 3)[chosen]
+            differences = np.digitize(_outside(colours, *bounds), BINS)
+            new.append(np.bincount(differences, minlength=len(BINS) + 1))
+        self._counts = [
+            np.asarray(KEPT * old + more, np.float32)
+            for old, more in zip(self._counts, new, strict=True)
+        ]
+
+    def _make_room(self, height: int, width: int) -> Floats:
+        """Return the plate's colours: new, or moved if the frame leaves what they cover."""
+        margin = int(MARGIN * max(height, width)) + 1
+        shape = (height + 2 * margin, width + 2 * margin)
+        centred = np.array([[1, 0, -margin], [0, 1, -margin], [0, 0, 1]], np.float64)
+        if self._colours is None:
+            self._colours = np.zeros((*shape, 3), np.float32)
+            self._known = np.zeros(shape, np.uint8)
+            self._to_frame = centred
+            return self._colours
+        corners_now = np.array([[[0, 0], [width, 0], [width, height], [0, height]]], np.float32)
+        x, y = cv2.perspectiveTransform(corners_now, np.linalg.inv(self._to_frame))[0].T
+        inside = min(x.min(), y.min()) >= 0 and x.max() <= shape[1] and y.max() <= shape[0]
+        scale = cv2.contourArea(np.stack((x, y), axis=-1)) / (height * width)
+        if inside and 0.7 < scale < 1.4:
+            return self._colours
+        moved = chain(self._to_frame, np.asarray(np.linalg.inv(centred), np.float64))
+        size = (shape[1], shape[0])
+        self._colours = np.asarray(cv2.warpPerspective(self._colours, moved, size), np.float32)
+        self._known = (cv2.warpPerspective(self._known, moved, size) == 255) * np.uint8(255)
+        self._to_frame = centred
+        return self._colours
+
+
+def _outside(colours: Floats, least: Floats, most: Floats) -> Floats:
+    """Return (...): how far `colours` (..., 3) lie outside the bounds (..., 3)."""
+    beyond = np.maximum(np.maximum(colours - most, least - colours), 0)
+    x, y, z = beyond[..., 0], beyond[..., 1], beyond[..., 2]
+    return np.asarray(np.sqrt(x * x + y * y + z * z), np.float32)
+
+
+def _lightness(lab: Floats) -> NDArray[np.uint8]:
+    """Return (h, w): L of (h, w, 3) in [0, 255]."""
+    return np.asarray(np.clip(lab[..., 0] * np.float32(2.55), 0, 255), np.uint8)
