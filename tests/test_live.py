@@ -330,6 +330,9 @@ def test_passwords_are_not_shown():
     ("arguments", "message"),
     [
         (["camera:0", "out.mp4", "--point", "1,1", "--masks-out", "m.zip"], "--masks-out needs"),
+        (["camera:0", "out.mp4", "--point", "1,1", "--keep", "run"], "--keep needs a file"),
+        (["camera:0", "out.mp4", "--point", "1,1", "--in", "3"], "--in needs a file"),
+        (["camera:0", "out.mp4", "--point", "1,1", "--mode", "offline"], "--mode needs a file"),
         (["tcp://127.0.0.1:9/", "out.mp4", "--point", "1,1"], "cannot be opened"),
         (["camera:99", "out.mp4", "--point", "1,1"], "camera:99 cannot be opened"),
         (["camera:99", "out.mp4"], "nothing to remove"),

@@ -21,6 +21,15 @@ from tracker.types import UserError
 
 Say = Callable[[str], None]
 LINE_SECONDS = 1.0
+# The options of `remove` that a live source can follow; the others are refused.
+HONOURED = frozenset({
+    "input", "output", "point", "negative", "box", "mask", "objects",
+    "propagator", "inpainter", "device", "commercial", "memory_gap", "memory_frames",
+    "dilate", "feather", "size", "crop", "recall", "compile",
+    "learn_background", "duration", "when_behind", "stream_format",
+    "json", "overwrite", "quiet",
+})  # fmt: skip
+FLAGS = {"first": "in", "last": "out"}  # where an option has another name
 
 
 def remove_live(options: argparse.Namespace, address: str) -> None:
@@ -29,6 +38,7 @@ def remove_live(options: argparse.Namespace, address: str) -> None:
     Raises:
         UserError: something has to be put right.
     """
+    check_options(options)
     check_outputs(options.overwrite, options.output)
     details = Job(
         Path("live"),
@@ -36,6 +46,7 @@ def remove_live(options: argparse.Namespace, address: str) -> None:
         propagator=options.propagator,
         inpainter=options.inpainter,
         device=options.device,
+        commercial=options.commercial,
         dilate=options.dilate,
         settings=settings_of(options),
         overwrite=options.overwrite,
@@ -49,15 +60,24 @@ def remove_live(options: argparse.Namespace, address: str) -> None:
         write_json(options.json, dataclasses.asdict(report))
 
 
+def check_options(options: argparse.Namespace) -> None:
+    """Refuse what was said but a live source cannot follow.
+
+    Raises:
+        UserError: there is such an option; the message names it.
+    """
+    is_causal = options.mode == "streaming"
+    for name in sorted(options.given - HONOURED - ({"mode"} if is_causal else set())):
+        flag = FLAGS.get(name, name).replace("_", "-")
+        raise UserError(f"--{flag} needs a file as INPUT, not a live source; leave it out")
+
+
 def live_job(options: argparse.Namespace, address: str, said: Prompts, details: Job) -> LiveJob:
     """Return what the options ask for.
 
     Raises:
-        UserError: an option does not go with a live source.
+        UserError: the video would go to the terminal.
     """
-    for name in ("masks_out", "overlay_out", "matte_out", "cutout_out", "patch_out", "codec"):
-        if getattr(options, name, None) is not None:
-            raise UserError(f"--{name.replace('_', '-')} needs a file as INPUT, not a live source")
     output = options.output
     if output == Path(STDIN):
         if sys.stdout.isatty():
