@@ -12,7 +12,15 @@ import pytest
 
 from tracker.desk import View, picture_of
 from tracker.edits import Stroke
-from tracker.folders import bring, discard, discard_runs, new_folder, safe_stem, sweep
+from tracker.folders import (
+    UPLOAD_PREFIX,
+    bring,
+    discard,
+    discard_runs,
+    new_folder,
+    safe_stem,
+    sweep,
+)
 from tracker.jobs import Report
 from tracker.options import Options
 from tracker.results import Result, results_of
@@ -348,18 +356,23 @@ def test_a_video_is_brought_under_our_name(tmp_path):
 
 def test_folders_cannot_be_guessed_and_go_when_told(tmp_path):
     first, second = new_folder(tmp_path), new_folder(tmp_path)
-    upload = tmp_path / "upload.mp4"
-    for path in (first / "file", upload):
+    upload = tmp_path / f"{UPLOAD_PREFIX}{'0' * 32}" / "upload.mp4"
+    foreign = tmp_path / "elsewhere" / "video.mp4"
+    for path in (first / "file", upload, foreign):
+        path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"x")
 
     discard(first, upload)
     discard(first, upload)  # twice is no fault
+    discard(second, foreign)
 
     assert not first.exists()
-    assert not upload.exists()
-    assert len(second.name) > 50
+    assert not upload.parent.exists()
+    assert foreign.exists()  # what was not uploaded here is not ours to delete
+    third = new_folder(tmp_path)
+    assert len(third.name) > 50
     if os.name == "posix":
-        assert second.stat().st_mode & 0o077 == 0
+        assert third.stat().st_mode & 0o077 == 0
 
 
 def test_sweeping_deletes_old_sessions_only(tmp_path):
