@@ -4,6 +4,7 @@ Slowly: where a machine has much else to do, few of the pictures are worked on.
 """
 
 import math
+import time
 
 import av
 import numpy as np
@@ -96,14 +97,15 @@ def test_the_disc_is_gone_from_what_is_shown_live(live_page):
     page.get_by_role("button", name="Remove live").click()
     wait_for_mode(page, "live")
     page.wait_for_function("document.querySelector('.live').dataset.fps > 0")
-    page.wait_for_timeout(1500)
-    shares = []
-    for _ in range(6):
+    disc = math.pi * RADIUS**2 / HEIGHT / WIDTH
+    shares = [disc]
+    end = time.monotonic() + 30  # a busy machine drops pictures, and may have to look for it
+    while max(shares[-6:]) > 0.002 and time.monotonic() < end:
         page.wait_for_timeout(200)
         shares.append(page.evaluate(RED, ".live .clean")["share"])
 
     told = page.locator(".live .speed").inner_text()
-    assert sorted(shares)[3] < 0.002 < math.pi * RADIUS**2 / HEIGHT / WIDTH
+    assert max(shares[-6:]) < 0.002 < disc  # gone for over a second
     assert "pictures a second" in told
     assert "ms behind" in told
     assert "dropped" in told
