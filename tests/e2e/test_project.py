@@ -5,7 +5,7 @@ import re
 import pytest
 from driving import RED_AT, bring, click_at, colour_at, notice, press, wait_for_picture
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def open_fold(page) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from driving import act, bring_sample, click_at, notice, picture_source, press
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def objects(page) -> list[str]:
