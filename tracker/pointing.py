@@ -103,36 +103,36 @@ def from_json(value: object) -> list[Pointing]:
 
 def _one(number: int, entry: object) -> Pointing:
     if not isinstance(entry, Mapping):
-        raise UserError(f"prompt {number} is {_shown(entry)}; {_FORM}")
+        raise UserError(f"prompt {number} is {shown(entry)}; {_FORM}")
     if strange := sorted(map(str, set(entry) - _KNOWN)):
-        raise UserError(f"prompt {number} has the unknown key {_shown(strange[0])}; {_FORM}")
+        raise UserError(f"prompt {number} has the unknown key {shown(strange[0])}; {_FORM}")
     object_id, frame = entry.get("object", 1), entry.get("frame", 0)
     for name, given in (("object", object_id), ("frame", frame)):
         is_whole = isinstance(given, int) and not isinstance(given, bool)
         if not is_whole or not abs(given) < MAX_NUMBER:
-            raise UserError(f"prompt {number}: {name} is {_shown(given)}; give a whole number")
+            raise UserError(f"prompt {number}: {name} is {shown(given)}; give a whole number")
     if "box" in entry:
         box = entry["box"]
         if not isinstance(box, list) or len(box) != 4:
             raise UserError(
-                f"prompt {number}: box is {_shown(box)}; give left, top, right and bottom"
+                f"prompt {number}: box is {shown(box)}; give left, top, right and bottom"
             )
         x0, y0, x1, y1 = (_number(number, "box", edge) for edge in box)
         return Rectangle(x0, y0, x1, y1, object_id, frame)
     positive: Any = entry.get("positive", True)
     if not isinstance(positive, bool):
-        raise UserError(f"prompt {number}: positive is {_shown(positive)}; give true or false")
+        raise UserError(f"prompt {number}: positive is {shown(positive)}; give true or false")
     x, y = (_number(number, axis, entry.get(axis)) for axis in ("x", "y"))
     return Click(x, y, positive, object_id, frame)
 
 
 def _number(number: int, name: str, value: object) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < MAX_NUMBER:
-        raise UserError(f"prompt {number}: {name} is {_shown(value)}; {_FORM}")
+        raise UserError(f"prompt {number}: {name} is {shown(value)}; {_FORM}")
     return float(value)
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """Return a value from outside as a message may hold it."""
     try:
         text = repr(value)

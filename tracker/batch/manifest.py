@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tracker.pointing import shown
 from tracker.types import UserError
 from tracker.video import natural_key
 
 VIDEO_ENDINGS = {".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v", ".ts", ".mpg"}
 IMAGE_ENDINGS = {".png", ".jpg", ".jpeg"}
 _PROMPTS = ("point", "negative", "box", "mask")
+MAX_END = 120  # characters of a path in a message
 _FILES = {"mask", "masks"}  # keys whose values are paths, from the folder they are named in
 
 
@@ -61,7 +63,8 @@ def read_items(source: Path, options: Sequence[str] = ()) -> list[Item]:
     for item in items:
         if item.name in seen:
             raise UserError(
-                f"{seen[item.name]} and {item.clip} would both become {item.name}; "
+                f"{_end(seen[item.name])} and {_end(item.clip)} would both become "
+                f"{item.name[:MAX_END]}; "
                 "rename one, or give it a `name` in a manifest"
             )
         seen[item.name] = item.clip
@@ -120,7 +123,9 @@ def _parse(text: str, where: str) -> Mapping[str, Any]:
         raise UserError(f"{where} holds a {type(said).__name__}, expected an object")
     known = {"clip", "name", "masks", "options", *_PROMPTS}
     if strange := sorted(set(said) - known):
-        raise UserError(f"{where}: unknown key {strange[0]!r}; known: {', '.join(sorted(known))}")
+        raise UserError(
+            f"{where}: unknown key {shown(strange[0])}; known: {', '.join(sorted(known))}"
+        )
     return said
 
 
@@ -133,10 +138,10 @@ def _item(
             words.append(f"--{key}={base / value if key in _FILES else value}")
     masks = said.get("masks")
     if masks is not None and not isinstance(masks, str):
-        raise UserError(f"{where}: `masks` is {masks!r}; expected a path")
+        raise UserError(f"{where}: `masks` is {shown(masks)}; expected a path")
     name = said.get("name", clip.stem if clip.suffix.lower() in VIDEO_ENDINGS else clip.name)
     if not isinstance(name, str) or not name or Path(name).name != name or name.startswith("."):
-        raise UserError(f"{where}: {name!r} is no name for a file")
+        raise UserError(f"{where}: {shown(name)} is no name for a file")
     own = _texts(said.get("options"), f"{where}: `options`")
     where_masks = None if masks is None else base / masks
     return Item(name, clip, tuple(words), where_masks, (*options, *own))
@@ -145,5 +150,11 @@ def _item(
 def _texts(value: object, where: str) -> tuple[str, ...]:
     values = [] if value is None else value if isinstance(value, list) else [value]
     if not all(isinstance(each, str) for each in values):
-        raise UserError(f"{where} is {value!r}; expected a text, or a list of them")
+        raise UserError(f"{where} is {shown(value)}; expected a text, or a list of them")
     return tuple(values)
+
+
+def _end(path: Path) -> str:
+    """Return a path as a message may hold it: what makes it differ stands at its end."""
+    text = str(path)
+    return text if len(text) <= MAX_END else f"...{text[-MAX_END:]}"
