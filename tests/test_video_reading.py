@@ -7,6 +7,7 @@ from itertools import islice, product
 import av
 import numpy as np
 import pytest
+from av import library_versions
 from PIL import Image
 from video_making import TICK, YUV420, frame_times, scene, write_video
 
@@ -280,7 +281,7 @@ def test_photos_with_exif_orientation_come_upright(tmp_path):
     with VideoReader(folder) as reader:
         frame = next(iter(reader))
 
-    turned_by_decoder = int(av.library_versions["libavcodec"][0]) >= 62
+    turned_by_decoder = int(library_versions["libavcodec"][0]) >= 62
     expected = np.rot90(np.asarray(image), -1) if turned_by_decoder else np.asarray(image)
     assert np.abs(frame.planes[0].astype(int) - expected).max() <= 2
 
