@@ -105,10 +105,15 @@ def cut(percent, **options):
     """Return what makes a video and throws away its end."""
 
     def make(path):
-        data = video(path, NUM_CUT, **options).read_bytes()
-        path.write_bytes(data[: len(data) * percent // 100])
+        shorten(video(path, NUM_CUT, **options), percent)
 
     return make
+
+
+def shorten(path, percent):
+    """Throw away the end of a file."""
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * percent // 100])
 
 
 def animation(path):

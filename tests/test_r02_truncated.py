@@ -1,10 +1,12 @@
 """R2: of a video that was cut off, every whole frame is used and counted, or it is refused."""
 
 import re
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
-from corpus import CUT, CUT_KINDS, NUM_CUT, video
+from corpus import CUT, CUT_KINDS, NUM_CUT, shorten, video
 from faithful import fill, hole_in, outside
 
 from tracker.__main__ import main
@@ -18,9 +20,10 @@ def cut_names(*, refused):
 @pytest.mark.parametrize("name", cut_names(refused=False))
 def test_r02_every_whole_frame_of_a_cut_video_is_used_and_counted(tmp_path, name):
     case = CUT[name]
-    case.make(tmp_path / name)
     kind = max((kind for kind in CUT_KINDS if name.endswith(kind)), key=len)
+    # Encoded once: x264 (its macroblock tree) does not always make the same file of the same pictures.
     whole = video(tmp_path / f"whole.{kind}", NUM_CUT, **CUT_KINDS[kind])
+    shorten(Path(shutil.copy(whole, tmp_path / name)), int(re.findall(r"\d+", name)[0]))
     hole = hole_in(48, 64)
 
     report = fill(tmp_path / name, tmp_path / "out.mkv", hole)
