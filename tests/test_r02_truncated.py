@@ -21,7 +21,7 @@ def cut_names(*, refused):
 def test_r02_every_whole_frame_of_a_cut_video_is_used_and_counted(tmp_path, name):
     case = CUT[name]
     kind = max((kind for kind in CUT_KINDS if name.endswith(kind)), key=len)
-    # Encoded once: x264 (its macroblock tree) does not always make the same file of the same pictures.
+    # Encoded once: x264's macroblock tree does not make the same file of it every time.
     whole = video(tmp_path / f"whole.{kind}", NUM_CUT, **CUT_KINDS[kind])
     shorten(Path(shutil.copy(whole, tmp_path / name)), int(re.findall(r"\d+", name)[0]))
     hole = hole_in(48, 64)
