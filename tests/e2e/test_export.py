@@ -23,20 +23,20 @@ def page(open_page, film):
     return page
 
 
-def export(page, title, folder):
+def export(page, title, name, folder):
     page.get_by_label("Save the result as").click()
     page.locator("[role=option]:visible", has_text=title).click()
     page.locator("#export-make").click()
-    page.locator("#export-progress", has_text="Ready").wait_for()
+    page.locator("#export-progress", has_text=f"Ready: {name}").wait_for()
     return download(page, "export-file", folder)
 
 
 def test_the_result_is_exported_in_several_forms(page, film, tmp_path):
     before = read(film)
 
-    prores = export(page, "ProRes 422 HQ", tmp_path)
-    pictures = export(page, "Every frame: PNG", tmp_path)
-    cutout = export(page, "Object cut out: PNG", tmp_path)
+    prores = export(page, "ProRes 422 HQ", "red_square_clean.mov", tmp_path)
+    pictures = export(page, "Every frame: PNG", "red_square_clean.zip", tmp_path)
+    cutout = export(page, "Object cut out: PNG", "red_square_cutout.zip", tmp_path)
 
     assert prores.name == "red_square_clean.mov"
     clean = np.stack(read(prores)).astype(int)
@@ -56,7 +56,7 @@ def test_the_result_is_exported_in_several_forms(page, film, tmp_path):
 
 
 def test_an_edit_may_go_on_beside_an_export_and_another_removal_ends_its_file(page, tmp_path):
-    export(page, "H.265", tmp_path)
+    export(page, "H.265", "", tmp_path)
 
     page.locator("[data-show=marks]").first.click()
     page.locator('.stage[data-mode="mark"]').wait_for()
