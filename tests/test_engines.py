@@ -4,10 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import rendered
 
 from tracker import engines
 from tracker.engine_table import INPAINTERS
+from tracker.jobs import Job
 from tracker.published import RECORDS
+from tracker.removal import expectations
 from tracker.types import Clip, Point, Prompt, UserError
 
 HEIGHT, WIDTH = 96, 128
@@ -330,14 +333,20 @@ def test_r12_a_checkpoint_of_another_network_is_refused(random_weights, monkeypa
     (random_weights / RECORDS["deaots"].file).unlink()
 
 
-def test_a_learned_engine_says_how_long_a_cpu_will_take_and_what_its_licence_forbids(
-    random_weights,
+def test_what_weights_forbid_and_how_long_a_cpu_will_take_is_known_before_starting(
+    random_weights, tmp_path
 ):
-    choice = engines.choose("inpainter", "e2fgvi_hq", "cpu")
+    rendered.write_scene(tmp_path / "in.mkv", 12)
+    learned = Job(
+        tmp_path / "in.mkv", inpainter="e2fgvi_hq", device="cpu", output=tmp_path / "out.mp4"
+    )
+    classical = replace(learned, inpainter="classical")
 
-    assert "s per frame without an accelerator" in engines.waiting_time(choice, 300)
-    assert "non-commercial" in engines.licence_note(choice)
-    assert engines.waiting_time(engines.choose("inpainter", "classical"), 300) is None
+    forbidden, wait = expectations(learned)
+
+    assert "e2fgvi_hq are for non-commercial use" in forbidden
+    assert "s per frame without an accelerator" in wait
+    assert expectations(classical) == []
 
 
 @pytest.mark.parametrize(

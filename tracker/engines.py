@@ -1,7 +1,7 @@
 """Which engine does each job: the best one that can run on this machine."""
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -236,12 +236,13 @@ def licence_of(name: str) -> str:
     )
 
 
-def licence_note(choice: Choice) -> str | None:
-    """Return a sentence on weights that may not be used commercially."""
-    spec = JOBS[choice.job].get(choice.name)  # None: an engine a program brought along
-    checkpoint = None if spec is None else spec.checkpoint
-    if checkpoint is None or RECORDS[checkpoint].commercial:
-        return None
-    return (
-        f"the weights of {choice.name} are for non-commercial use ({RECORDS[checkpoint].licence})"
-    )
+def licence_notes(choices: Iterable[Choice]) -> list[str]:
+    """Return a sentence on each engine whose weights may not be used commercially."""
+    notes = []
+    for choice in choices:
+        spec = JOBS[choice.job].get(choice.name)  # None: an engine a program brought along
+        checkpoint = None if spec is None else spec.checkpoint
+        if checkpoint is not None and not RECORDS[checkpoint].commercial:
+            licence = RECORDS[checkpoint].licence
+            notes.append(f"the weights of {choice.name} are for non-commercial use ({licence})")
+    return notes

@@ -52,18 +52,19 @@ def run_job(job: Job, own: OwnEngines = NO_OWN) -> Generator[Progress]:
 
 
 def expectations(job: Job) -> list[str]:
-    """Return what to know before starting: engines that will take long on this machine.
+    """Return what to know before starting: weights of limited use, engines that take long here.
 
     Raises:
         UserError: the video or an engine cannot be used.
     """
     length = probe(job.source, job.fps).num_frames
     looks = None if length is None else -(-length // (job.redetect or 1))
+    choices = crew.choose(job).values()
     waits = [
         engines.waiting_time(choice, looks if choice.job == "detector" else length)
-        for choice in crew.choose(job).values()
+        for choice in choices
     ]
-    return [wait for wait in waits if wait is not None]
+    return engines.licence_notes(choices) + [wait for wait in waits if wait is not None]
 
 
 class _Run:
@@ -89,9 +90,7 @@ class _Run:
         self.labelling.open(self.file, stack)
         if self.filling is not None:
             self.filling.open(self.file)
-        self.notices = [
-            note for choice in self.choices.values() if (note := engines.licence_note(choice))
-        ]
+        self.notices = engines.licence_notes(self.choices.values())
         if self.filling is not None:
             self.notices += self.filling.notices
         self.remarks: Callable[[], Sequence[str]] = tuple  # of the inpainter, once it works
