@@ -22,10 +22,11 @@ from script.bench_device import (
     timed,
 )
 from script.bench_tools import point_at, sample_frames, sample_labels
+from tracker.buffering import Pair
 from tracker.costs import peak_rss_mb
 from tracker.engine_table import INPAINTERS
 from tracker.images import dilate
-from tracker.pipeline import Pair, inpaint
+from tracker.pipeline import inpaint
 from tracker.types import Point, Prompt
 from tracker.windows import FAST, causal_windows, offline_windows
 

@@ -31,6 +31,7 @@ from tracker.evaluation.layout import find_clips
 from tracker.evaluation.perceptual import Perception
 from tracker.evaluation.protocol import PUBLISHED, Protocol
 from tracker.evaluation.runs import FillPlan
+from tracker.metrics import Summary
 
 JOBS = ("masks", "fill", "stationary")
 STILL = 1e-3  # of the diagonal per frame: below it, a camera stands still
@@ -81,7 +82,7 @@ def follow(clips: Path, work: Path, only: Sequence[str] | None) -> list[MaskRow]
     return rows
 
 
-def _summaries(scores: Iterable[davis.ObjectScore]) -> tuple[list[davis.Summary], ...]:
+def _summaries(scores: Iterable[davis.ObjectScore]) -> tuple[list[Summary], ...]:
     scores = list(scores)
     return [score.j_summary for score in scores], [score.f_summary for score in scores]
 
