@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tracker.classical.blend import Reading, merge
 from tracker.classical.hands import Hands
 from tracker.classical.inpainter import ClassicalInpainter
 from tracker.classical.reading import from_around
@@ -344,3 +345,21 @@ def test_what_is_around_a_wire_is_looked_at_in_full_size():
     away = (columns > 210) & (columns < 430)  # from the wire's ends
     error = np.sqrt(np.square(reading.colours[away] - frame[hole][away]).mean())
     assert error < 27  # 24.8 in full size, 28.7 at half of it; 35 if nothing were foretold
+
+
+def test_what_a_pixel_becomes_does_not_depend_on_how_many_are_merged():
+    rng, hands = np.random.default_rng(0), Hands()
+    readings = [
+        Reading(
+            rng.uniform(0, 255, (40_000, 3)).astype(np.float32),
+            rng.uniform(0, 90, 40_000).astype(np.float32),
+            rng.uniform(0, 1, 40_000).astype(np.float32),
+        )
+        for _ in range(4)
+    ]
+
+    together = merge(readings, hands)
+
+    parts = [slice(start, start + 777) for start in range(0, 40_000, 777)]
+    apart = [merge([one.at(part) for one in readings], hands) for part in parts]
+    np.testing.assert_array_equal(together, np.concatenate(apart))

@@ -7,11 +7,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.classical.hands import Hands
+
 _AGREEMENT = 12.0  # grey levels: colours further apart than this show different things
 _NOISE = 4.0  # grey levels squared: an error that even a perfect source has
 _PATCH = 3  # pixels: offers are compared as patches, at half the working size
 _LEAST_SHARE = np.float32(0.2)  # of the weightiest: less is noise, not evidence
 APART = 5.0  # frames: closer sources repeat each other's mistakes
+_BLOCK = 16384  # pixels merged at once: few enough for the processor's cache
 _FADING = 8.0  # frames further away than the nearest source: counts half
 
 
@@ -99,13 +102,27 @@ class Reading:
     error: NDArray[np.float32]  # (N,), expected squared error
     weight: NDArray[np.float32]  # (N,), 0 where the source does not count
 
+    def at(self, part: slice) -> "Reading":
+        """Return what it says about some of the pixels."""
+        return Reading(self.colours[part], self.error[part], self.weight[part])
 
-def merge(readings: Sequence[Reading]) -> NDArray[np.float32]:
+
+def merge(readings: Sequence[Reading], hands: Hands) -> NDArray[np.float32]:
     """Return (N, 3): the mean of the colours that agree with the weightiest.
 
     Sources that agree as well as can be expected are averaged, which takes away noise;
     what disagrees shows something else and is left out.  Meaningless where no weight is.
     """
+    result = np.empty_like(readings[0].colours)
+
+    def work(part: slice) -> None:
+        result[part] = _merge([reading.at(part) for reading in readings])
+
+    hands.each(work, [slice(i, i + _BLOCK) for i in range(0, len(result), _BLOCK)])
+    return result
+
+
+def _merge(readings: Sequence[Reading]) -> NDArray[np.float32]:
     colours = np.stack([reading.colours for reading in readings])
     weights = np.stack([reading.weight for reading in readings])
     errors = np.stack([reading.error for reading in readings])

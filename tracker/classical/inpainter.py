@@ -115,7 +115,7 @@ class ClassicalInpainter:
             near = nearby.error < _NEAR
             weak = weight <= _CONVINCING * nearby.weight
             missing[hole] = weak & ~(near & (weight > LEAST_WEIGHT))
-            patch[hole] = np.clip(np.rint(merge([*readings, nearby])), 0, 255)
+            patch[hole] = np.clip(np.rint(merge([*readings, nearby], self._hands)), 0, 255)
         detail, detailed = np.zeros((*hole.shape, 3), np.int8), np.zeros(hole.shape, bool)
         if missing.any():
             detail, detailed = self._invent(target, patch, missing, doubted, around, offers)
