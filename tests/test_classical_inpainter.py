@@ -340,10 +340,10 @@ def test_what_is_around_a_wire_is_looked_at_in_full_size():
     corner = np.array([part[1].start, part[0].start])
     inside = view.to_working(np.stack((columns, rows), axis=-1).astype(np.float32)) - corner
 
-    reading = from_around(view, part, inside.astype(np.float32))
+    colours, _ = from_around(view, part, inside.astype(np.float32))
 
     away = (columns > 210) & (columns < 430)  # from the wire's ends
-    error = np.sqrt(np.square(reading.colours[away] - frame[hole][away]).mean())
+    error = np.sqrt(np.square(colours[away] - frame[hole][away]).mean())
     assert error < 27  # 24.8 in full size, 28.7 at half of it; 35 if nothing were foretold
 
 
@@ -358,8 +358,13 @@ def test_what_a_pixel_becomes_does_not_depend_on_how_many_are_merged():
         for _ in range(4)
     ]
 
-    together = merge(readings, hands)
+    foretold, doubted = readings[0].colours, readings[0].error
+    together = merge(readings, foretold, doubted, hands)
 
     parts = [slice(start, start + 777) for start in range(0, 40_000, 777)]
-    apart = [merge([one.at(part) for one in readings], hands) for part in parts]
-    np.testing.assert_array_equal(together, np.concatenate(apart))
+    apart = [
+        merge([one.at(part) for one in readings], foretold[part], doubted[part], hands)
+        for part in parts
+    ]
+    for whole, pieces in zip(together, zip(*apart, strict=True), strict=True):
+        np.testing.assert_array_equal(whole, np.concatenate(pieces))

@@ -13,7 +13,9 @@ _AGREEMENT = 12.0  # grey levels: colours further apart than this show different
 _NOISE = 4.0  # grey levels squared: an error that even a perfect source has
 _PATCH = 3  # pixels: offers are compared as patches, at half the working size
 _LEAST_SHARE = np.float32(0.2)  # of the weightiest: less is noise, not evidence
+OPTIMISM = np.float32(3.0)  # times the squared error expected of a source: what it errs by in holes
 APART = 5.0  # frames: closer sources repeat each other's mistakes
+_HOPELESS = np.float32(1e12)  # squared error of what no source shows
 _BLOCK = 16384  # pixels merged at once: few enough for the processor's cache
 _FADING = 8.0  # frames further away than the nearest source: counts half
 
@@ -107,22 +109,42 @@ class Reading:
         return Reading(self.colours[part], self.error[part], self.weight[part])
 
 
-def merge(readings: Sequence[Reading], hands: Hands) -> NDArray[np.float32]:
-    """Return (N, 3): the mean of the colours that agree with the weightiest.
+def merge(
+    readings: Sequence[Reading],
+    foretold: NDArray[np.float32],
+    doubted: NDArray[np.float32],
+    hands: Hands,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the colours of N pixels, and how much what sources show counts in them.
 
-    Sources that agree as well as can be expected are averaged, which takes away noise;
-    what disagrees shows something else and is left out.  Meaningless where no weight is.
+    Sources that agree with the weightiest as well as can be expected are averaged, which
+    takes away noise; what disagrees shows something else and is left out.  What they show
+    and what the surroundings foretell err for different reasons: the mean weighed by the
+    inverse of their squared errors errs less than either (Wiener).  Small shares of the
+    surroundings are left out, or detail would lose contrast everywhere.
+
+    Args:
+        readings: what the sources say; not empty.
+        foretold: (N, 3), what the surroundings say.
+        doubted: (N,), the squared error to be expected of that.
+        hands: work is shared among them.
+
+    Returns:
+        (N, 3) colours and (N,) the share of the sources, 0 to 1, 0 where none counts.
     """
-    result = np.empty_like(readings[0].colours)
+    result, share = np.empty_like(foretold), np.empty_like(doubted)
 
     def work(part: slice) -> None:
-        result[part] = _merge([reading.at(part) for reading in readings])
+        shown, error = _merge([reading.at(part) for reading in readings])
+        share[part] = share_of(error, doubted[part])
+        result[part] = foretold[part] + share[part, None] * (shown - foretold[part])
 
     hands.each(work, [slice(i, i + _BLOCK) for i in range(0, len(result), _BLOCK)])
-    return result
+    return result, share
 
 
-def _merge(readings: Sequence[Reading]) -> NDArray[np.float32]:
+def _merge(readings: Sequence[Reading]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return (N, 3), what the sources show, and (N,), its squared error."""
     colours = np.stack([reading.colours for reading in readings])
     weights = np.stack([reading.weight for reading in readings])
     errors = np.stack([reading.error for reading in readings])
@@ -134,4 +156,16 @@ def _merge(readings: Sequence[Reading]) -> NDArray[np.float32]:
     share = weights * np.exp(distance / expected * np.float32(-0.5))
     share = np.maximum(share - _LEAST_SHARE * share.max(axis=0), 0)
     share /= np.maximum(share.sum(axis=0), 1e-20)
-    return np.asarray(np.einsum("kn,knc->nc", share, colours), np.float32)
+    shown = np.asarray(np.einsum("kn,knc->nc", share, colours), np.float32)
+    best = np.take_along_axis(weights, first, axis=0)
+    asked = weights / np.maximum(best, 1e-20)
+    error = OPTIMISM * np.take_along_axis(errors, first, axis=0)[0]
+    # Beside what is expected stands what is seen: two right colours differ by twice their error.
+    error = (error + (asked * distance).sum(axis=0) / 2) / np.maximum(asked.sum(axis=0), 1)
+    return shown, np.where(best[0] > 0, error, _HOPELESS)
+
+
+def share_of(error: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how much a colour counts beside another, 0 to 1, by their squared errors."""
+    share = 1 - error / np.maximum(other + error, np.float32(1e-6))
+    return np.asarray(np.minimum(share / (1 - _LEAST_SHARE), 1), np.float32)

@@ -30,7 +30,7 @@ _LEAST_INVENTION = 0.02  # of the hole: less is filled smoothly
 _URGENT_INVENTION = 0.5  # of the hole: more does not wait
 _PAUSE = 6  # frames between two inventions
 _NEAR = 100.0  # grey levels squared: what the surroundings foretell so well is no invention
-_CONVINCING = 1.0  # times the belief in the surroundings: what is believed less was not seen
+_CONVINCING = 0.5  # beside the surroundings: what counts less was not seen
 _KEYFRAME = 8.0  # times as much is believed of what the user gave
 
 
@@ -106,22 +106,28 @@ class ClassicalInpainter:
         readings = self._read_elected(target, offers, inside)
         result = np.array(target.frame)
         patch = result[target.box]
-        nearby = from_around(target, part, inside)
+        foretold, error = from_around(target, part, inside)
         doubted = np.zeros(hole.shape, np.float32)
-        doubted[hole] = nearby.error
+        doubted[hole] = error
         missing = hole.copy()
+        share = np.zeros(hole.shape, np.float32)
+        colours = foretold
         if readings:
+            colours, counts = merge(readings, foretold, error, self._hands)
             weight = np.max([reading.weight for reading in readings], axis=0)
-            near = nearby.error < _NEAR
-            weak = weight <= _CONVINCING * nearby.weight
-            missing[hole] = weak & ~(near & (weight > LEAST_WEIGHT))
-            patch[hole] = np.clip(np.rint(merge([*readings, nearby], self._hands)), 0, 255)
+            near = error < _NEAR
+            missing[hole] = (counts < _CONVINCING) & ~(near & (weight > LEAST_WEIGHT))
+            share[hole] = counts
+        patch[hole] = np.clip(np.rint(colours), 0, 255)
+        left = doubted * (1 - share)  # the squared error of the mean
         detail, detailed = np.zeros((*hole.shape, 3), np.int8), np.zeros(hole.shape, bool)
         if missing.any():
-            detail, detailed = self._invent(target, patch, missing, doubted, around, offers)
+            detail, detailed = self._invent(
+                target, patch, missing, doubted, left, share, around, offers
+            )
         result.setflags(write=False)
         target.filled = result
-        target.fill = Fill(target.box, ~missing, detail, detailed)
+        target.fill = Fill(target.box, ~missing, left, detail, detailed)
         return result
 
     def _offers(
@@ -192,13 +198,16 @@ class ClassicalInpainter:
         patch: NDArray[np.uint8],
         missing: Mask,
         doubted: NDArray[np.float32],
+        left: NDArray[np.float32],
+        share: NDArray[np.float32],
         around: Surroundings,
         offers: list[tuple[View, Offer]],
     ) -> tuple[NDArray[np.int8], Mask]:
         """Fill what no frame saw, in place; `missing` keeps what had to be invented.
 
         What was seen long ago is carried on; nor is anything invented where the surroundings
-        foretell it well: `doubted` (h, w) is the squared error to be expected of them.  All
+        foretell it well: `doubted` (h, w) is the squared error to be expected of them.  `left`
+        (h, w) is that of `patch`, in which sources count as much as `share` (h, w) says.  All
         are of the target's box.
 
         Returns:
@@ -212,19 +221,19 @@ class ClassicalInpainter:
                 self._links.correct(view.index, link)
             carriers.extend((view, offer) for offer in found)
         corner = np.array([around.part[1].start, around.part[0].start], np.float32)
-        detail, detailed = carry(patch, missing, doubted, carriers, corner, target)
+        detail, detailed = carry(patch, missing, left, carriers, corner, target)
         if offers:
             missing &= doubted >= _NEAR  # `patch` shows there what the surroundings foretell
         if not missing.any():
             return detail, np.zeros_like(detailed)
         fresh = missing & ~detailed
         pause = target.index - self._anchor.index if self._anchor else _PAUSE
-        share = float(fresh.sum() / target.hole[target.box].sum())
-        if share > _LEAST_INVENTION and (pause >= _PAUSE or share > _URGENT_INVENTION):
+        much = float(fresh.sum() / target.hole[target.box].sum())
+        if much > _LEAST_INVENTION and (pause >= _PAUSE or much > _URGENT_INVENTION):
             detail[fresh] = invent(target, fresh)[fresh]
             detailed |= fresh
             self._anchor = target
-        lay_base(patch, missing, target, detail)
+        lay_base(patch, missing, target, detail, share)
         return detail, detailed
 
     def _carriers(self, target: View) -> list[View]:

@@ -1,11 +1,13 @@
 """Fill what no frame saw: as it was filled before, else from the frame itself."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.classical.blend import OPTIMISM, share_of
 from tracker.classical.flow import sample
 from tracker.classical.reading import as_table, pixels, place
 from tracker.classical.registration import Offer
@@ -14,14 +16,14 @@ from tracker.classical.texture import displacements
 from tracker.classical.views import AROUND, View, box_around
 from tracker.types import Mask
 
-_MUCH = 0.1  # of the error
+_CONVINCING = 0.5  # of a colour: what counts less is not taken over
 _MOSTLY = 250  # of 255: this much of what is sampled must be genuine
 
 
 def carry(
     patch: NDArray[np.uint8],
     missing: Mask,
-    doubted: NDArray[np.float32],
+    left: NDArray[np.float32],
     carriers: Sequence[tuple[View, Offer]],
     corner: NDArray[np.float32],
     target: View,
@@ -34,8 +36,8 @@ def carry(
     Args:
         patch: (h, w, 3), the target's `box` as filled so far.
         missing: (h, w), where nothing is known; both are changed.
-        doubted: (h, w), the squared error to be expected of the surroundings: a carrier must
-            promise to be much better.
+        left: (h, w), the squared error to be expected of `patch`: a carrier must promise a
+            smaller one; changed.
         carriers: filled frames and how they lie under the target, best first.
         corner: (2,), of the registered part, working size.
         target: the frame being filled.
@@ -57,14 +59,18 @@ def carry(
         in_box = places - np.array([fill.box[1].start, fill.box[0].start], np.float32)
         # Around its hole a frame is genuine: so the border of the box stands for what is beyond.
         genuine = sample(fill.genuine.astype(np.uint8) * 255, in_box) > _MOSTLY
-        better = sample(offer.error, half).reshape(-1)[:num_places] < _MUCH * doubted[rows, columns]
-        usable = (genuine & within).reshape(-1)[:num_places] & better
+        error = sample(fill.error, in_box) + OPTIMISM * sample(offer.error, half)
+        error = error.reshape(-1)[:num_places]
+        share = share_of(error, left[rows, columns])
+        usable = (genuine & within).reshape(-1)[:num_places] & (share > _CONVINCING)
         if usable.any():
             colours = sample(view.filled, places, interpolation=cv2.INTER_CUBIC).astype(np.float32)
             colours = (colours + sample(offer.offset, half)).reshape(-1, 3)[:num_places]
-            values = np.clip(np.rint(colours[usable]), 0, 255).astype(np.uint8)
-            patch[rows[usable], columns[usable]] = values
-            missing[rows[usable], columns[usable]] = False
+            taken, now = (rows[usable], columns[usable]), share[usable]
+            values = patch[taken] + now[:, None] * (colours[usable] - patch[taken])
+            patch[taken] = np.clip(np.rint(values), 0, 255)
+            left[taken] *= 1 - now
+            missing[taken] = False
         fresh = within.reshape(-1)[:num_places] & ~usable & ~detailed[rows, columns]
         fresh &= sample(fill.detailed.astype(np.uint8), in_box).reshape(-1)[:num_places] > 0
         if fresh.any():
@@ -107,11 +113,22 @@ def invent(target: View, fresh: Mask) -> NDArray[np.int8]:
 
 
 def lay_base(
-    patch: NDArray[np.uint8], missing: Mask, target: View, detail: NDArray[np.int8]
+    patch: NDArray[np.uint8],
+    missing: Mask,
+    target: View,
+    detail: NDArray[np.int8],
+    share: NDArray[np.float32],
 ) -> None:
-    """Fill `missing` pixels of the target's box in place: smoothly, plus `detail`."""
-    part = box_around(missing, margin=AROUND)
-    hole, piece = missing[part], patch[part]
+    """Fill `missing` pixels of the target's box in place: smoothly, plus `detail`.
+
+    Where sources count a little, as much as `share` (h, w) says, only detail is added.
+    """
+    patch[missing] = _sum(patch, detail * (1 - share[..., None]), missing)
+    bare = missing & (share == 0)
+    if not bare.any():
+        return
+    part = box_around(bare, margin=AROUND)
+    hole, piece = bare[part], patch[part]
     height, width = hole.shape
     scale = target.size[0] / target.hole.shape[0]
     reduced = max(1, round(width * scale)), max(1, round(height * scale))
@@ -119,5 +136,10 @@ def lay_base(
     unknown = cv2.resize(hole.astype(np.float32), reduced, interpolation=cv2.INTER_AREA) > 0
     smooth = spread(small, unknown)
     base = np.asarray(cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR))
-    values = base[hole] + detail[part][hole]
-    piece[hole] = np.clip(np.rint(values), 0, 255)
+    piece[hole] = _sum(base, detail[part], hole)
+
+
+def _sum(colours: NDArray[Any], detail: NDArray[Any], mask: Mask) -> NDArray[np.uint8]:
+    """Return (N, 3), the sum of both where `mask` is."""
+    total = colours[mask] + np.asarray(detail[mask], np.float32)
+    return np.asarray(np.clip(np.rint(total), 0, 255), np.uint8)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.classical.blend import Reading, belief
+from tracker.classical.blend import Reading
 from tracker.classical.flow import Flow, sample
 from tracker.classical.registration import Offer
 from tracker.classical.spatial import doubt, spread
@@ -67,8 +67,10 @@ def read(source: View, offer: Offer, inside: Flow, weight: NDArray[np.float32]) 
     )
 
 
-def from_around(target: View, part: Box, inside: Flow) -> Reading:
-    """Return what the surroundings of the hole suggest, by distance.
+def from_around(
+    target: View, part: Box, inside: Flow
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return what the surroundings foretell, (N, 3), and the squared error to expect, (N,).
 
     They are looked at in the working size's `part`, which loses nothing in the midst of a large
     hole; of a thin one (a wire) they foretell fine detail, so that is looked at in full size.
@@ -86,12 +88,12 @@ def from_around(target: View, part: Box, inside: Flow) -> Reading:
         if 2 * float(cv2.distanceTransform(padded, cv2.DIST_L2, 3).max()) <= thick:
             colours = spread(target.frame[target.box].astype(np.float32), hole)
             error = doubt(colours, hole)[hole]
-            return Reading(colours[hole], error, belief(error))
+            return colours[hole], error
     table = as_table(inside)
     colours = target.small[part].astype(np.float32)
     error = sample(doubt(colours, ~target.known[part]), table).reshape(-1)[:num_places]
     shown = sample(colours, table).reshape(-1, 3)[:num_places]
-    return Reading(shown, error, belief(error))
+    return shown, error
 
 
 def as_table(places: Flow) -> Flow:

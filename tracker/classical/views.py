@@ -26,6 +26,7 @@ class Fill:
 
     box: Box  # in the frame; a margin of the hole's surroundings is in it
     genuine: Mask  # where the filled frame shows what some frame saw
+    error: NDArray[np.float32]  # (h, w), squared, to be expected there
     detail: NDArray[np.int8]  # (h, w, 3), the fine part of what is invented
     detailed: Mask  # where `detail` holds
 
