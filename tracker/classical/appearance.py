@@ -54,7 +54,9 @@ def describe(half_lab: Floats, gray: NDArray[np.uint8]) -> Floats:
     rows, columns = np.minimum(rows // 2, half[1] - 1), np.minimum(columns // 2, half[0] - 1)
 
     def pooled(maps: Floats, side: int) -> Floats:
-        return np.asarray(cv2.blur(maps, (side, side))[rows[:, None], columns], np.float32)
+        blurred = np.asarray(cv2.blur(maps, (side, side)), np.float32)
+        picked: Floats = blurred.take(rows, axis=0).take(columns, axis=1)  # both at once are slow
+        return picked
 
     parts = [pooled(half_lab, side) * np.float32(weight) for side, weight in COLOUR_SCALES]
     gradient_x = cv2.Scharr(gray, cv2.CV_32F, 1, 0)
