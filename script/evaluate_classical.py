@@ -14,6 +14,7 @@ that streaming may know.  "warp" is the warping error over that of the true fram
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -129,7 +130,7 @@ def _row(name: str, scores: Mapping[str, ClipScore], fps: Mapping[str, float]) -
     def mean(way: str, key: str) -> float:
         return float(np.nanmean(scores[way].series[key]))
 
-    truth = mean("offline", "warp_error_truth")
+    truth = mean("offline", "warp_error_truth") or math.nan  # 0: every true frame is the same
     return FillRow(
         name,
         scores["offline"].traits["camera_motion"] < STILL,
