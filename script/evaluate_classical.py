@@ -112,9 +112,9 @@ def fill(clips: Path, work: Path, only: Sequence[str] | None, protocol: Protocol
         ("camera still", [row for row in rows if row.is_still]),
         ("camera moving", [row for row in rows if not row.is_still]),
     ):
-        for how in (np.mean, np.median):
+        for what, how in (("mean", np.nanmean), ("median", np.nanmedian)):
             if chosen:
-                print(_sum_line(f"{title}, {how.__name__} of {len(chosen)}", chosen, how))
+                print(_sum_line(f"{title}, {what} of {len(chosen)}", chosen, how))
     return rows
 
 
