@@ -18,7 +18,7 @@ from tracker.classical.blend import Ballot, Reading, elect, merge
 from tracker.classical.chain import Link, Links
 from tracker.classical.flow import FAST, Flow, FlowEstimator
 from tracker.classical.hands import Hands
-from tracker.classical.invention import carry, invent, lay_base
+from tracker.classical.invention import CONVINCING, carry, invent, lay_base
 from tracker.classical.reading import LEAST_WEIGHT, from_around, pixels, read
 from tracker.classical.registration import Offer, Surroundings, register
 from tracker.classical.selection import begin_selection
@@ -30,7 +30,6 @@ _LEAST_INVENTION = 0.02  # of the hole: less is filled smoothly
 _URGENT_INVENTION = 0.5  # of the hole: more does not wait
 _PAUSE = 6  # frames between two inventions
 _NEAR = 100.0  # grey levels squared: what the surroundings foretell so well is no invention
-_CONVINCING = 0.5  # beside the surroundings: what counts less was not seen
 _KEYFRAME = 8.0  # times as much is believed of what the user gave
 
 
@@ -116,7 +115,7 @@ class ClassicalInpainter:
             colours, counts = merge(readings, foretold, error, self._hands)
             weight = np.max([reading.weight for reading in readings], axis=0)
             near = error < _NEAR
-            missing[hole] = (counts < _CONVINCING) & ~(near & (weight > LEAST_WEIGHT))
+            missing[hole] = (counts < CONVINCING) & ~(near & (weight > LEAST_WEIGHT))
             share[hole] = counts
         patch[hole] = np.clip(np.rint(colours), 0, 255)
         left = doubted * (1 - share)  # the squared error of the mean

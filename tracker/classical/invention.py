@@ -16,7 +16,7 @@ from tracker.classical.texture import displacements
 from tracker.classical.views import AROUND, View, box_around
 from tracker.types import Mask
 
-_CONVINCING = 0.5  # of a colour: what counts less is not taken over
+CONVINCING = 0.5  # of a colour: what counts less was not seen, or is not taken over
 _MOSTLY = 250  # of 255: this much of what is sampled must be genuine
 
 
@@ -62,7 +62,7 @@ def carry(
         error = sample(fill.error, in_box) + OPTIMISM * sample(offer.error, half)
         error = error.reshape(-1)[:num_places]
         share = share_of(error, left[rows, columns])
-        usable = (genuine & within).reshape(-1)[:num_places] & (share > _CONVINCING)
+        usable = (genuine & within).reshape(-1)[:num_places] & (share > CONVINCING)
         if usable.any():
             colours = sample(view.filled, places, interpolation=cv2.INTER_CUBIC).astype(np.float32)
             colours = (colours + sample(offer.offset, half)).reshape(-1, 3)[:num_places]
