@@ -3,6 +3,7 @@ import os
 import numpy as np
 import pytest
 
+from tracker.blocks import BlockFile
 from tracker.spool import LabelSpool
 from tracker.types import UserError
 
@@ -79,3 +80,45 @@ def test_a_frame_that_was_never_written_has_no_labels():
     with LabelSpool(2, 3) as spool:
         assert not spool[7].any()
         assert spool[7].shape == (2, 3)
+
+
+def test_labels_written_again_at_any_size_come_back_and_take_no_more_room_than_ever_needed():
+    rng = np.random.default_rng(0)
+    expected: dict[int, np.ndarray] = {}
+    with LabelSpool(64, 64) as spool:
+        for _ in range(400):
+            index, side = int(rng.integers(12)), int(rng.integers(1, 65))
+            labels = np.zeros((64, 64), np.uint8)
+            labels[:side] = rng.integers(0, 256, (side, 64))
+            spool[index] = expected[index] = labels
+        for index, labels in expected.items():
+            np.testing.assert_array_equal(spool[index], labels)
+
+        assert spool.size <= 13 * 5 * 1024  # noise of 4,096 bytes does not pack
+
+
+def test_what_a_full_disk_refused_is_gone_and_its_room_is_free_for_others(monkeypatch):
+    with BlockFile() as file:
+        file[0], file[1] = b"a" * 5000, b"b" * 3000
+        monkeypatch.setattr(file, "_file", Full(file._file, after=2))
+        with pytest.raises(OSError, match="No space"):
+            file[0] = b"c" * 5000
+        monkeypatch.setattr(file, "_file", file._file.whole)
+
+        assert (0 in file, len(file)) == (False, 1)
+        file[2] = b"d" * 5000
+        assert (file[1], file[2], file.size) == (b"b" * 3000, b"d" * 5000, 8 * 1024)
+
+
+class Full:
+    """A file on a disk that has room for so many more writes."""
+
+    def __init__(self, whole, after):
+        self.whole, self._left = whole, after
+        self.seek, self.read = whole.seek, whole.read
+
+    def write(self, data):
+        self._left -= 1
+        if self._left < 0:
+            raise OSError(28, "No space left on device")
+        return self.whole.write(data)

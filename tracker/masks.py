@@ -10,6 +10,7 @@ from contextlib import suppress
 from fractions import Fraction
 from functools import partial
 from pathlib import Path, PurePosixPath
+from time import localtime
 
 import numpy as np
 
@@ -31,6 +32,7 @@ from tracker.video.naming import leftovers, temporary_name
 __all__ = ["MaskReader", "MaskWriter", "read_label_image"]
 
 MAX_MASKS = 1_000_000
+READABLE = 0o600 << 16  # what unpacking tools make of an entry
 
 
 class MaskWriter(Closable):
@@ -73,6 +75,7 @@ class MaskWriter(Closable):
             self._archive = zipfile.ZipFile(self._temporary, "x", zipfile.ZIP_STORED)
         except OSError as error:
             raise UserError(f"{path} cannot be written: {error.strerror}") from None
+        self._date = localtime()[:6]  # one for all of them: there may be many
         self._num_frames = num_frames
         self._manifest = manifest
         self._num_masks = 0
@@ -81,8 +84,10 @@ class MaskWriter(Closable):
     def write(self, labels: LabelMap, time: Fraction = Fraction(0)) -> None:
         """Append the labels, uint8 (H, W), of the next frame, shown at `time` seconds."""
         name = f"{self._num_masks:05d}.png"
+        entry = zipfile.ZipInfo(name, self._date)
+        entry.external_attr = READABLE
         try:
-            self._archive.writestr(name, encode_labels(labels))
+            self._archive.writestr(entry, encode_labels(labels))
         except OSError as error:
             raise self._failure(error) from None
         if self._manifest is not None:

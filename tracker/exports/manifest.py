@@ -9,7 +9,7 @@ VERSION = 1
 
 
 class Manifest:
-    """Grows frame by frame; `text` is what goes into the archive."""
+    """Grows frame by frame, by some 100 bytes each; `text` is what goes into the archive."""
 
     def __init__(self, source: str, names: Mapping[int, str]) -> None:
         """Begin a list.
@@ -19,20 +19,19 @@ class Manifest:
             names: Of objects; those without are called by their number.
         """
         self._source, self._names = source, names
-        self._frames: list[dict[str, object]] = []
+        self._rows = bytearray()  # the frames, each a line of JSON
         self._seen: set[int] = set()
 
     def add(self, file: str, frame: int, time: Fraction, objects: set[int]) -> None:
         """Note that `file` holds the masks of a frame, shown `time` seconds into the video."""
-        self._frames.append(
-            {
-                "file": file,
-                "frame": frame,
-                "time": str(time),
-                "seconds": round(float(time), 6),
-                "objects": sorted(objects),
-            }
-        )
+        row = {
+            "file": file,
+            "frame": frame,
+            "time": str(time),
+            "seconds": round(float(time), 6),
+            "objects": sorted(objects),
+        }
+        self._rows += (b",\n  " if self._rows else b"\n  ") + json.dumps(row).encode()
         self._seen |= objects
 
     def text(self) -> str:
@@ -41,10 +40,7 @@ class Manifest:
             {"id": each, "name": self._names.get(each, f"Object {each}")}
             for each in sorted(self._seen | set(self._names))
         ]
-        content = {
-            "version": VERSION,
-            "source": self._source,
-            "objects": objects,
-            "frames": self._frames,
-        }
-        return json.dumps(content, indent=1) + "\n"
+        head = {"version": VERSION, "source": self._source, "objects": objects}
+        fields = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
+        fields.append(f' "frames": [{self._rows.decode()}\n ]')
+        return "{\n" + ",\n".join(fields) + "\n}\n"

@@ -5,9 +5,10 @@ complete reading) and checks every decoded picture against it.  If one does not 
 file is read from its start instead, so frame k is always the k-th picture of a plain reading.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -28,12 +29,13 @@ from tracker.video.wholeness import is_cut_off
 class _Times:
     """Time stamps of all pictures in order, in ticks, and those of the key pictures."""
 
-    all: list[int]
-    keys: list[int]
-    places: dict[int, int] = field(init=False)
+    all: Sequence[int]
+    keys: Sequence[int]
 
-    def __post_init__(self) -> None:
-        self.places = {ticks: index for index, ticks in enumerate(self.all)}
+    def place(self, ticks: int) -> int | None:
+        """Return which picture is shown then; None if none is."""
+        index = bisect_left(self.all, ticks)
+        return index if index < len(self.all) and self.all[index] == ticks else None
 
 
 class MovieSource:
@@ -70,8 +72,7 @@ class MovieSource:
 
     def _frames_in_order(self) -> Iterator[SourceFrame]:
         damage = Damage()
-        ticks: list[int] = []
-        keys: list[int] = []
+        ticks, keys = array("q"), array("q")
         with open_container(self._path) as container:
             stream = video_stream(container, self._path)
             decoder = decoder_of(stream, self._notices)
@@ -92,9 +93,9 @@ class MovieSource:
     def _frames_after_seeking(self, times: _Times, start: int) -> Iterator[SourceFrame]:
         """Yield pictures from `start` on as long as they are the ones expected."""
         key = bisect_right(times.keys, times.all[start]) - 1
-        if key < 0 or times.keys[key] not in times.places:
+        expected = None if key < 0 else times.place(times.keys[key])
+        if expected is None:
             return
-        expected = times.places[times.keys[key]]
         with open_container(self._path) as container:
             stream = video_stream(container, self._path)
             try:
@@ -106,7 +107,7 @@ class MovieSource:
                 # Pictures shown before the key picture may lack what they were predicted from.
                 if picture.pts is None or picture.pts < times.keys[key]:
                     continue
-                if times.places.get(picture.pts) != expected:
+                if times.place(picture.pts) != expected:
                     return
                 if expected >= start:
                     yield self._upright(picture, expected, picture.pts * self.info.time_base)
@@ -120,8 +121,7 @@ class MovieSource:
 
     def _scan(self) -> _Times | None:
         """Read the packets' time stamps, without decoding."""
-        ticks: list[int] = []
-        keys: list[int] = []
+        found, found_keys = array("q"), array("q")
         with open_container(self._path) as container:
             stream = video_stream(container, self._path)
             try:
@@ -130,13 +130,12 @@ class MovieSource:
                         continue
                     if packet.pts is None:
                         return None
-                    ticks.append(packet.pts)
+                    found.append(packet.pts)
                     if packet.is_keyframe:
-                        keys.append(packet.pts)
+                        found_keys.append(packet.pts)
             except av.FFmpegError:
                 return None
-        ticks.sort()
-        keys.sort()
+        ticks, keys = array("q", sorted(found)), array("q", sorted(found_keys))
         starts_alike = bool(ticks) and ticks[0] * self.info.time_base == self.info.start_seconds
         if not starts_alike or len(set(ticks)) != len(ticks):
             return None
