@@ -9,7 +9,7 @@ new, keeps every frame that was made, to be looked at.  Masks: J and F as DAVIS 
 from the true first mask.  Fill: PSNR in the hole, all its pixels in one mean, at 432x240 by
 the protocol of E2FGVI; "gain" is over the better of OpenCV's Telea and copying the same pixel
 from the nearest frame that shows it; "(past)" is over Telea and copying from the past, all
-that streaming may know.  "warp" is the warping error over that of the true frames.
+that streaming may know.  "warp" is the warping error in the hole over that of the true frames.
 """
 
 import argparse
@@ -59,7 +59,7 @@ class FillRow:
     is_still: bool
     psnr_hole: Mapping[str, float]  # dB, all pixels of the hole in one mean
     psnr: Mapping[str, float]  # dB, of whole frames, mean over frames
-    warp: Mapping[str, float]  # warping error over that of the truth
+    warp: Mapping[str, float]  # warping error in the hole over that of the truth
     fps: Mapping[str, float]
 
     def gain(self, way: str, others: Sequence[str] = ("telea", "nearest")) -> float:
@@ -130,13 +130,13 @@ def _row(name: str, scores: Mapping[str, ClipScore], fps: Mapping[str, float]) -
     def mean(way: str, key: str) -> float:
         return float(np.nanmean(scores[way].series[key]))
 
-    truth = mean("offline", "warp_error_truth") or math.nan  # 0: every true frame is the same
+    truth = mean("offline", "warp_error_hole_truth") or math.nan  # 0: every true frame is the same
     return FillRow(
         name,
         scores["offline"].traits["camera_motion"] < STILL,
         {way: pooled_psnr(*scores[way].hole_error) for way in WAYS},
         {way: mean(way, "psnr") for way in WAYS},
-        {way: mean(way, "warp_error") / truth for way in WAYS},
+        {way: mean(way, "warp_error_hole") / truth for way in WAYS},
         fps,
     )
 

@@ -152,6 +152,25 @@ def test_flicker_costs_warping_error_and_steadiness_does_not(tmp_path):
     assert flickering > steady + 0.002
 
 
+def test_flicker_in_the_hole_alone_is_told_apart_from_the_rest(tmp_path):
+    wide, hole = noise(64, 160), a_hole()
+    truths = [wide[:, 3 * index : 3 * index + 96] for index in range(5)]
+    flicker = [
+        np.where(hole[..., None], truth // 2 + np.uint8(60 * (index % 2)), truth).astype(np.uint8)
+        for index, truth in enumerate(truths)
+    ]
+    write_frames(tmp_path / "truth/a", truths)
+    write_frames(tmp_path / "found/a", flicker)
+    write_masks(tmp_path / "masks/a", [hole] * 5)
+
+    sheet = evaluate_fill(
+        tmp_path / "found", tmp_path / "truth", tmp_path / "masks", SMALL, NOBODY
+    ).overall
+
+    assert sheet["warp_error_hole"] > 3 * sheet["warp_error"]
+    assert sheet["warp_error_hole_truth"] == pytest.approx(sheet["warp_error_truth"], abs=2e-3)
+
+
 def test_the_flow_is_masked_where_something_is_hidden():
     wall, ball = noise(160, 240), noise(160, 240, seed=5)
     first, second = wall.copy(), wall.copy()

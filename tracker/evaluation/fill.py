@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.evaluation.motion import MotionEstimator
+from tracker.evaluation.motion import Motion, MotionEstimator
 from tracker.evaluation.perceptual import Perception
 from tracker.evaluation.protocol import (
     FrameFolder,
@@ -93,18 +93,15 @@ def score_clip(
             squared, count = squared + float((error**2).sum()), count + error.size
         distance = watcher.see(now.result, now.truth)
         series["lpips"].append(distance if has_hole else float("nan"))
-        error_here, error_true = float("nan"), float("nan")
+        changes = dict.fromkeys(_WARPING, float("nan"))
         if previous is not None:
             motion = estimator.between(previous.truth, now.truth)
-            if motion.visible.any():
-                way = (motion.flow_to_next, motion.visible)
-                error_here = warping_error(previous.result, now.result, *way)
-                error_true = warping_error(previous.truth, now.truth, *way)
+            changes |= _changes(previous, now, motion)
             traits["camera_motion"].append(motion.camera)
             traits["background_motion"].append(motion.background)
             traits["hole_displacement"].append(_displacement(previous.hole, now.hole))
-        series["warp_error"].append(error_here)
-        series["warp_error_truth"].append(error_true)
+        for key, value in changes.items():
+            series[key].append(value)
         if now.hole is not None:
             traits["hole_size"].append(float(now.hole.mean()))
         heapq.heappush(worst, (-quality, -index, now))
@@ -122,7 +119,8 @@ def score_clip(
     )
 
 
-_KEYS = ("psnr", "ssim", "psnr_hole", "ssim_hole", "warp_error", "warp_error_truth", "lpips")
+_WARPING = ("warp_error", "warp_error_truth", "warp_error_hole", "warp_error_hole_truth")
+_KEYS = ("psnr", "ssim", "psnr_hole", "ssim_hole", *_WARPING, "lpips")
 _TRAITS = ("camera_motion", "background_motion", "hole_size", "hole_displacement")
 
 
@@ -189,6 +187,20 @@ def _hole_measures(now: _Triple) -> dict[str, float]:
     inner = hole[margin : hole.shape[0] - margin, margin : hole.shape[1] - margin]
     if inner.any():
         values["ssim_hole"] = float(ssim_map(result, truth, HOLE_WINDOW)[inner].mean())
+    return values
+
+
+def _changes(before: _Triple, now: _Triple, motion: Motion) -> dict[str, float]:
+    """Return the warping errors from one frame to the next, of the picture and of the hole."""
+    areas = {"warp_error": motion.visible}
+    if before.hole is not None:
+        areas["warp_error_hole"] = motion.visible & before.hole
+    values = {}
+    for key, area in areas.items():
+        if area.any():
+            way = (motion.flow_to_next, area)
+            values[key] = warping_error(before.result, now.result, *way)
+            values[f"{key}_truth"] = warping_error(before.truth, now.truth, *way)
     return values
 
 

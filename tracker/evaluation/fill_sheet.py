@@ -18,7 +18,7 @@ from tracker.evaluation.protocol import Protocol
 from tracker.evaluation.sheet import Figures, Sheet
 
 _OVER_FRAMES = ("psnr", "ssim", "psnr_hole", "ssim_hole", "lpips")
-_OVER_CLIPS = ("warp_error", "warp_error_truth")
+_OVER_CLIPS = ("warp_error", "warp_error_truth", "warp_error_hole", "warp_error_hole_truth")
 _ORDER = (*_OVER_FRAMES[:4], "psnr_hole_pooled", *_OVER_CLIPS, "lpips", "vfid")
 _LEAST_CLIPS = 2  # that can be halved
 
@@ -73,7 +73,8 @@ def fill_sheet(
             "uniform, sample covariance",
             "psnr_hole, ssim_hole": f"of the hole's pixels; SSIM window {HOLE_WINDOW}",
             "warp_error": "squared error in [0, 1] colours along DIS flow (MEDIUM) of the true "
-            "frames, pixels visible in both; warp_error_truth is that of the truth itself",
+            "frames, pixels visible in both; warp_error_hole counts those in the hole of the first "
+            "alone; ..._truth is that of the truth itself",
             "lpips, vfid": "AlexNet v0.1; I3D logits of whole clips in [0, 1]; of one clip vfid "
             "is the squared distance of its two features",
         },

@@ -42,7 +42,9 @@ class MotionEstimator:
         back = warp(self._flow.between(second_gray, first_gray), there)
         gap = ((there + back) ** 2).sum(axis=-1)
         length = (there**2).sum(axis=-1) + (back**2).sum(axis=-1)
-        visible = gap < 0.01 * length + 0.5
+        places, last = there + pixel_grid(*gap.shape), np.subtract(gap.shape[::-1], 1)
+        stays = ((places >= 0) & (places <= last)).all(axis=-1)
+        visible = stays & (gap < 0.01 * length + 0.5)
         camera = _affine(there)
         diagonal = hypot(*first_gray.shape)
         return Motion(
