@@ -1,6 +1,7 @@
 """Fixtures every test module may use."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,16 @@ def _shared(variable: str, name: str) -> Path:
 def clips_dir() -> Path:
     """Return the folder of real clips with ground truth, or skip."""
     return _shared("CLEANPLATE_CLIPS", "clips")
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Keep torch in one thread: tiny layers gain nothing from more, and lose beside other work."""
+    torch = pytest.importorskip("torch")
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(num_threads)
 
 
 @pytest.fixture(scope="session")

@@ -15,16 +15,8 @@ from script.bench_propagate import flatness, rows  # noqa: E402
 from script.fill_rule import clip_frames, clip_labels  # noqa: E402
 from script.parity_aot import pseudo_network  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 HEIGHT, WIDTH = 97, 129  # 16 k + 1: a size the network takes as it is
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Threads cost more than they bring on frames this small."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

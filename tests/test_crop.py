@@ -265,10 +265,10 @@ def test_the_weight_free_engine_keeps_detail_at_the_sources_size(mode):
     )
 
 
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("recall", ["recompute", "memory"])
 def test_no_future_frame_moves_a_box_or_changes_an_output_bit(recall):
-    torch = pytest.importorskip("torch")
-    torch.set_num_threads(1)
+    pytest.importorskip("torch")
     from test_e2fgvi_inpainter import tiny_network
 
     from e2fgvi.inpainter import E2FGVIInpainter

@@ -16,6 +16,7 @@ from script.fill_rule import clip_frames, fill_state_dict, hole_masks  # noqa: E
 from tracker.types import Clip  # noqa: E402
 from tracker.windows import Schedule, causal_windows, offline_windows  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 TINY = Widths(features=16, tokens=32, hidden=4, num_blocks=2)
 
 
@@ -23,15 +24,6 @@ def tiny_network(hq=True):
     network = build_network(hq, TINY)
     fill_state_dict(network.state_dict())
     return network
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Tiny layers gain nothing from more, and lose much where other work is going on."""
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(num_threads)
 
 
 @pytest.fixture(scope="module")

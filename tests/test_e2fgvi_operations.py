@@ -28,13 +28,10 @@ from e2fgvi.transformer import FusionFeedForward, SoftComposite, SoftSplit, Tran
 
 
 @pytest.fixture(autouse=True)
-def _same_numbers_each_time():
+def _same_numbers_each_time(one_thread):
     torch.manual_seed(0)
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     with torch.inference_mode():
         yield
-    torch.set_num_threads(num_threads)
 
 
 @pytest.mark.parametrize(("dx", "dy"), [(0, 0), (2, 0), (0, -1), (-3, 2)])

@@ -131,13 +131,19 @@ def test_what_is_outside_the_hole_does_not_count(tmp_path):
     assert without.overall["psnr_hole"] is None
 
 
-def test_flicker_costs_warping_error_and_steadiness_does_not(tmp_path):
+def steady_and_flickering():
+    """Return five frames of a moving picture, and the same with a square that flickers."""
     wide, hole = noise(64, 160), a_hole()
     truths = [wide[:, 3 * index : 3 * index + 96] for index in range(5)]
     flicker = [
         np.where(hole[..., None], truth // 2 + np.uint8(60 * (index % 2)), truth).astype(np.uint8)
         for index, truth in enumerate(truths)
     ]
+    return truths, flicker
+
+
+def test_flicker_costs_warping_error_and_steadiness_does_not(tmp_path):
+    truths, flicker = steady_and_flickering()
     write_frames(tmp_path / "truth/a", truths)
     write_frames(tmp_path / "steady/a", truths)
     write_frames(tmp_path / "flicker/a", flicker)
@@ -153,15 +159,10 @@ def test_flicker_costs_warping_error_and_steadiness_does_not(tmp_path):
 
 
 def test_flicker_in_the_hole_alone_is_told_apart_from_the_rest(tmp_path):
-    wide, hole = noise(64, 160), a_hole()
-    truths = [wide[:, 3 * index : 3 * index + 96] for index in range(5)]
-    flicker = [
-        np.where(hole[..., None], truth // 2 + np.uint8(60 * (index % 2)), truth).astype(np.uint8)
-        for index, truth in enumerate(truths)
-    ]
+    truths, flicker = steady_and_flickering()
     write_frames(tmp_path / "truth/a", truths)
     write_frames(tmp_path / "found/a", flicker)
-    write_masks(tmp_path / "masks/a", [hole] * 5)
+    write_masks(tmp_path / "masks/a", [a_hole()] * 5)
 
     sheet = evaluate_fill(
         tmp_path / "found", tmp_path / "truth", tmp_path / "masks", SMALL, NOBODY

@@ -18,6 +18,7 @@ from sam.promises import keep_promises  # noqa: E402
 from sam.segmenter import SamSegmenter  # noqa: E402
 from tracker.types import Point, Prompt  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 HEIGHT, WIDTH = 45, 80
 SEEDS = {plain: 61, hq: 67}  # with which masks are neither empty nor full
 SIDE, CHANNELS, WIDTH_OF_VIT = 64, 32, 24
@@ -60,15 +61,6 @@ def small_sam(package):
     }
     load_weights(network, state)
     return network
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Tiny layers gain nothing from more, and lose much where other work is going on."""
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(num_threads)
 
 
 @pytest.fixture(params=[plain, hq], ids=["sam", "hq"])

@@ -179,12 +179,18 @@ def test_what_was_finished_before_a_cancel_can_be_saved(open_page, long_film, tm
     assert 5 < len(read(path)) < 500
 
 
-def test_a_closed_tab_keeps_nobody_waiting(open_page, film):
+def two_people(open_page, film):
+    """Return the pages of two people with an object each."""
     first, second = open_page(), open_page()
     bring_sample(first)
     click_at(first, 300 / 854, 260 / 480)
     bring(second, film)
     click_at(second, *RED_AT)
+    return first, second
+
+
+def test_a_closed_tab_keeps_nobody_waiting(open_page, film):
+    first, second = two_people(open_page, film)
     press(first, "Remove")
     first.locator('.stage[data-mode="run"]').wait_for()
     press(second, "Remove")
@@ -215,11 +221,7 @@ def test_a_killed_process_is_one_failed_removal(server, open_page):
 
 
 def test_two_people_wait_for_each_other_and_see_only_their_own(open_page, film, tmp_path):
-    first, second = open_page(), open_page()
-    bring_sample(first)
-    click_at(first, 300 / 854, 260 / 480)
-    bring(second, film)
-    click_at(second, *RED_AT)
+    first, second = two_people(open_page, film)
 
     press(first, "Remove")
     first.locator('.stage[data-mode="run"]').wait_for()
