@@ -23,7 +23,8 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tracker.classical.segmenter import ClassicalSegmenter
-from tracker.interfaces import Segmenter
+from tracker.interfaces import LookingAround, Segmenter
+from tracker.prompts import AROUND, AROUND_STEP
 from tracker.types import Box, Frame, Mask, Point, Prompt
 
 COUNTS = (1, 2, 3, 5)
@@ -38,6 +39,7 @@ class Target:
     label: str
     frame: Frame
     neighbours: tuple[Frame, ...]
+    around: tuple[tuple[int, Frame], ...]
     truth: Mask
     first_click: tuple[int, int]
     box: Box
@@ -62,12 +64,18 @@ def read_targets(folder: Path) -> Iterator[Target]:
     for label, prompt in meta["prompts"].items():
         first = prompt["first_frame"]
         around = [first + offset for offset in OFFSETS if 0 <= first + offset < meta["frames"]]
+        offsets = [
+            offset
+            for offset in range(-AROUND, AROUND + 1, AROUND_STEP)
+            if offset and 0 <= first + offset < meta["frames"]
+        ]
         labels = np.asarray(Image.open(folder / "masks" / f"{first:05d}.png"))
         yield Target(
             clip=folder.name,
             label=label,
             frame=frame(first),
             neighbours=tuple(frame(index) for index in around),
+            around=tuple((offset, frame(first + offset)) for offset in offsets),
             truth=labels == int(label),
             first_click=(prompt["click"][0], prompt["click"][1]),
             box=tuple(prompt["box"]),
@@ -100,6 +108,8 @@ def score(target: Target, make: Callable[[], Segmenter], *, with_neighbours: boo
     """Click on one target as a careful user does, then try its box."""
     neighbours = target.neighbours if with_neighbours else ()
     segmenter = make()
+    if with_neighbours and isinstance(segmenter, LookingAround):
+        segmenter.look_around(target.frame, target.around)
     points = [Point(float(target.first_click[0]), float(target.first_click[1]))]
     ious: list[float] = []
     seconds: list[float] = []
@@ -114,7 +124,7 @@ def score(target: Target, make: Callable[[], Segmenter], *, with_neighbours: boo
         if click is not None:
             points.append(click)
     start = time.perf_counter()
-    boxed = make().segment(target.frame, Prompt(box=target.box), neighbours)
+    boxed = segmenter.segment(target.frame, Prompt(box=target.box), neighbours)
     seconds.append(time.perf_counter() - start)
     ious.append(iou(boxed.masks[0], target.truth))
     return Score(target, tuple(ious), tuple(seconds))

@@ -16,7 +16,7 @@ from tracker.engines import Choice
 from tracker.interfaces import Segmenter
 from tracker.jobs import Search
 from tracker.masks import MaskReader
-from tracker.prompts import read_neighbours
+from tracker.prompts import read_neighbours, show_surroundings
 from tracker.types import Frame, LabelMap, Prompt, Proposal, Segmentation
 from tracker.video import VideoInfo, VideoReader
 
@@ -174,12 +174,16 @@ class _Place:
     def prepare(self, index: int) -> tuple[Segmenter, Frame, list[Frame]]:
         """Return what a click in a frame needs, made once."""
         frame = self.read(index)
+        is_new = self.neighbours is None
         if self.neighbours is None:
             self.neighbours = read_neighbours(self.reader, index)
         wanted = engines.choose("segmenter")
         identity = (wanted.name, wanted.device, engines.stamp_of(wanted))
         if self.segmenter is None or identity != self.identity:  # weights came, or went
             self.segmenter, self.identity = engines.make_segmenter(wanted), identity
+            is_new = True
+        if is_new:
+            show_surroundings(self.segmenter, self.reader, index, frame)
         return self.segmenter, frame, self.neighbours
 
     def discover(self, index: int, search: Search, *, commercial: bool) -> list[Proposal]:

@@ -5,7 +5,7 @@ whatever is remembered between calls (the encoded frame, the memories, the backg
 lives in the engine object, so there is nothing to reset.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
 from tracker.types import (
@@ -29,6 +29,17 @@ class Segmenter(Protocol):
         """Return masks of the one object `prompt` points at, best first.
 
         `neighbours` are frames just before and after `frame`, for engines that use motion.
+        """
+
+
+@runtime_checkable
+class LookingAround(Protocol):
+    """A segmenter that learns from frames further away than neighbours."""
+
+    def look_around(self, frame: Frame, around: Iterable[tuple[int, Frame]]) -> None:
+        """Learn what helps with clicks in `frame` from frames at offsets from it.
+
+        They are only read if `frame` is not the one it looked around last.
         """
 
 

@@ -5,14 +5,15 @@ of the upright source, frame (default 0).
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 
-from tracker.interfaces import Segmenter
+from tracker.interfaces import LookingAround, Segmenter
 from tracker.types import MAX_OBJECTS, Box, Frame, LabelMap, Mask, Point, Prompt, UserError
 from tracker.video import VideoReader
 
@@ -25,6 +26,9 @@ _BOX = re.compile(
 _FILE = re.compile(rf"(.+?)(?:@({_WHOLE}))?")
 
 NEIGHBOUR_STEPS = (-2, -1, 1, 2)  # frames shown to a segmenter that uses motion
+AROUND = 24  # frames before and after that are shown to one that looks around
+AROUND_STEP = 2  # every how many of them
+AROUND_PIXELS = 2_100_000  # 1920x1080; of larger frames fewer are read
 
 
 class Place(NamedTuple):
@@ -105,7 +109,9 @@ def label_frames(
             prompt = prompts[place]
             check(prompt, *frame.shape[:2])
             if prompt.points or prompt.box:
-                neighbours = read_neighbours(reader, index) if neighbours is None else neighbours
+                if neighbours is None:
+                    neighbours = read_neighbours(reader, index)
+                    show_surroundings(segmenter, reader, index, frame)
                 mask: Mask | None = segmenter.segment(frame, prompt, neighbours).masks[0]
             else:
                 mask = prompt.mask
@@ -124,6 +130,23 @@ def read_neighbours(
             with suppress(UserError):  # past the end
                 found.append(reader.read(index + step).rgb)
     return found
+
+
+def show_surroundings(segmenter: Segmenter, reader: VideoReader, index: int, frame: Frame) -> None:
+    """Show a segmenter that looks around what lies before and after `frame`."""
+    if isinstance(segmenter, LookingAround):
+        segmenter.look_around(frame, _frames_around(reader, index, *frame.shape[:2]))
+
+
+def _frames_around(
+    reader: VideoReader, index: int, height: int, width: int
+) -> Iterator[tuple[int, Frame]]:
+    reach = int(AROUND * min(1.0, AROUND_PIXELS / (height * width)))
+    start = max(0, index - reach)
+    for source in islice(reader.frames(start), index + reach + 1 - start):
+        offset = source.index - index
+        if offset and offset % AROUND_STEP == 0:
+            yield offset, source.rgb
 
 
 def check(prompt: Prompt, height: int, width: int) -> None:

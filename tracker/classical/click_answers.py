@@ -18,8 +18,8 @@ from tracker.classical.click_motion import MotionCues
 from tracker.classical.click_proposals import Proposal, around_click
 from tracker.classical.click_regions import depth_inside
 from tracker.classical.click_together import settle_together
-from tracker.classical.click_window import Plane
-from tracker.types import Box, Frame, Mask, Point
+from tracker.classical.click_window import Plane, Sight
+from tracker.types import Box, Mask, Point
 
 _MOTION_IN_CORRECTIONS = 0.3  # the first click has used it already
 _CENTRED = 0.5  # power: people click into the middle of what they mean
@@ -56,22 +56,22 @@ class Answer:
         return replace(self, hypotheses=(self.hypotheses[index], *others))
 
 
-def answer_first(frame: Frame, motion: MotionCues, click: Point) -> Answer:
+def answer_first(sight: Sight, motion: MotionCues, click: Point) -> Answer:
     """Return what the first click means, nothing known before."""
     if not click.positive:
-        everything = Hypothesis(np.ones(frame.shape[:2], bool), 1.0)
-        return answer_next(frame, motion, Answer((everything,)), click, None)
+        everything = Hypothesis(np.ones(sight.frame.shape[:2], bool), 1.0)
+        return answer_next(sight, motion, Answer((everything,)), click, None)
     odds = motion.odds_at(click.x, click.y)
-    regions = _regions(frame, click, (), None, odds)
+    regions = _regions(sight, click, (), None, odds)
     hypotheses = [Hypothesis(mask, worth) for mask, worth in regions]
-    nothing = np.zeros(frame.shape[:2], bool)
+    nothing = np.zeros(sight.frame.shape[:2], bool)
     if not hypotheses:
         hypotheses = [Hypothesis(_pixel(nothing, click), 0.0)]
     return Answer(ranked(hypotheses), (Shown(nothing, click),), odds)
 
 
 def answer_next(
-    frame: Frame, motion: MotionCues, before: Answer, click: Point, box: Box | None
+    sight: Sight, motion: MotionCues, before: Answer, click: Point, box: Box | None
 ) -> Answer:
     """Return what the clicks mean once `click` is added to those `before`.
 
@@ -87,12 +87,12 @@ def answer_next(
     first_odds = before.motion if before.history else odds
     wrong = [one for one in before.hypotheses if not one.agrees(click)][:_CORRECTED]
     tasks: list[Callable[[], list[Hypothesis]]] = [
-        partial(_corrected, frame, one, history, allowed, odds) for one in wrong
+        partial(_corrected, sight, one, history, allowed, odds) for one in wrong
     ]
-    tasks.append(partial(_settled, frame, wrong[0], history, allowed, first_odds))
+    tasks.append(partial(_settled, sight, wrong[0], history, allowed, first_odds))
     tasks.append(partial(_joined, wrong[0], before.hypotheses[:_JOINED], history))
     if first.positive and not click.positive and not before.is_started:
-        tasks.append(partial(_again, frame, history, first_odds))
+        tasks.append(partial(_again, sight, history, first_odds))
     with ThreadPoolExecutor(2) as pool:
         found = [one for some in pool.map(lambda task: task(), tasks) for one in some]
     found = _survivors(before, history) + found
@@ -102,13 +102,13 @@ def answer_next(
 
 
 def _settled(
-    frame: Frame,
+    sight: Sight,
     one: Hypothesis,
     history: Sequence[Shown],
     allowed: Mask | None,
     odds: Plane | None,
 ) -> list[Hypothesis]:
-    mask = settle_together(frame, one.mask, history, odds)
+    mask = settle_together(sight, one.mask, history, odds)
     if mask is None:
         return []
     if allowed is not None:
@@ -130,11 +130,11 @@ def _joined(
     return found
 
 
-def _again(frame: Frame, history: Sequence[Shown], odds: Plane | None) -> list[Hypothesis]:
+def _again(sight: Sight, history: Sequence[Shown], odds: Plane | None) -> list[Hypothesis]:
     """Return the first click's regions once more, without what was clicked away since."""
     negative = [shown.click for shown in history if not shown.click.positive]
     found = []
-    for mask, worth in _regions(frame, history[0].click, negative, None, odds):
+    for mask, worth in _regions(sight, history[0].click, negative, None, odds):
         found += _explained(Hypothesis(mask, worth), mask, history, _EASE_AGAIN)
     return found
 
@@ -149,7 +149,7 @@ def _survivors(before: Answer, history: Sequence[Shown]) -> list[Hypothesis]:
 
 
 def _corrected(
-    frame: Frame,
+    sight: Sight,
     one: Hypothesis,
     history: Sequence[Shown],
     allowed: Mask | None,
@@ -161,7 +161,7 @@ def _corrected(
     if odds is not None:
         odds = odds * np.float32(_MOTION_IN_CORRECTIONS)
     limits = ~one.mask if click.positive else one.mask
-    regions = _regions(frame, click, opposed, limits, odds, _REGIONS)
+    regions = _regions(sight, click, opposed, limits, odds, _REGIONS)
     if not regions:
         regions = [(_pixel(np.zeros_like(one.mask), Point(click.x, click.y)), 1.0)]
     most = max(regions[0][1], 1e-9)
@@ -186,7 +186,7 @@ def _explained(
 
 
 def _regions(
-    frame: Frame,
+    sight: Sight,
     click: Point,
     opposed: Sequence[Point],
     limits: Mask | None,
@@ -202,9 +202,9 @@ def _regions(
             return score
         return score * max(0.05, 1 - proposal.area() / max(1.0, float(limits.sum())))
 
-    weighed = [(one, worth(one)) for one in around_click(frame, click, opposed, limits, odds)]
+    weighed = [(one, worth(one)) for one in around_click(sight, click, opposed, limits, odds)]
     weighed.sort(key=lambda pair: pair[1], reverse=True)
-    return [(proposal.place(frame), value) for proposal, value in weighed[:most]]
+    return [(proposal.place(sight), value) for proposal, value in weighed[:most]]
 
 
 def _pixel(mask: Mask, click: Point) -> Mask:

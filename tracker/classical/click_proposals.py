@@ -19,8 +19,8 @@ from tracker.classical.click_regions import (
     geodesic_distance,
     minimum_cut,
 )
-from tracker.classical.click_window import Plane, Window
-from tracker.types import Box, Frame, Mask, Point
+from tracker.classical.click_window import Plane, Sight, Window
+from tracker.types import Box, Mask, Point
 
 SIZES = (0.07, 0.12, 0.2, 0.33, 0.55, 0.9)  # half a window's side, of the frame's shorter side
 _CLICK_PIXELS = 10_000
@@ -29,6 +29,7 @@ _FINE_PIXELS = 60_000
 _DOUBTFUL = 2.0  # pixels of a proposal's window on either side of its border
 _ROUNDS = 3  # of colour models and cuts
 COLOUR_WEIGHT = 1.5
+_DIFFERING = 0.3  # what is left of the score of what differs as its surroundings do
 _SAME_SIDE = 0.5  # weight of what is on the click's side already, against the region itself
 MOST_ODDS = CERTAIN - 0.1  # evidence never fixes a pixel; only points and limits do
 
@@ -41,7 +42,7 @@ class Proposal:
     region: Mask
     score: float
 
-    def place(self, frame: Frame) -> Mask:
+    def place(self, sight: Sight) -> Mask:
         """Return the region as a mask of the whole frame, its border settled on finer pixels."""
         mask = self.window.place(self.region)
         step = float(np.sqrt(self.window.pixel_area))
@@ -50,12 +51,12 @@ class Proposal:
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         more = 4 * step
         left, right = columns[0] - more, columns[-1] + 1 + more
-        fine = Window(frame, (left, rows[0] - more, right, rows[-1] + 1 + more), _FINE_PIXELS)
+        fine = Window(sight, (left, rows[0] - more, right, rows[-1] + 1 + more), _FINE_PIXELS)
         inside = fine.view(mask) > 0.5
         depth, beyond = depth_inside(inside), depth_inside(~inside)
         band = _DOUBTFUL * step / float(np.sqrt(fine.pixel_area))
         nearness = (depth - beyond) / band
-        colours = fine.colour_odds(inside * (depth > band / 2), ~inside * (beyond > band / 2))
+        colours = fine.appearance_odds(inside * (depth > band / 2), ~inside * (beyond > band / 2))
         odds = np.clip(nearness + np.clip(colours, -4, 4), -MOST_ODDS, MOST_ODDS)
         odds[np.abs(nearness) >= 1] = CERTAIN
         odds[nearness <= -1] = -CERTAIN
@@ -76,7 +77,7 @@ class Proposal:
 
 
 def around_click(
-    frame: Frame,
+    sight: Sight,
     click: Point,
     opposed: Sequence[Point],
     allowed: Mask | None,
@@ -85,20 +86,20 @@ def around_click(
     """Yield regions around `click` of several sizes.
 
     Args:
-        frame: (H, W, 3).
+        sight: the frame.
         click: the point, of either sign: the regions are what shares its side.
         opposed: points of the other sign, which no region holds or reaches half-way to.
         allowed: (H, W) where regions may lie; the rest is on the click's side already.
         motion: log-odds of any size that a pixel moves with the click.
     """
-    shorter = min(frame.shape[:2])
+    shorter = min(sight.frame.shape[:2])
     nearest = min((np.hypot(p.x - click.x, p.y - click.y) for p in opposed), default=np.inf)
     for size in SIZES:
         half = max(4.0, size * shorter)
         if half / 2 > nearest and size != SIZES[0]:
             return
         x, y = click.x + 0.5, click.y + 0.5
-        window = Window(frame, (x - half, y - half, x + half, y + half), _CLICK_PIXELS)
+        window = Window(sight, (x - half, y - half, x + half, y + half), _CLICK_PIXELS)
         proposal = _grow(window, click, half, opposed, allowed, motion)
         if proposal is not None:
             yield proposal
@@ -139,7 +140,7 @@ def _grow(
     for _ in range(_ROUNDS):
         # What is on the click's side already tells what that side looks like.
         known = same * (inside > 0.5).sum() / max(1, int(same.sum()))
-        colours = window.colour_odds(inside + _SAME_SIDE * known, outside * ~same)
+        colours = window.appearance_odds(inside + _SAME_SIDE * known, outside * ~same)
         odds = (prior + COLOUR_WEIGHT * np.clip(colours, -4, 4)).astype(np.float32)
         np.clip(odds, -MOST_ODDS, MOST_ODDS, out=odds)
         odds[~free] = -CERTAIN
@@ -154,11 +155,11 @@ def _grow(
     return Proposal(window, region, score)
 
 
-def in_box(frame: Frame, box: Box, moving: Plane | None) -> Proposal:
+def in_box(sight: Sight, box: Box, moving: Plane | None) -> Proposal:
     """Return what fills `box`; the box itself where nothing stands out."""
     x0, y0, x1, y1 = box
     more_x, more_y = (x1 - x0) / 2, (y1 - y0) / 2
-    window = Window(frame, (x0 - more_x, y0 - more_y, x1 + more_x, y1 + more_y), _BOX_PIXELS)
+    window = Window(sight, (x0 - more_x, y0 - more_y, x1 + more_x, y1 + more_y), _BOX_PIXELS)
     across = np.abs(window.x + 0.5 - (x0 + x1) / 2) / more_x
     down = np.abs(window.y + 0.5 - (y0 + y1) / 2)[:, None] / more_y
     inside_box = (across <= 1) & (down <= 1)
@@ -176,7 +177,7 @@ def in_box(frame: Frame, box: Box, moving: Plane | None) -> Proposal:
     outside: NDArray[np.floating] = 1 - inside
     region = inside_box
     for _ in range(_ROUNDS):
-        colours = window.colour_odds(inside, outside)
+        colours = window.appearance_odds(inside, outside)
         odds = (prior + COLOUR_WEIGHT * np.clip(colours, -4, 4)).astype(np.float32)
         np.clip(odds, -MOST_ODDS, MOST_ODDS, out=odds)
         odds[~inside_box] = -CERTAIN
@@ -206,13 +207,17 @@ def standing_out(window: Window, region: Mask, free: Mask, motion: Plane | None)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
     ring = cv2.dilate(region.astype(np.uint8), kernel).astype(bool) & ~region & free
     distinct, moves = 0.0, 0.0
+    differs: float | None = None
     if ring.any():
         distinct = 1 - float(np.sqrt(window.histogram(region) * window.histogram(ring)).sum())
+        differs = window.unlikeness(region, ring)
         if motion is not None:
             moves = max(0.0, float((motion[region] > 0).mean() - (motion[ring] > 0).mean()))
     sides = (region[:, 0], region[0], region[:, -1], region[-1])
     cut_off = sum(float(side.sum()) for side, cut in zip(sides, window.cuts, strict=True) if cut)
     score = contrast * (0.2 + distinct) / 1.2 * (0.15 + moves) / 1.15 / (1 + cut_off / size)
+    if differs is not None:
+        score *= (_DIFFERING + differs) / (1 + _DIFFERING)
     return float(np.clip(score, 0, 1))
 
 

@@ -27,8 +27,8 @@ from tracker.classical.click_regions import (
     geodesic_distance,
     minimum_cut,
 )
-from tracker.classical.click_window import Plane, Window
-from tracker.types import Frame, Mask
+from tracker.classical.click_window import Plane, Sight, Window
+from tracker.types import Mask
 
 _PIXELS = 20_000
 _ROUNDS = 2
@@ -43,7 +43,7 @@ _SPECK = 0.1  # of the area; smaller parts without a click are dropped
 
 
 def settle_together(
-    frame: Frame, mask: Mask, history: Sequence[Shown], motion: Plane | None
+    sight: Sight, mask: Mask, history: Sequence[Shown], motion: Plane | None
 ) -> Mask | None:
     """Return `mask` (H, W) as the clicks of `history` change it, or None if nothing is left.
 
@@ -56,7 +56,7 @@ def settle_together(
     ys += [shown.click.y for shown in history]
     more = _AROUND * max(max(xs) - min(xs), max(ys) - min(ys)) + 8
     box = (min(xs) - more, min(ys) - more, max(xs) + 1 + more, max(ys) + 1 + more)
-    window = Window(frame, box, _PIXELS)
+    window = Window(sight, box, _PIXELS)
     without, within = _sure(window, history, positive=False), _sure(window, history, positive=True)
     within &= ~without
     region = ((window.view(mask) > 0.5) | within) & ~without
@@ -73,14 +73,14 @@ def settle_together(
         depth = depth_inside(region)
         sides = np.clip((depth - depth_inside(~region)) / (depth.max() / 2), -1, 1)
         example: NDArray[np.float32] = np.maximum(core(region), within.astype(np.float32))
-        colours = window.colour_odds(example, ~region)
+        colours = window.appearance_odds(example, ~region)
         odds = _MASK_WEIGHT * sides + nearer + COLOUR_WEIGHT * np.clip(colours, -4, 4)
         odds = np.clip(odds, -MOST_ODDS, MOST_ODDS).astype(np.float32)
         odds[within], odds[without] = CERTAIN, -CERTAIN
         region = _without_specks(minimum_cut(odds, window.lab, _SMOOTHNESS), within)
     if region.sum() < 3:
         return None
-    return Proposal(window, region, 0.0).place(frame)
+    return Proposal(window, region, 0.0).place(sight)
 
 
 def _sure(window: Window, history: Sequence[Shown], *, positive: bool) -> Mask:

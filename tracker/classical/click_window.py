@@ -4,12 +4,14 @@ Objects of every size are looked at in windows of the same number of pixels, so 
 downstream knows scale.
 """
 
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.classical.plate import BINS as STEPS
 from tracker.types import Box, Frame, Mask
 
 Plane: TypeAlias = NDArray[np.float32]  # (H, W)
@@ -17,6 +19,23 @@ Plane: TypeAlias = NDArray[np.float32]  # (H, W)
 _BINS = 16  # per colour axis of a histogram
 _LEAST_SPAN = 24.0  # grey levels; narrower colour ranges are not stretched over all bins
 _RARE = 3e-4  # share of pixels under which a colour's frequency is not trusted
+_RARE_DIFFERENCE = 0.01  # the same of a difference from the background
+_MOST_COLOUR = 4.0  # log-odds
+_DIFFERENCE_WEIGHT = 0.67
+_MOST_AGREEING, _MOST_DIFFERING = 2.0, 4.0  # log-odds; what stays in its place may be meant
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """A frame and, if known, how it differs from the background.
+
+    Attributes:
+        frame: (H, W, 3).
+        differences: (h, w) of any size, covering the frame; see `click_background`.
+    """
+
+    frame: Frame
+    differences: Plane | None = None
 
 
 def shrink(frame: Frame, max_pixels: int) -> Frame:
@@ -30,7 +49,7 @@ def shrink(frame: Frame, max_pixels: int) -> Frame:
 
 
 class Window:
-    """The part of `frame` within `box`, reduced to at most about `max_pixels`.
+    """The part of a frame within `box`, reduced to at most about `max_pixels`.
 
     Attributes:
         lab: (h, w, 3) uint8, CIELAB.
@@ -40,7 +59,8 @@ class Window:
         cuts: whether more of the frame lies left, above, right and below.
     """
 
-    def __init__(self, frame: Frame, box: Box, max_pixels: int) -> None:
+    def __init__(self, sight: Sight, box: Box, max_pixels: int) -> None:
+        frame = sight.frame
         self._height, self._width = frame.shape[:2]
         self.left = min(self._width - 1, max(0, int(np.floor(box[0]))))
         self.top = min(self._height - 1, max(0, int(np.floor(box[1]))))
@@ -64,6 +84,9 @@ class Window:
         span = np.maximum(self.lab.reshape(-1, 3).max(axis=0) - low, _LEAST_SPAN)
         level = np.minimum((self.lab - low) / span * _BINS, _BINS - 1).astype(np.int32)
         self._bins = (level[..., 0] * _BINS + level[..., 1]) * _BINS + level[..., 2]
+        self._steps = (
+            None if sight.differences is None else np.digitize(self.view(sight.differences), STEPS)
+        )
 
     def locate(self, x: float, y: float) -> tuple[int, int] | None:
         """Return the window's (column, row) of frame point (x, y), or None outside it."""
@@ -114,3 +137,30 @@ class Window:
         """Return log-odds (h, w) of a colour under weights `inside` rather than `outside`."""
         ratio = (self.histogram(inside) + _RARE) / (self.histogram(outside) + _RARE)
         return np.asarray(np.log(ratio)[self._bins], dtype=np.float32)
+
+    def appearance_odds(self, inside: NDArray[np.generic], outside: NDArray[np.generic]) -> Plane:
+        """Return `colour_odds`, and the same of how a pixel differs from the background."""
+        odds = np.clip(self.colour_odds(inside, outside), -_MOST_COLOUR, _MOST_COLOUR)
+        if self._steps is None:
+            return odds
+        shares = [
+            self._difference_shares(weight) + _RARE_DIFFERENCE for weight in (inside, outside)
+        ]
+        said = np.clip(np.log(shares[0] / shares[1]), -_MOST_AGREEING, _MOST_DIFFERING)
+        return odds + (_DIFFERENCE_WEIGHT * said).astype(np.float32)[self._steps]
+
+    def unlikeness(self, one: Mask, other: Mask) -> float | None:
+        """Return how unlike two parts differ from the background, 0 to 1 (Bhattacharyya)."""
+        if self._steps is None:
+            return None
+        shares = self._difference_shares(one), self._difference_shares(other)
+        return 1 - float(np.sqrt(shares[0] * shares[1]).sum())
+
+    def _difference_shares(self, weight: NDArray[np.generic]) -> NDArray[np.float64]:
+        """Return the distribution of differences under `weight` (h, w), blurred by a step."""
+        if self._steps is None:
+            raise ValueError("differences from the background are not known")
+        weights = weight.ravel().astype(np.float64)
+        counts = np.bincount(self._steps.ravel(), weights, len(STEPS) + 1)
+        blurred = np.convolve(np.pad(counts, 1, mode="edge"), (0.25, 0.5, 0.25), "valid")
+        return np.asarray(blurred / max(float(blurred.sum()), 1e-9))

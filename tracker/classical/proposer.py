@@ -12,7 +12,7 @@ import numpy as np
 
 from tracker.classical.click_motion import MotionCues
 from tracker.classical.click_proposals import in_box
-from tracker.classical.click_window import shrink
+from tracker.classical.click_window import Sight, shrink
 from tracker.types import Frame, Proposal
 
 _CANVAS_PIXELS = 410_000  # 854x480; larger frames are worked on reduced
@@ -32,6 +32,7 @@ class ClassicalProposer:
             neighbours: frames shortly before or after; without any nothing is found.
         """
         canvas = shrink(frame, _CANVAS_PIXELS)
+        sight = Sight(canvas)
         cues = MotionCues(canvas, neighbours)
         odds = cues.moving()
         if odds is None:
@@ -50,7 +51,7 @@ class ClassicalProposer:
             if area < _LEAST_SHARE * odds.size:
                 continue
             box = (left * across, top * down, (left + wide) * across, (top + high) * down)
-            mask = in_box(canvas, box, cues.odds_in(box)).place(canvas).astype(np.float32)
+            mask = in_box(sight, box, cues.odds_in(box)).place(sight).astype(np.float32)
             full = np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR))
             certainty = float(np.tanh(smooth[components == index].mean()))
             found.append(Proposal(full > 0.5, certainty))

@@ -1,22 +1,24 @@
-"""Clicks, boxes and masks to a mask without weights: colour, edges and, if offered, motion.
+"""Clicks, boxes and masks to a mask without weights: colour, edges, motion and background.
 
 Clicks are answered in order, so that a prompt always means the same.  Several masks are kept
 that the clicks so far may mean (`click_answers`), and the one that explains them best is
-shown.  What was tried and dropped stands in `docs/CLASSICAL.md`.
+shown.  Motion needs neighbours (`segment`), the background frames further away
+(`look_around`); without them they say nothing.  What was tried and dropped stands in `docs/CLASSICAL.md`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
 from tracker.classical.click_answers import Answer, answer_first, answer_next
+from tracker.classical.click_background import differences
 from tracker.classical.click_hypotheses import Hypothesis
 from tracker.classical.click_motion import MotionCues
 from tracker.classical.click_proposals import in_box
 from tracker.classical.click_regions import depth_inside
-from tracker.classical.click_window import shrink
+from tracker.classical.click_window import Plane, Sight, shrink
 from tracker.types import Box, Frame, Mask, Point, Prompt, Segmentation, check_prompt
 
 _SHOWN = 3  # masks a prompt is answered with
@@ -30,7 +32,7 @@ class _Canvas:
 
     source: Frame
     neighbours: tuple[Frame, ...]
-    frame: Frame
+    sight: Sight
     motion: MotionCues
     steps: dict[tuple[Box | None, tuple[Point, ...], int], Answer] = field(default_factory=dict)
     mask: Mask | None = None  # the prompt's, which the steps start from
@@ -41,6 +43,19 @@ class ClassicalSegmenter:
 
     def __init__(self) -> None:
         self._canvas: _Canvas | None = None
+        self._looked: Frame | None = None  # what the differences belong to
+        self._differences: Plane | None = None
+
+    def look_around(self, frame: Frame, around: Iterable[tuple[int, Frame]]) -> None:
+        """Learn the background of `frame` from others around it, once.
+
+        Args:
+            frame: that clicks are expected in.
+            around: frames, and where they lie in frames from it, every second of them.
+        """
+        if self._looked is None or not _equal((frame,), (self._looked,)):
+            self._differences = differences(frame, around)
+            self._looked, self._canvas = frame, None
 
     def segment(
         self, frame: Frame, prompt: Prompt, neighbours: Sequence[Frame] = ()
@@ -74,7 +89,9 @@ class ClassicalSegmenter:
         images = (frame, *neighbours)
         if canvas is None or not _equal(images, (canvas.source, *canvas.neighbours)):
             small = shrink(frame, _CANVAS_PIXELS)
-            canvas = _Canvas(frame, tuple(neighbours), small, MotionCues(small, neighbours))
+            is_looked_around = self._looked is not None and _equal((frame,), (self._looked,))
+            sight = Sight(small, self._differences if is_looked_around else None)
+            canvas = _Canvas(frame, tuple(neighbours), sight, MotionCues(small, neighbours))
             self._canvas = canvas
         masks = () if mask is None else (mask,)
         known = () if canvas.mask is None else (canvas.mask,)
@@ -96,10 +113,10 @@ class ClassicalSegmenter:
             if count == 0:
                 answer = _start(canvas, prompt.mask, box)
             elif answer is None:
-                answer = answer_first(canvas.frame, canvas.motion, points[0])
+                answer = answer_first(canvas.sight, canvas.motion, points[0])
                 answer = answer.led_by(prompt.choice)
             else:
-                answer = answer_next(canvas.frame, canvas.motion, answer, points[count - 1], box)
+                answer = answer_next(canvas.sight, canvas.motion, answer, points[count - 1], box)
             if answer is not None:
                 canvas.steps[key] = answer
         if answer is None:
@@ -132,14 +149,14 @@ def _equal(ones: Sequence[Frame | Mask], others: Sequence[Frame | Mask]) -> bool
 
 
 def _on_canvas(canvas: _Canvas, point: Point) -> Point:
-    height, width = canvas.frame.shape[:2]
+    height, width = canvas.sight.frame.shape[:2]
     x = (point.x + 0.5) * width / canvas.source.shape[1] - 0.5
     y = (point.y + 0.5) * height / canvas.source.shape[0] - 0.5
     return Point(min(max(x, 0.0), width - 1.0), min(max(y, 0.0), height - 1.0), point.positive)
 
 
 def _box_on_canvas(canvas: _Canvas, box: Box) -> Box:
-    height, width = canvas.frame.shape[:2]
+    height, width = canvas.sight.frame.shape[:2]
     scale_x, scale_y = width / canvas.source.shape[1], height / canvas.source.shape[0]
     x0, y0, x1, y1 = box
     left, right = max(0.0, x0 * scale_x), min(float(width), x1 * scale_x)
@@ -150,7 +167,7 @@ def _box_on_canvas(canvas: _Canvas, box: Box) -> Box:
 def _start(canvas: _Canvas, mask: Mask | None, box: Box | None) -> Answer | None:
     """Return what a prompt means before its points, or None where they come first."""
     if mask is not None:
-        height, width = canvas.frame.shape[:2]
+        height, width = canvas.sight.frame.shape[:2]
         if mask.shape != (height, width):
             size = (width, height)
             small = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
@@ -158,6 +175,6 @@ def _start(canvas: _Canvas, mask: Mask | None, box: Box | None) -> Answer | None
         return Answer((Hypothesis(mask, 1.0),), is_started=True)
     if box is None:
         return None
-    proposal = in_box(canvas.frame, box, canvas.motion.odds_in(box))
-    start = Hypothesis(proposal.place(canvas.frame), proposal.score)
+    proposal = in_box(canvas.sight, box, canvas.motion.odds_in(box))
+    start = Hypothesis(proposal.place(canvas.sight), proposal.score)
     return Answer((start,), is_started=True)

@@ -1,0 +1,122 @@
+"""How a frame differs from the background: others around it, laid over it by the camera's motion.
+
+What moves shows its whole outline there, however slowly it moves: in the course of a second
+it leaves its place, and flow, which bleeds over borders, has no part in it.  A pixel is
+background if it is seen again in most of the other frames.  What the differences say is
+measured where they are used (`Window.appearance_odds`): where the background is in parallax
+or the object stays, both sides of a border differ alike and nothing is said.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.classical.camera import Homography, apply, chain, corners, fit, outline_of
+from tracker.classical.click_window import Plane, shrink
+from tracker.types import Frame
+
+_PIXELS = 60_000  # of the working size
+_SMALLEST_SIDE = 16  # pixels; below, corners say nothing
+_COMPARED_EVERY = 2  # of the frames given; those between only lead there
+_CORNER_CELL = 10  # pixels: one corner is taken from every such square
+_FEWEST_CORNERS = 8
+_CHAINED = 0.2  # share of the corners that follow the camera; with fewer the chain ends
+_REFINED = 0.25  # the same, to correct the chain by the frame itself
+_SHOWN = 0.2  # share of the frame that another must show
+_QUANTILE = 0.3  # of the differences; what was seen again in three tenths is background
+
+
+def differences(frame: Frame, around: Iterable[tuple[int, Frame]]) -> Plane | None:
+    """Return how far each pixel is from the background.
+
+    Args:
+        frame: (H, W, 3).
+        around: frames of that size and where they lie, in frames from `frame`, a few apart.
+
+    Returns:
+        (h, w), units of CIELAB coded in 8 bits, 0 where no other frame shows the place; None
+        where none can be laid over the frame.
+    """
+    small = shrink(frame, _PIXELS)
+    height, width = small.shape[:2]
+    if min(height, width) < _SMALLEST_SIDE:
+        return None
+    steps = {
+        offset: np.asarray(
+            cv2.resize(other, (width, height), interpolation=cv2.INTER_AREA), np.uint8
+        )
+        for offset, other in around
+    }
+    later = [steps[offset] for offset in sorted(steps) if offset > 0]
+    earlier = [steps[offset] for offset in sorted(steps, reverse=True) if offset < 0]
+    found = [*_against(small, later), *_against(small, earlier)]
+    if not found:
+        return None
+    ordered = np.sort(np.stack(found), axis=0)  # NaN, not shown, comes last
+    shown = np.isfinite(ordered).sum(axis=0)
+    rank = np.rint(_QUANTILE * np.maximum(shown - 1, 0)).astype(np.intp)
+    chosen = np.take_along_axis(ordered, rank[None], axis=0)[0]
+    return np.asarray(np.nan_to_num(chosen), np.float32)
+
+
+def _against(frame: Frame, others: Sequence[Frame]) -> list[Plane]:
+    """Return the differences from `others`, ever further away; NaN where one does not show."""
+    height, width = frame.shape[:2]
+    grey = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
+    lab = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2LAB), np.float32)
+    everywhere = np.full((height, width), 255, np.uint8)
+    found: list[Plane] = []
+    before, carried = grey, np.eye(3)
+    for number, other in enumerate(others, start=1):
+        now = np.asarray(cv2.cvtColor(other, cv2.COLOR_RGB2GRAY), np.uint8)
+        step, support = _camera(before, now, None)
+        if support < _CHAINED:
+            break
+        before, carried = now, chain(carried, step)
+        if number % _COMPARED_EVERY:
+            continue
+        direct, support = _camera(grey, now, carried)
+        if support > _REFINED:
+            carried = direct
+        back = np.linalg.inv(carried)
+        shown = cv2.warpPerspective(everywhere, back, (width, height)) == 255
+        if shown.mean() < _SHOWN:
+            break
+        laid = cv2.warpPerspective(other, back, (width, height))
+        found.append(np.where(shown, _outside(lab, laid), np.float32(np.nan)))
+    return found
+
+
+def _camera(
+    first: NDArray[np.uint8], second: NDArray[np.uint8], start: Homography | None
+) -> tuple[Homography, float]:
+    """Return the motion of most corners, looked for from `start`, and the share that follows."""
+    points = corners(first, np.ones(first.shape, bool), _CORNER_CELL)
+    if len(points) < _FEWEST_CORNERS:
+        return np.eye(3), 0.0
+    guess = points if start is None else apply(start, points)
+    moved, status, _ = cv2.calcOpticalFlowPyrLK(
+        first,
+        second,
+        points[:, None],
+        guess[:, None].copy(),
+        winSize=(15, 15),
+        maxLevel=3 if start is None else 1,
+        flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
+    )
+    found = status[:, 0] > 0
+    outline = outline_of((slice(0, first.shape[0]), slice(0, first.shape[1])))
+    motion = fit(points[found], moved[found, 0], outline)
+    return (np.eye(3), 0.0) if motion is None else (motion.homography, motion.support)
+
+
+def _outside(lab: Plane, other: NDArray[np.generic]) -> Plane:
+    """Return (h, w): how far colours lie outside all that `other` shows up to a pixel away."""
+    seen = np.asarray(cv2.cvtColor(np.asarray(other, np.uint8), cv2.COLOR_RGB2LAB), np.float32)
+    square = np.ones((3, 3), np.uint8)
+    beyond = np.maximum(
+        np.maximum(lab - cv2.dilate(seen, square), cv2.erode(seen, square) - lab), 0
+    )
+    return np.asarray(cv2.blur(np.sqrt((beyond**2).sum(axis=2)), (3, 3)), np.float32)
