@@ -85,23 +85,66 @@ def test_a_mask_alone_is_returned_as_it_is():
     np.testing.assert_array_equal(best(painted(), mask=believed), believed)
 
 
-def test_what_moves_together_is_found_where_colours_do_not_tell():
-    """A square of the ground's own texture moves by itself: only motion shows it."""
+def hidden_patch(offset):
+    """Show a square of the ground's own texture that moves by two pixels a frame."""
     ground = np.random.default_rng(1).normal(110, 60, (HEIGHT, WIDTH))
-    ground = cv2.GaussianBlur(ground, (0, 0), 1.0)
-    patch = cv2.GaussianBlur(np.random.default_rng(2).normal(110, 60, (60, 60)), (0, 0), 1.0)
+    patch = np.random.default_rng(2).normal(110, 60, (60, 60))
+    image = cv2.GaussianBlur(ground, (0, 0), 1.0)
+    left = 90 + 2 * offset
+    image[60:120, left : left + 60] = cv2.GaussianBlur(patch, (0, 0), 1.0)
+    return np.repeat(np.clip(image, 0, 255)[..., None], 3, axis=2).astype(np.uint8)
 
-    def frame_with_patch_at(x):
-        image = ground.copy()
-        image[60:120, x : x + 60] = patch
-        return np.repeat(np.clip(image, 0, 255)[..., None], 3, axis=2).astype(np.uint8)
 
+def hidden_patch_truth():
     truth = np.zeros((HEIGHT, WIDTH), bool)
     truth[60:120, 90:150] = True
-    frame, others = frame_with_patch_at(90), [frame_with_patch_at(x) for x in (84, 96)]
+    return truth
+
+
+def test_what_moves_together_is_found_where_colours_do_not_tell():
+    truth = hidden_patch_truth()
+    frame, others = hidden_patch(0), [hidden_patch(offset) for offset in (-3, 3)]
 
     assert iou(best(frame, Point(120, 90), neighbours=others), truth) >= 0.8
     assert iou(best(frame, Point(120, 90)), truth) < 0.7
+
+
+def test_what_leaves_its_place_is_found_where_colours_do_not_tell():
+    truth = hidden_patch_truth()
+    segmenter, prompt = ClassicalSegmenter(), Prompt((Point(120, 90),))
+    frame = hidden_patch(0)
+
+    before = segmenter.segment(frame, prompt).masks[0]
+    segmenter.look_around(frame, ((k, hidden_patch(k)) for k in range(-12, 13, 2) if k))
+    after = segmenter.segment(frame, prompt).masks[0]
+
+    assert iou(after, truth) >= 0.8
+    assert iou(before, truth) < 0.7
+
+
+def test_frames_around_are_read_once_for_each_frame():
+    read = []
+
+    def around():
+        for offset in (2, 4):
+            read.append(offset)
+            yield offset, hidden_patch(offset)
+
+    segmenter = ClassicalSegmenter()
+    for seen in (hidden_patch(0), hidden_patch(0), hidden_patch(1)):
+        segmenter.look_around(seen, around())
+
+    assert read == [2, 4, 2, 4]
+
+
+def test_what_was_learned_of_another_frame_is_not_used():
+    frame, other = hidden_patch(0), painted((disc(130, 85, 40), RED))
+    segmenter, prompt = ClassicalSegmenter(), Prompt((Point(130, 85),))
+    segmenter.look_around(frame, ((k, hidden_patch(k)) for k in (2, 4, 6, 8)))
+
+    mask = segmenter.segment(other, prompt).masks[0]
+
+    np.testing.assert_array_equal(mask, ClassicalSegmenter().segment(other, prompt).masks[0])
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -8,10 +8,11 @@ import av
 import numpy as np
 import pytest
 
+from tracker import engines
 from tracker.desk import Desk, Find, Leave, Look, Open, Prepare, Thumbnail, WhoWorks
 from tracker.engines import JOBS
 from tracker.masks import MaskWriter
-from tracker.types import Point, Prompt, UserError
+from tracker.types import Point, Prompt, Segmentation, UserError
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -120,3 +121,27 @@ def test_starting_the_page_imports_nothing_heavy():
     )
 
     assert done.stdout.strip() == "[]"
+
+
+class CuriousSegmenter:
+    """Notes which frames it is shown; marks everything."""
+
+    def __init__(self):
+        self.around = []
+
+    def look_around(self, frame, around):
+        self.around.append([offset for offset, _ in around])
+
+    def segment(self, frame, prompt, neighbours=()):
+        return Segmentation((np.ones(frame.shape[:2], bool),), (1.0,))
+
+
+def test_a_segmenter_that_looks_around_does_so_once_for_each_frame_clicked_in(film, monkeypatch):
+    segmenter, desk = CuriousSegmenter(), Desk()
+    monkeypatch.setattr(engines, "make_segmenter", lambda choice: segmenter)
+
+    desk(Prepare("anna", film, 3))
+    desk(Find("anna", film, 3, Prompt((Point(20, 30),))))
+    desk(Find("anna", film, 0, Prompt((Point(20, 30),))))
+
+    assert segmenter.around == [[-2, 2], [2, 4]]

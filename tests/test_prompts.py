@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -98,6 +98,7 @@ class Info:
 @dataclass
 class Picture:
     rgb: np.ndarray
+    index: int = 0
 
 
 class Reader:
@@ -111,6 +112,10 @@ class Reader:
         if index >= self.num_frames:
             raise UserError(f"frame {index} is past the end")
         return Picture(np.full((8, 10, 3), index, np.uint8))
+
+    def frames(self, start):
+        for index in range(start, self.num_frames):
+            yield replace(self.read(index), index=index)
 
 
 class SquareSegmenter:
@@ -153,6 +158,32 @@ def test_the_segmenter_sees_neighbours_inside_the_video_only():
     prompts.label_frames(Reader(4), {Place(1, 1): Prompt(points=(Point(3, 3),))}, segmenter)
 
     assert segmenter.neighbours == [0, 2, 3]
+
+
+class CuriousSegmenter(SquareSegmenter):
+    """Also looks around."""
+
+    def look_around(self, frame, around):
+        self.around = [(offset, int(other[0, 0, 0])) for offset, other in around]
+
+
+@pytest.mark.parametrize("index", [0, 30, 59])
+def test_a_segmenter_that_looks_around_sees_every_second_frame_of_two_seconds(index):
+    segmenter = CuriousSegmenter()
+
+    prompts.label_frames(Reader(60), {Place(index, 1): Prompt(points=(Point(3, 3),))}, segmenter)
+
+    offsets = [k for k in range(-24, 25, 2) if k and 0 <= index + k < 60]
+    assert segmenter.around == [(offset, index + offset) for offset in offsets]
+
+
+def test_of_large_frames_fewer_are_shown(monkeypatch):
+    monkeypatch.setattr(prompts, "AROUND_PIXELS", 20)  # a quarter of the frames' 80
+    segmenter = CuriousSegmenter()
+
+    prompts.label_frames(Reader(60), {Place(30, 1): Prompt(points=(Point(3, 3),))}, segmenter)
+
+    assert [offset for offset, _ in segmenter.around] == [-6, -4, -2, 2, 4, 6]
 
 
 def test_nothing_pointed_at_is_an_error():
