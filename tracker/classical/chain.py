@@ -18,6 +18,7 @@ from tracker.classical.camera import (
     chain,
     corners,
     fit,
+    is_identity,
     is_plausible,
     likeness,
 )
@@ -81,6 +82,10 @@ class Links:
     def to(self, index: int) -> Link:
         """Return the link from the current frame to frame `index`."""
         return self._links[index]
+
+    def stand_still_since(self, index: int) -> bool:
+        """Return whether the camera has not moved since frame `index`."""
+        return index in self._links and is_identity(self._links[index].homography)
 
     def correct(self, index: int, link: Link) -> None:
         """Replace a link by a better estimate."""

@@ -8,7 +8,7 @@ around the hole once, and carried along from then on.
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -20,8 +20,9 @@ from tracker.classical.flow import FAST, Flow, FlowEstimator
 from tracker.classical.hands import Hands
 from tracker.classical.invention import CONVINCING, carry, invent, lay_base
 from tracker.classical.reading import LEAST_WEIGHT, from_around, pixels, read
-from tracker.classical.registration import Offer, Surroundings, register
+from tracker.classical.registration import Offer, Surroundings, lay_still, register
 from tracker.classical.selection import begin_selection
+from tracker.classical.still import StillPlate
 from tracker.classical.views import Fill, View, box_around, worth_keeping
 from tracker.types import Clip, Frame, Mask
 
@@ -59,6 +60,7 @@ class ClassicalInpainter:
         self._links = Links(FlowEstimator(FAST, finest_scale=1, refinements=0))
         self._estimator = FlowEstimator(FAST)
         self._hands = Hands()
+        self._plate: StillPlate | None = None  # only where the future is unknown
         self._anchor: View | None = None  # the frame whose invented pixels are carried along
 
     def fill(self, clip: Clip) -> list[Frame]:
@@ -69,6 +71,7 @@ class ClassicalInpainter:
             sees_ahead = max(clip.indices) > clip.indices[wanted.start]
             self._effort = _AT_LEISURE if sees_ahead else _AT_SPEED
             self._estimator = FlowEstimator(FAST, self._effort.finest_scale)
+            self._plate = None if sees_ahead else StillPlate(self._effort.side)
         for index, frame, hole in zip(clip.indices, clip.frames, clip.holes, strict=True):
             if index not in self._views:
                 self._views[index] = View(index, frame, hole, self._effort.side)
@@ -81,8 +84,13 @@ class ClassicalInpainter:
             if self._effort.matches_distant:
                 references = clip.indices[clip.num_local :]
                 self._links.match(index, self._views, references, clip.keyframes)
+            stands_still = self._links.stand_still_since(index - 1)
+            if self._plate is not None and not stands_still:
+                self._plate.forget()
             if self._views[index].has_hole:
                 results[position] = self._fill_view(self._views[index], self._effort)
+            if self._plate is not None and stands_still:
+                self._plate.learn(self._views[index])
         self._forget(clip)
         return results
 
@@ -101,7 +109,11 @@ class ClassicalInpainter:
         places = pixels(rows, columns, target.box)
         inside = target.to_working(places) - np.array([part[1].start, part[0].start], np.float32)
         around = Surroundings(target, part)
-        offers = self._offers(target, effort, around)
+        plate = None if self._plate is None else self._plate.under(target)
+        # The plate stands in for a second motion of the source: it shows more, and costs as much.
+        offers = self._offers(target, replace(effort, offers=1) if plate else effort, around)
+        if plate is not None:
+            offers.extend((plate, offer) for offer in lay_still(around, plate))
         readings = self._read_elected(target, offers, inside)
         result = np.array(target.frame)
         patch = result[target.box]

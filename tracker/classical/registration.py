@@ -120,6 +120,12 @@ def register(
     return _weigh(offers), _refine(link, motions, around.part)
 
 
+def lay_still(around: Surroundings, plate: View) -> list[Offer]:
+    """Return what `plate` offers, a frame that needs no motion: one offer or none."""
+    offer = _offer(around, plate, around.grid, _PRIOR_CAMERA)
+    return [] if offer is None else [offer]
+
+
 def _weigh(offers: list[Offer]) -> list[Offer]:
     """Return the offers of one source with their believability: they exclude each other.
 
