@@ -129,7 +129,7 @@ class Removal:
                 found = _label(reader, self.prompts, self.segmenter)
             made_by = {"segmenter": _name(self.segmenter, job.device)}
             job = replace(job, prompted=found, made_by=made_by)
-        with closing(run_job(job, self.own)) as steps:
+        with closing(run_job(job, self.own, previews=True)) as steps:
             yield from steps
 
     def run(self) -> Report:

@@ -36,7 +36,7 @@ def perform(request: Job | Guess | Export) -> Generator[Progress]:
         UserError: something in it has to be put right.
     """
     if isinstance(request, Job):
-        yield from run_job(request)
+        yield from run_job(request, previews=True)
         return
     if isinstance(request, Export):
         yield from request.perform()

@@ -35,8 +35,10 @@ PLAYING_SECONDS = 0.08  # streaming, where previews are the clean video playing
 PREVIEW_PIXELS = 640 * 360
 
 
-def run_job(job: Job, own: OwnEngines = NO_OWN) -> Generator[Progress]:
+def run_job(job: Job, own: OwnEngines = NO_OWN, *, previews: bool = False) -> Generator[Progress]:
     """Do `job`; yield progress, at least once a frame, the last with the report.
+
+    With `previews` some of it shows the newest finished picture.
 
     `own` engines do their jobs instead of those the job names.  Closing the generator
     cancels: what is finished is kept as `NAME.partial.EXT`.
@@ -45,7 +47,7 @@ def run_job(job: Job, own: OwnEngines = NO_OWN) -> Generator[Progress]:
         UserError: something in the job, the video or the masks has to be put right.
     """
     with ExitStack() as stack:
-        run = _Run(job, stack, own)
+        run = _Run(job, stack, own, previews=previews)
         yield from (run.stream() if job.mode == "streaming" else run.offline())
         run.commit()
         yield Progress("done", run.num_frames, run.num_frames, 0.0, report=run.report())
@@ -70,8 +72,8 @@ def expectations(job: Job) -> list[str]:
 class _Run:
     """What one job holds while it runs: files, engines, clocks."""
 
-    def __init__(self, job: Job, stack: ExitStack, own: OwnEngines) -> None:
-        self.job, self.own = job, own
+    def __init__(self, job: Job, stack: ExitStack, own: OwnEngines, *, previews: bool) -> None:
+        self.job, self.own, self.previews = job, own, previews
         self.part = Part(job.first, job.last)
         self.watch = Stopwatch()
         self.reader = stack.enter_context(VideoReader(job.source, job.fps))
@@ -239,12 +241,12 @@ class _Run:
     def _progress(
         self, stage: Stage, picture: SourceFrame, labels: LabelMap | None = None
     ) -> Progress:
-        """Count a frame; show it now and then, with its labels drawn if there are any."""
+        """Count a frame; now and then show it, with its labels drawn if there are any."""
         done = self._countdown.advance(stage)
         preview, pace, streams = None, self.labelling.pace, self.job.mode == "streaming"
         pace.finish(picture.index)
         pause = PLAYING_SECONDS if streams else PREVIEW_SECONDS
-        if time.perf_counter() - self._last_preview >= pause:
+        if self.previews and time.perf_counter() - self._last_preview >= pause:
             self._last_preview = time.perf_counter()
             drawn = picture.rgb if labels is None else images.overlay(picture.rgb, labels)
             size = images.fit_within(self.info.height, self.info.width, PREVIEW_PIXELS)
