@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from threadpoolctl import threadpool_limits
 
 from tracker import checkpoints
+from tracker.classical import hands
 from tracker.costs import available_memory_bytes
 from tracker.interfaces import Inpainter, MaskPropagator, Proposer, Segmenter, TextDetector
 from tracker.jobs import Settings, Size
@@ -63,40 +64,41 @@ class InpainterSpec(EngineSpec[Inpainter]):
 
 
 @cache
-def _one_blas_thread() -> None:
-    """Keep NumPy's matrix products in the thread that asks for them.
+def _share_cores() -> None:
+    """Keep matrix products in the thread that asks for them, OpenCV's work in half of the cores.
 
-    Theirs are small, and stages already run side by side: threads of BLAS that spin while
-    they wait made a removal four times slower on two busy cores.
+    Stages run side by side: threads of BLAS that spin while they wait made a removal four
+    times slower on two busy cores.  OpenCV's spin as well.
     """
+    hands.leave_cores()
     threadpool_limits(limits=1, user_api="blas")
 
 
 def _classical_segmenter(device: str) -> Callable[[Settings], Segmenter]:
     from tracker.classical.segmenter import ClassicalSegmenter
 
-    _one_blas_thread()
+    _share_cores()
     return lambda settings: ClassicalSegmenter()
 
 
 def _classical_propagator(device: str) -> Callable[[Settings], MaskPropagator]:
     from tracker.classical.propagator import ClassicalPropagator
 
-    _one_blas_thread()
+    _share_cores()
     return lambda settings: ClassicalPropagator()
 
 
 def _classical_inpainter(device: str) -> Callable[[Settings], Inpainter]:
     from tracker.classical.inpainter import ClassicalInpainter
 
-    _one_blas_thread()
+    _share_cores()
     return lambda settings: ClassicalInpainter()
 
 
 def _classical_proposer(device: str) -> Callable[[Settings], Proposer]:
     from tracker.classical.proposer import ClassicalProposer
 
-    _one_blas_thread()
+    _share_cores()
     return lambda settings: ClassicalProposer()
 
 
