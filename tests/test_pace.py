@@ -1,5 +1,7 @@
 """How fast finished pictures come, and how late."""
 
+from dataclasses import replace
+
 import pytest
 import rendered
 
@@ -45,3 +47,15 @@ def test_only_streaming_tells_its_pace(tmp_path, mode):
     else:
         assert all(0 < seconds < 30 for seconds in told)
         assert steps[-1].fps > 0
+
+
+def test_pictures_are_shown_only_to_who_asks_for_them(tmp_path):
+    rendered.write_scene(tmp_path / "in.mkv", 6)
+    prompted = {0: rendered.disc(0).astype("uint8")}
+    job = Job(tmp_path / "in.mkv", tmp_path / "out.mkv", prompted, mode="streaming")
+
+    unseen = list(run_job(job))
+    seen = list(run_job(replace(job, overwrite=True), previews=True))
+
+    assert all(step.preview is None for step in unseen)
+    assert any(step.preview is not None for step in seen)
