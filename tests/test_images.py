@@ -158,3 +158,16 @@ def test_an_object_that_is_kept_stays_whole_beside_one_that_goes():
     assert hole[labels == 1].all()
     assert hole[5:15, 15].all()
     np.testing.assert_array_equal(hole[:, :15], images.hole_of(labels == 1, None, 4)[:, :15])
+
+
+@pytest.mark.parametrize("size", [(33, 50), (25, 40), (16, 20), (50, 80)])
+def test_a_quickly_shrunken_picture_shows_the_same_at_the_same_places(size):
+    rows, columns = np.mgrid[0:50, 0:80]
+    frame = np.stack((2 * rows, 3 * columns, rows + columns), axis=-1).astype(np.uint8)
+
+    small = images.shrink_quickly(frame, *size)
+
+    exact = images.shrink(frame, *size)
+    assert small.shape == (*size, 3)
+    # A slope is its own mean: both differ by rounding, and by what lies past a border.
+    assert np.abs(small.astype(int) - exact)[1:-1, 1:-1].max() <= 2

@@ -70,6 +70,17 @@ def shrink(frame: Frame, height: int, width: int) -> Frame:
     return small
 
 
+def shrink_quickly(frame: Frame, height: int, width: int) -> Frame:
+    """Return `frame` at a smaller size: means of whole squares first, of their parts then.
+
+    Nearly what `shrink` returns; where the size falls to less than half, in half the time.
+    """
+    step = min(frame.shape[0] // height, frame.shape[1] // width)
+    if step > 1:
+        frame = shrink(frame, frame.shape[0] // step, frame.shape[1] // step)
+    return shrink(frame, height, width)
+
+
 def shrink_hole(hole: Mask, height: int, width: int) -> Mask:
     """Return `hole` at a smaller size: a pixel is in it if any pixel it covers was."""
     if hole.shape == (height, width):

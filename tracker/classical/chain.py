@@ -56,12 +56,17 @@ def lattice(height: int, width: int) -> Flow:
     return pixel_grid(-(-height // SPACING), -(-width // SPACING)) * np.float32(SPACING)
 
 
-def follow(first: Link, second: Link, nodes: Flow) -> Link:
-    """Return the link that goes along `first`, then along `second`."""
+def follow(first: Link, second: Link, nodes: Flow, moved: Flow | None = None) -> Link:
+    """Return the link that goes along `first`, then along `second`.
+
+    `moved` is where `first` takes the `nodes`, if that is known already.
+    """
     homography = chain(first.homography, second.homography)
     if not (first.residual.any() or second.residual.any()):
         return Link(homography, first.residual)
-    return Link(homography, second.places(first.places(nodes)) - apply(homography, nodes))
+    if moved is None:
+        moved = first.places(nodes)
+    return Link(homography, second.places(moved) - apply(homography, nodes))
 
 
 class Links:
@@ -149,8 +154,9 @@ class Links:
             return
         size = views[number].size
         nodes = lattice(*size)
+        moved = step.places(nodes)
         self._links = {
-            other: follow(step, link, nodes)
+            other: follow(step, link, nodes, moved)
             for other, link in self._links.items()
             if is_plausible(chain(step.homography, link.homography), views[number].outline)
         }

@@ -141,7 +141,7 @@ def _weigh(offers: list[Offer]) -> list[Offer]:
 
 def visible_in(source: View, places: Flow) -> Mask:
     """Return where `places` lie inside the source and outside its hole."""
-    usable = sample(source.known.astype(np.uint8) * 255, places, border=cv2.BORDER_CONSTANT)
+    usable = sample(source.usable, places, border=cv2.BORDER_CONSTANT)
     visible: Mask = usable > 250
     return visible
 

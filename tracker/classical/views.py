@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tracker.classical.camera import outline_of
 from tracker.classical.flow import Flow
 from tracker.classical.spatial import spread
+from tracker.images import shrink_quickly
 from tracker.types import Frame, Mask
 
 Box: TypeAlias = tuple[slice, slice]  # rows, columns
@@ -78,13 +79,16 @@ class View:
         return known
 
     @cached_property
+    def usable(self) -> NDArray[np.uint8]:
+        """Return (h, w) at working size: 255 where `known`."""
+        return self.known.astype(np.uint8) * np.uint8(255)
+
+    @cached_property
     def small(self) -> Frame:
         """Return the frame at working size, its hole filled smoothly from around it."""
         small = self.frame
         if self.size != self.hole.shape:
-            small = np.asarray(
-                cv2.resize(self.frame, self.size[::-1], interpolation=cv2.INTER_AREA), np.uint8
-            )
+            small = shrink_quickly(self.frame, *self.size)
         if not self.has_hole:
             return small
         rows, columns = box_around(~self.known, margin=4)
