@@ -61,13 +61,16 @@ def describe(half_lab: Floats, gray: NDArray[np.uint8]) -> Floats:
     parts = [pooled(half_lab, side) * np.float32(weight) for side, weight in COLOUR_SCALES]
     gradient_x = cv2.Scharr(gray, cv2.CV_32F, 1, 0)
     gradient_y = cv2.Scharr(gray, cv2.CV_32F, 0, 1)
-    angles = 2 * np.pi * np.arange(NUM_ORIENTATIONS) / NUM_ORIENTATIONS
+    angles = 2 * np.pi * np.arange(NUM_ORIENTATIONS // 2) / NUM_ORIENTATIONS
+    steepness = [
+        gradient_x * np.float32(np.cos(a)) + gradient_y * np.float32(np.sin(a)) for a in angles
+    ]
     oriented = [
-        np.maximum(gradient_x * np.float32(np.cos(a)) + gradient_y * np.float32(np.sin(a)), 0)
-        for a in angles
+        np.asarray(cv2.merge([np.maximum(sign * one, 0) for one in steepness]), np.float32)
+        for sign in (np.float32(1), np.float32(-1))  # this way and the other
     ]
     for side, weight in GRADIENT_SCALES:
-        histogram = np.stack([pooled(one, side) for one in oriented], axis=-1)
+        histogram = np.concatenate([pooled(maps, side) for maps in oriented], axis=-1)
         length = np.linalg.norm(histogram, axis=-1, keepdims=True)
         parts.append(histogram * (np.float32(weight) / (length + np.float32(FLAT_GRADIENT))))
     return np.concatenate(parts, axis=-1)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.classical.flow import Flow, sample
+from tracker.classical.layers import median
 from tracker.types import Mask
 
 Homography: TypeAlias = NDArray[np.float64]  # (3, 3)
@@ -118,7 +119,7 @@ def fit(points: Points, moved: Points, outline: Points) -> Motion | None:
         homography[:2, 2] = np.median(moved - points, axis=0)
     distance = np.linalg.norm(apply(homography, points) - moved, axis=1)
     stillness = np.linalg.norm(points - moved, axis=1)
-    if np.median(stillness) < 1.25 * np.median(distance) + _STILL:
+    if median(stillness) < 1.25 * median(distance) + _STILL:
         homography, distance = np.eye(3), stillness
     return Motion(homography, float((distance < 2 * _INLIER_DISTANCE).mean()))
 
@@ -142,4 +143,4 @@ def likeness(
     power_two = cv2.blur(two * two, size) - mean_two * mean_two
     correlation = covariance / np.sqrt(np.maximum(power_one * power_two, 1))
     halves = np.minimum(points // 2, np.array([half[0] - 1, half[1] - 1], np.float32))
-    return float(np.median(at(np.asarray(correlation, np.float32), halves)))
+    return median(at(np.asarray(correlation, np.float32), halves))

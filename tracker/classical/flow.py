@@ -159,10 +159,15 @@ def consistency(flow_to_next: Flow, flow_to_previous: Flow) -> NDArray[np.float3
     Returns:
         (H, W) distance in pixels; infinite where `flow_to_next` leaves the frame.
     """
-    round_trip = compose(flow_to_next, flow_to_previous)
-    distance: NDArray[np.float32] = np.hypot(round_trip[..., 0], round_trip[..., 1])
+    distance = length(compose(flow_to_next, flow_to_previous))
     distance[~lands_inside(flow_to_next)] = np.inf
     return distance
+
+
+def length(flow: Flow) -> NDArray[np.float32]:
+    """Return (H, W): how long each vector is; np.hypot, careful about overflow, is slow."""
+    x, y = cv2.split(flow)
+    return np.asarray(cv2.magnitude(x, y), np.float32)
 
 
 def lands_inside(flow: Flow) -> Mask:

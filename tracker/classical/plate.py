@@ -19,6 +19,7 @@ from tracker.classical.appearance import Floats
 from tracker.classical.camera import Homography, chain, corners, fit, outline_of
 from tracker.classical.layers import Motion
 from tracker.classical.softmaps import winning_layer
+from tracker.images import bounding_box
 from tracker.types import Mask
 
 MARGIN = 0.15  # of the longer side: how far the plate reaches past the frame it starts from
@@ -96,6 +97,15 @@ class BackgroundPlate:
             return result
         seen, known = self._view(self._colours, *half.shape[:2])
         known &= near
+        box = bounding_box(known, margin=2) or (slice(1), slice(1))  # nothing: old counts fade
+        result[(slice(None), *box)] = self._odds_in(
+            half[box], expected[(slice(None), *box)], seen[box], known[box]
+        )
+        return result
+
+    def _odds_in(self, half: Floats, expected: Floats, seen: Floats, known: Mask) -> Floats:
+        """Return `odds` for a part of the frame, from what the plate shows there."""
+        result = np.zeros_like(expected)
         # Half a pixel of misplacement must not count: only what is outside all values around.
         square = np.ones((3, 3), np.uint8)
         least = np.asarray(cv2.erode(seen, square), np.float32)

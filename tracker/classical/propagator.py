@@ -22,6 +22,7 @@ from tracker.classical.flow import (
     Flow,
     FlowEstimator,
     consistency,
+    length,
     pixel_grid,
     sample,
     warp,
@@ -109,7 +110,7 @@ class ClassicalPropagator:
 
     def _learn(self, picture: Picture, labels: LabelMap) -> None:
         self._ids += [int(k) for k in np.unique(labels) if k and int(k) not in self._ids]
-        height, width = picture.lab.shape[:2]
+        height, width = picture.small.shape[:2]
         masks = [(labels == k).astype(np.float32) for k in (0, *self._ids)]
         self._soft = np.stack(
             [cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA) for mask in masks]
@@ -122,7 +123,7 @@ class ClassicalPropagator:
 
     def _carry(self, previous: Picture, picture: Picture) -> Floats:
         """Return the soft labels (layers, h, w) of `picture`."""
-        shape = picture.lab.shape[:2]
+        shape = picture.small.shape[:2]
         flow_to_next, flow_back, trust = self._flows(previous, picture)
         winner = winning_layer(self._soft)
         motions = layer_motions(flow_to_next, winner, len(self._soft))
@@ -165,11 +166,11 @@ class ClassicalPropagator:
 
     def _flows(self, previous: Picture, picture: Picture) -> tuple[Flow, Flow, Floats]:
         """Return the flow to `picture`, the flow back, and how far (0 to 1) to trust it."""
-        shape = picture.lab.shape[:2]
+        shape = picture.small.shape[:2]
         flow_to_next = self._rough.between(previous.gray, picture.gray)
         flow_back = self._estimator.between(picture.gray, previous.gray)
         miss = np.minimum(consistency(flow_back, flow_to_next), max(shape))
-        tolerance = 0.5 + 0.05 * np.hypot(flow_back[..., 0], flow_back[..., 1])
+        tolerance = 0.5 + 0.05 * length(flow_back)
         trust = resized(np.exp(-0.5 * (miss / tolerance) ** 2), shape)
         return rescaled_flow(flow_to_next, shape), rescaled_flow(flow_back, shape), trust
 
@@ -192,8 +193,8 @@ class ClassicalPropagator:
         score += odds
         score[1:, ~near[region]] = -10
         share = softmax(score)
-        guide = picture.lab.transpose(2, 0, 1)[(slice(None), *region)] / np.float32(100)
-        smoother = GuidedFilter(guide, EDGE_RADIUS, EDGE_SMOOTHNESS)
+        guide = picture.small[region].transpose(2, 0, 1).astype(np.float32, order="C")
+        smoother = GuidedFilter(guide / np.float32(255), EDGE_RADIUS, EDGE_SMOOTHNESS)
         for layer in range(1, len(share)):
             share[layer] = smoother.smooth(share[layer])
         share[0] = 1 - share[1:].sum(axis=0)
@@ -221,7 +222,7 @@ class ClassicalPropagator:
         for layer in range(1, len(self._ids) + 1):
             if np.count_nonzero(winner == layer) > SOUGHT * self._areas[layer]:
                 continue
-            places = cell_places(*picture.lab.shape[:2])
+            places = cell_places(*picture.small.shape[:2])
             area = self._areas[layer]
             model = self._memory.given(layer)
             place = find(picture.features, places, model, self._background, area)
@@ -256,7 +257,7 @@ class ClassicalPropagator:
 
     def _remember(self, picture: Picture, *, given: bool) -> None:
         """Memorise the cells of `picture` on and around the objects."""
-        height, width = picture.lab.shape[:2]
+        height, width = picture.small.shape[:2]
         rows, columns = cell_centres(height, width)
         share = blurred(self._soft, STRIDE)[:, rows[:, None], columns]
         near = grown(self._soft[0] < 0.5, REACH)[rows[:, None], columns]

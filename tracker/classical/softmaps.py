@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.classical.appearance import STRIDE, Floats, Places, cell_centres, describe
-from tracker.images import bounding_box, fit_within, shrink
+from tracker.images import bounding_box, fit_within, shrink_quickly
 from tracker.types import Frame, LabelMap, Mask
 
 Region: TypeAlias = tuple[slice, slice]
@@ -26,22 +26,22 @@ class Picture:
     """A frame at working size."""
 
     gray: NDArray[np.uint8]  # at most FLOW_PIXELS
-    lab: Floats  # (h, w, 3), L in [0, 100]
-    half: Floats  # (h // 2, w // 2, 3), `lab` at half the size, at least one pixel
+    small: Frame  # (h, w, 3)
+    half: Floats  # (h // 2, w // 2, 3), at least one pixel; CIE Lab, L in [0, 100]
     features: Floats  # (rows, columns, features)
 
 
 def look(frame: Frame) -> Picture:
     """Return `frame` at working size, with its cells described."""
     height, width = fit_within(frame.shape[0], frame.shape[1], WORKING_PIXELS)
-    small = shrink(frame, height, width)
+    small = shrink_quickly(frame, height, width)
     gray = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
     flow_height, flow_width = fit_within(height, width, FLOW_PIXELS)
     flow_gray = cv2.resize(gray, (flow_width, flow_height), interpolation=cv2.INTER_AREA)
-    colour = cv2.cvtColor(small.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2Lab)
-    lab: Floats = np.asarray(colour, np.float32)
-    half = shrunk(lab, (max(1, height // 2), max(1, width // 2)))
-    return Picture(np.asarray(flow_gray, np.uint8), lab, half, describe(half, gray))
+    half_size = max(1, width // 2), max(1, height // 2)
+    rgb = cv2.resize(small, half_size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    half = np.asarray(cv2.cvtColor(rgb / np.float32(255), cv2.COLOR_RGB2Lab), np.float32)
+    return Picture(np.asarray(flow_gray, np.uint8), small, half, describe(half, gray))
 
 
 def cell_places(height: int, width: int) -> Places:
