@@ -68,7 +68,7 @@ def _share_cores() -> None:
     """Keep matrix products in the thread that asks for them, OpenCV's work in half of the cores.
 
     Stages run side by side: threads of BLAS that spin while they wait made a removal four
-    times slower on two busy cores.  OpenCV's spin as well.
+    times slower on two busy cores.
     """
     hands.leave_cores()
     threadpool_limits(limits=1, user_api="blas")
