@@ -42,11 +42,11 @@ def test_what_moves_differs_in_its_whole_outline_and_the_background_does_not(off
 
 
 def test_what_stays_in_its_place_does_not_differ():
-    np.testing.assert_array_equal(seen(range(2, 13, 2)), 0)
+    np.testing.assert_array_equal(seen(range(2, 17, 2)), 0)
 
 
 def test_places_no_other_frame_shows_do_not_differ():
-    found = seen(range(2, 9, 2), pan=4)  # the first columns leave at once
+    found = seen(range(2, 17, 2), pan=4)  # the first columns leave at once
 
     assert found[:, :8].max() == 0
 
@@ -58,6 +58,11 @@ def test_without_a_frame_that_can_be_laid_over_nothing_is_known():
     assert differences(frame, []) is None
     assert differences(frame, strange) is None
     assert differences(frame[:12], [(2, frame[:12]), (4, frame[:12])]) is None
+
+
+def test_nothing_is_said_of_what_had_no_time_to_leave_its_place():
+    assert seen((2, 4, 6), speed=3) is None
+    assert seen(range(-6, 7, 2), speed=3) is None
 
 
 def test_frames_are_left_as_they_were():

@@ -5,6 +5,7 @@ import pytest
 
 from tracker.classical.click_hypotheses import Hypothesis, Shown, fit, ranked
 from tracker.classical.click_together import settle_together
+from tracker.classical.click_window import Sight
 from tracker.types import Point
 
 HEIGHT, WIDTH = 80, 120
@@ -66,7 +67,7 @@ def test_a_negative_click_clears_the_disc_up_to_the_border_that_was_shown():
         Shown(shown, Point(89, 40, positive=False)),
     ]
 
-    mask = settle_together(frame, shown, history, None)
+    mask = settle_together(Sight(frame), shown, history, None)
 
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     assert not mask[np.hypot(x - 89, y - 40) < 15].any()

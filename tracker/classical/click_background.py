@@ -22,6 +22,7 @@ _SMALLEST_SIDE = 16  # pixels; below, corners say nothing
 _COMPARED_EVERY = 2  # of the frames given; those between only lead there
 _CORNER_CELL = 10  # pixels: one corner is taken from every such square
 _FEWEST_CORNERS = 8
+_FEWEST_FRAMES = 4  # compared; in fewer, most things are still where they were
 _CHAINED = 0.2  # share of the corners that follow the camera; with fewer the chain ends
 _REFINED = 0.25  # the same, to correct the chain by the frame itself
 _SHOWN = 0.2  # share of the frame that another must show
@@ -37,7 +38,7 @@ def differences(frame: Frame, around: Iterable[tuple[int, Frame]]) -> Plane | No
 
     Returns:
         (h, w), units of CIELAB coded in 8 bits, 0 where no other frame shows the place; None
-        where none can be laid over the frame.
+        where too few can be laid over the frame.
     """
     small = shrink(frame, _PIXELS)
     height, width = small.shape[:2]
@@ -52,7 +53,7 @@ def differences(frame: Frame, around: Iterable[tuple[int, Frame]]) -> Plane | No
     later = [steps[offset] for offset in sorted(steps) if offset > 0]
     earlier = [steps[offset] for offset in sorted(steps, reverse=True) if offset < 0]
     found = [*_against(small, later), *_against(small, earlier)]
-    if not found:
+    if len(found) < _FEWEST_FRAMES:
         return None
     ordered = np.sort(np.stack(found), axis=0)  # NaN, not shown, comes last
     shown = np.isfinite(ordered).sum(axis=0)
