@@ -8,6 +8,7 @@ from PIL import Image
 
 from tracker.__main__ import main
 from tracker.evaluation.davis import evaluate_masks, read_labels
+from tracker.evaluation.layout import find_clips
 from tracker.evaluation.sheet import mask_sheet
 from tracker.label_images import encode_labels, palette
 from tracker.masks import MaskWriter
@@ -117,6 +118,13 @@ def test_clips_with_their_masks_in_a_folder_of_their_own_are_understood(tmp_path
     write(tmp_path / "clips/dog/masks", [square(20)] * 3)
 
     assert figures(tmp_path / "clips", tmp_path / "clips").overall["j_mean"] == 1
+
+
+def test_a_folder_of_pictures_beside_such_clips_is_no_clip(tmp_path):
+    write(tmp_path / "a" / "masks", [square(20)] * 2)
+    write(tmp_path / "other pictures", [square(20)])
+
+    assert list(find_clips(tmp_path, "masks")) == ["a"]
 
 
 def test_a_lost_object_scores_zero_but_must_be_in_the_given_frame(tmp_path):

@@ -41,6 +41,13 @@ def find_clips(root: Path, part: Part) -> dict[str, Path]:
         place = _place(path, part)
         if place is not None:
             found[path.stem if path.is_file() else path.name] = place
+    if part != "bg" and any(_is_inner(place, name) for name, place in found.items()):
+        # Beside clips that have their parts in folders, a folder of pictures is something else.
+        found = {
+            name: place
+            for name, place in found.items()
+            if _is_inner(place, name) or not place.is_dir()
+        }
     if not found:
         what = {"frames": "frames", "masks": "label PNGs", "bg": "a known truth"}[part]
         raise UserError(
@@ -113,6 +120,10 @@ def _place(path: Path, part: Part) -> Path | None:
         if folder.is_dir() and list_images(folder, part):
             return folder
     return None
+
+
+def _is_inner(place: Path, clip: str) -> bool:
+    return place.parent.name == clip
 
 
 def _truth(clip: Path) -> Path | None:
