@@ -209,10 +209,11 @@ def show(rows: Sequence[Row], *, with_head: bool = True) -> None:
             f"{'peak MB':>9}"
         )
     for row in rows:
-        rate = "" if row.per_second is None else f"{row.per_second:.1f}"
+        rate = row.per_second
+        shown = "" if rate is None else f"{rate:.{1 if rate >= 10 else 2}f}"
         peak = "" if row.peak_rss_mb is None else f"{row.peak_rss_mb:.0f}"
         print(
-            f"{row.stage:<8}{row.size:<11}{row.mode:<32}{1000 * row.seconds:>9.1f}{rate:>10}"
+            f"{row.stage:<8}{row.size:<11}{row.mode:<32}{1000 * row.seconds:>9.1f}{shown:>10}"
             f"{row.units:>9.2f}{peak:>9}  {row.note}".rstrip(),
             flush=True,
         )

@@ -20,9 +20,10 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 # Run as a script, Python looks for modules in script/, not in the root the packages lie in.
@@ -60,17 +61,15 @@ CHAIN_FRAMES = {"cpu": 8, "cuda": 300, "mps": 120}
 CHAIN_TARGET = (30.0, 0.150)  # frames per second and seconds of delay, on an H200-class device
 
 
-def measure_remove(options: argparse.Namespace) -> list[Row]:
+def measure_remove(options: argparse.Namespace) -> Iterator[Row]:
     """Measure the whole product, decode to encode, as the command line runs it."""
-    rows = []
     with tempfile.TemporaryDirectory(prefix="cleanplate-") as name:
         folder = Path(name)
         for size in options.sizes:
             num_frames = options.frames or FRAMES_AT.get(size)
             clip = scaled_sample(folder, size, num_frames)
             for mode in options.modes:
-                rows.append(_best(options.repeat, partial(_remove, clip, size, mode)))
-    return rows
+                yield _best(options.repeat, partial(_remove, clip, size, mode))
 
 
 def _remove(clip: Path, size: str, mode: str) -> Row:
@@ -95,10 +94,9 @@ def _best(repeat: int, measure: Callable[[], Row]) -> Row:
     return min((measure() for _ in range(repeat)), key=lambda row: row.seconds)
 
 
-def measure_engines(job: str, options: argparse.Namespace) -> list[Row]:
+def measure_engines(job: str, options: argparse.Namespace) -> Iterator[Row]:
     """Measure every engine of a job ("click", "track", "fill") by size and mode."""
     modes = {"click": ("first", "later"), "track": ("",), "fill": options.modes}[job]
-    rows = []
     for name in known_engines(job):
         if options.engines and name not in options.engines:
             continue
@@ -111,8 +109,7 @@ def measure_engines(job: str, options: argparse.Namespace) -> list[Row]:
                 continue
             for mode in modes:
                 ways = E2FGVI_MODES[mode] if job == "fill" and is_learned else (mode,)
-                rows += [_engine(job, name, size, way, device) for way in ways]
-    return rows
+                yield from (_engine(job, name, size, way, device) for way in ways)
 
 
 def _engine(job: str, name: str, size: str, mode: str, device: Device) -> Row:
@@ -135,16 +132,14 @@ def _engine(job: str, name: str, size: str, mode: str, device: Device) -> Row:
     )
 
 
-def measure_growth(options: argparse.Namespace) -> list[Row]:
+def measure_growth(options: argparse.Namespace) -> Iterator[Row]:
     """Measure removals of ever longer clips: time per frame and memory should stay."""
-    rows = []
     with tempfile.TemporaryDirectory(prefix="cleanplate-") as name:
         for mode in options.modes:
             for length in options.lengths:
                 clip = scaled_sample(Path(name), GROWTH_SIZE, length)
                 row = _remove(clip, GROWTH_SIZE, mode)
-                rows.append(replace(row, stage="growth", mode=f"{mode} {length} frames", note=""))
-    return rows
+                yield replace(row, stage="growth", mode=f"{mode} {length} frames", note="")
 
 
 def measure_chain(options: argparse.Namespace) -> list[Row]:
@@ -182,7 +177,7 @@ def measure_chain(options: argparse.Namespace) -> list[Row]:
     ]
 
 
-MEASUREMENTS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
+MEASUREMENTS: dict[str, Callable[[argparse.Namespace], Iterable[Row]]] = {
     "start": measure_start,
     "click": partial(measure_engines, "click"),
     "track": partial(measure_engines, "track"),
@@ -211,11 +206,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         machine += f", {options.device.label}"
     print(f"{machine}; now, one calibration unit takes {now['pictures']:.4f} s", end="")
     print(f", one convolution {now['convolution']:.4f} s" if now["convolution"] else "")
-    rows = []
-    for name in chosen:
-        new = MEASUREMENTS[name](options)
-        show(new, with_head=not rows)
-        rows += new
+    rows: list[Row] = []
+    for row in chain.from_iterable(MEASUREMENTS[name](options) for name in chosen):
+        show([row], with_head=not rows)
+        rows.append(row)
         found = {"machine": machine, "unit_seconds": now, "rows": [asdict(row) for row in rows]}
         options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
         if options.plots is not None:
