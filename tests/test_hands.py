@@ -1,10 +1,9 @@
 import gc
 import threading
 
-import cv2
 import pytest
 
-from tracker.classical.hands import Hands, leave_cores
+from tracker.classical.hands import Hands
 
 
 @pytest.mark.parametrize("num_items", range(6))
@@ -42,14 +41,3 @@ def test_the_other_thread_ends_when_nobody_holds_it():
 
     hand.join(10)
     assert not hand.is_alive()
-
-
-def test_opencv_leaves_cores_to_the_other_stage(monkeypatch):
-    before = cv2.getNumThreads()
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
-    try:
-        leave_cores()
-
-        assert cv2.getNumThreads() == 1
-    finally:
-        cv2.setNumThreads(before)

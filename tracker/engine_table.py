@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from threadpoolctl import threadpool_limits
 
 from tracker import checkpoints
-from tracker.classical import hands
 from tracker.costs import available_memory_bytes
 from tracker.interfaces import Inpainter, MaskPropagator, Proposer, Segmenter, TextDetector
 from tracker.jobs import Settings, Size
@@ -64,41 +63,40 @@ class InpainterSpec(EngineSpec[Inpainter]):
 
 
 @cache
-def _share_cores() -> None:
-    """Keep matrix products in the thread that asks for them, OpenCV's work in half of the cores.
+def _one_blas_thread() -> None:
+    """Keep NumPy's matrix products in the thread that asks for them.
 
-    Stages run side by side: threads of BLAS that spin while they wait made a removal four
-    times slower on two busy cores.
+    Theirs are small, and stages already run side by side: threads of BLAS that spin while
+    they wait made a removal four times slower on two busy cores.
     """
-    hands.leave_cores()
     threadpool_limits(limits=1, user_api="blas")
 
 
 def _classical_segmenter(device: str) -> Callable[[Settings], Segmenter]:
     from tracker.classical.segmenter import ClassicalSegmenter
 
-    _share_cores()
+    _one_blas_thread()
     return lambda settings: ClassicalSegmenter()
 
 
 def _classical_propagator(device: str) -> Callable[[Settings], MaskPropagator]:
     from tracker.classical.propagator import ClassicalPropagator
 
-    _share_cores()
+    _one_blas_thread()
     return lambda settings: ClassicalPropagator()
 
 
 def _classical_inpainter(device: str) -> Callable[[Settings], Inpainter]:
     from tracker.classical.inpainter import ClassicalInpainter
 
-    _share_cores()
+    _one_blas_thread()
     return lambda settings: ClassicalInpainter()
 
 
 def _classical_proposer(device: str) -> Callable[[Settings], Proposer]:
     from tracker.classical.proposer import ClassicalProposer
 
-    _share_cores()
+    _one_blas_thread()
     return lambda settings: ClassicalProposer()
 
 

@@ -4,21 +4,13 @@ OpenCV and NumPy release the interpreter while they work, so two threads fill tw
 is handed over must not depend on what the other hand is doing: then no result does.
 """
 
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from typing import TypeVar
 
-import cv2
-
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
-
-
-def leave_cores() -> None:
-    """Let OpenCV use half of the processors: another stage works meanwhile on the others."""
-    cv2.setNumThreads(max(1, (os.cpu_count() or 1) // 2))
 
 
 class Hands:
