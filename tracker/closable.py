@@ -1,17 +1,18 @@
 """What has to be closed can be used in a `with` block."""
 
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import TypeVar
 
 SelfT = TypeVar("SelfT", bound="Closable")
 
 
-class Closable:
+class Closable(ABC):
     """Something that holds files: leaving its `with` block closes it, whatever happened."""
 
+    @abstractmethod
     def close(self) -> None:
         """Let go of everything; a second time does nothing."""
-        raise NotImplementedError
 
     def __enter__(self: SelfT) -> SelfT:
         return self

@@ -38,7 +38,7 @@ PREVIEW_PIXELS = 640 * 360
 def run_job(job: Job, own: OwnEngines = NO_OWN, *, previews: bool = False) -> Generator[Progress]:
     """Do `job`; yield progress, at least once a frame, the last with the report.
 
-    With `previews` some of it shows the newest finished picture.
+    With `previews` the newest finished picture comes with it now and then.
 
     `own` engines do their jobs instead of those the job names.  Closing the generator
     cancels: what is finished is kept as `NAME.partial.EXT`.

@@ -1,5 +1,6 @@
 """What every part of the page has in common."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from math import isfinite
 from typing import Any, Literal, TypeAlias
@@ -36,7 +37,7 @@ def choice(value: object, choices: Iterable[str], name: str) -> str:
     return value
 
 
-class Panel:
+class Panel(ABC):
     """One part of the page: a frozen dataclass whose fields are its components.
 
     A panel has a class method `lay_out`, called inside the page, that makes it; a method
@@ -47,6 +48,6 @@ class Panel:
         """Return the components that change."""
         return [each for each in vars(self).values() if isinstance(each, Block)]
 
+    @abstractmethod
     def show(self, session: Session | None, state: State) -> Updates:
         """Return how the panel looks for a session (None: no video yet) in a state."""
-        raise NotImplementedError
