@@ -14,6 +14,7 @@ PUBLISHED_PIXELS = 432 * 240
 
 _CELL = 8  # pixels: side of the squares in which connected parts are looked for
 Region = tuple[slice, slice]  # rows, columns
+Samples = NDArray[np.uint8]  # (H, W)
 
 
 def default_dilation(height: int, width: int) -> float:
@@ -59,6 +60,11 @@ def connected_parts(mask: Mask) -> list[Region]:
                 )
             )
     return regions
+
+
+def interleaved(red: Samples, green: Samples, blue: Samples) -> Frame:
+    """Return three planes (H, W) as one picture."""
+    return np.asarray(cv2.merge((red, green, blue)), np.uint8)
 
 
 def shrink(frame: Frame, height: int, width: int) -> Frame:
