@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tracker.ahead import ahead
+from tracker.behind import behind
 from tracker.pipeline import FrameBuffer, HolePlan, inpaint, propagate, remove
 from tracker.types import Tracked
 from tracker.windows import PUBLISHED, Schedule, causal_windows, offline_windows
@@ -284,3 +285,66 @@ def test_ahead_works_no_further_ahead_than_its_depth():
 
     assert len(made) <= 6
     items.close()
+
+
+def test_behind_yields_everything_in_order_once_it_is_worked_on():
+    worked_on = []
+
+    for number, item in enumerate(behind(iter(range(100)), worked_on.append)):
+        assert item == number
+        assert item in worked_on
+
+    assert worked_on == list(range(100))
+    assert number == 99
+
+
+def test_behind_lets_no_more_than_its_depth_wait():
+    made, may_go_on = [], threading.Event()
+
+    def noting():
+        for index in range(50):
+            made.append(index)
+            if len(made) > 5:
+                may_go_on.set()  # the sixth is only made because the first was worked on
+            yield index
+
+    def work(index):
+        if not index:
+            assert not may_go_on.wait(0.3)
+
+    assert len(list(behind(noting(), work, depth=4))) == 50
+    assert may_go_on.is_set()
+
+
+def test_behind_passes_an_error_on_and_works_on_nothing_after_it():
+    worked_on = []
+
+    def work(item):
+        if item == 3:
+            raise OSError("disk gone")
+        worked_on.append(item)
+
+    with pytest.raises(OSError, match="disk gone"):
+        for _ in behind(iter(range(100)), work):
+            pass
+
+    assert worked_on == [0, 1, 2]
+    assert not [each for each in threading.enumerate() if each.name.startswith("behind")]
+
+
+def test_closing_behind_waits_for_what_is_being_worked_on():
+    worked_on = []
+
+    def work(item):
+        time.sleep(0.02)
+        worked_on.append(item)
+
+    items = behind(iter(range(100)), work)
+    for _ in range(3):
+        last = next(items)
+    items.close()
+    count = len(worked_on)
+    time.sleep(0.1)
+
+    assert last < count == len(worked_on) < 10
+    assert not [each for each in threading.enumerate() if each.name.startswith("behind")]

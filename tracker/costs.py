@@ -2,6 +2,7 @@
 
 import re
 import sys
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,9 +18,10 @@ _ASSUMED_FREE = 4 << 30  # bytes, where the system does not tell
 
 
 class Stopwatch:
-    """Busy seconds by name.  Each name is to be used by one thread at a time."""
+    """Busy seconds by name, in all threads together."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._started = time.perf_counter()
         self._busy: defaultdict[str, float] = defaultdict(float)
 
@@ -30,7 +32,9 @@ class Stopwatch:
         try:
             yield
         finally:
-            self._busy[name] += time.perf_counter() - started
+            seconds = time.perf_counter() - started
+            with self._lock:
+                self._busy[name] += seconds
 
     def each(self, name: str, items: Iterable[ItemT]) -> Iterator[ItemT]:
         """Yield `items`; add the time spent making them to `name`."""

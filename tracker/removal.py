@@ -14,6 +14,7 @@ from itertools import islice
 
 from tracker import crew, engines, images
 from tracker.ahead import ahead
+from tracker.behind import behind
 from tracker.costs import Countdown, Stopwatch, TimedInpainter, TimedPropagator, peak_rss_mb
 from tracker.engine_table import INPAINTERS
 from tracker.filling import Filling
@@ -192,17 +193,21 @@ class _Run:
                         self.outputs.write_labels(source, labels)
                     yield source, labels
 
+        def write(result: SourceFrame) -> None:
+            with self.watch.measure("encode"):
+                self.outputs.write(result)
+
         with ExitStack() as stack:
             pairs = stack.enter_context(closing(pass_on()))
-            for result in self._results(pairs, stack):
-                with self.watch.measure("encode"):
-                    self.outputs.write(result)
-                self.num_frames += 1
-                try:
-                    yield self._progress(stage, result)
-                except GeneratorExit:  # keep what is finished before waiting for the threads
-                    self.outputs.close()
-                    raise
+            with closing(behind(self._results(pairs, stack), write)) as written:
+                for result in written:
+                    self.num_frames += 1
+                    try:
+                        yield self._progress(stage, result)
+                    except GeneratorExit:  # keep what is finished before waiting for the threads
+                        written.close()
+                        self.outputs.close()
+                        raise
         self.labelling.check_end(self.num_frames)
         self.keyframes.check_end(self.num_frames)
 
