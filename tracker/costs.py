@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from tracker.interfaces import Inpainter, MaskPropagator, remarks_of
+from tracker.interfaces import Inpainter, MaskPropagator, Preparing, remarks_of
 from tracker.types import Clip, Frame, LabelMap, Tracked
 
 ItemT = TypeVar("ItemT")
@@ -68,6 +68,26 @@ class TimedPropagator:
         """Label the next frame; see `MaskPropagator`."""
         with self._watch.measure("propagate"):
             return self._propagator.step(frame, labels)
+
+
+class TimedPreparing(TimedPropagator):
+    """The same for one that does some of its work beforehand."""
+
+    def __init__(self, propagator: Preparing, watch: Stopwatch) -> None:
+        super().__init__(propagator, watch)
+        self._preparing = propagator
+
+    def prepare(self, frame: Frame) -> None:
+        """Look at a frame that will come; see `Preparing`."""
+        with self._watch.measure("propagate"):
+            self._preparing.prepare(frame)
+
+
+def timed(propagator: MaskPropagator, watch: Stopwatch) -> MaskPropagator:
+    """Return the propagator with its seconds counted by `watch`."""
+    if isinstance(propagator, Preparing):
+        return TimedPreparing(propagator, watch)
+    return TimedPropagator(propagator, watch)
 
 
 class TimedInpainter:

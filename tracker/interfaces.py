@@ -78,6 +78,17 @@ class MaskPropagator(Protocol):
         """
 
 
+@runtime_checkable
+class Preparing(MaskPropagator, Protocol):
+    """A propagator that does what needs no labels beforehand."""
+
+    def prepare(self, frame: Frame) -> None:
+        """Look at a frame that `step` will be given.
+
+        One call for each, in order; they may come from another thread.
+        """
+
+
 class Inpainter(Protocol):
     """Fills holes."""
 

@@ -15,7 +15,7 @@ from itertools import islice
 from tracker import crew, engines, images
 from tracker.ahead import ahead
 from tracker.behind import behind
-from tracker.costs import Countdown, Stopwatch, TimedInpainter, TimedPropagator, peak_rss_mb
+from tracker.costs import Countdown, Stopwatch, TimedInpainter, peak_rss_mb, timed
 from tracker.engine_table import INPAINTERS
 from tracker.filling import Filling
 from tracker.interfaces import Inpainter, MaskPropagator, remarks_of
@@ -240,8 +240,7 @@ class _Run:
         return filling.at_leisure(labelled, length, inpainter, labels_of, reader)
 
     def _propagator(self) -> MaskPropagator:
-        made = crew.make_propagator(self.job, self.choices, self.own)
-        return TimedPropagator(made, self.watch)
+        return timed(crew.make_propagator(self.job, self.choices, self.own), self.watch)
 
     def _progress(
         self, stage: Stage, picture: SourceFrame, labels: LabelMap | None = None

@@ -15,7 +15,7 @@ import numpy as np
 from tracker import images
 from tracker.ahead import ahead
 from tracker.evidence import Evidence
-from tracker.interfaces import MaskPropagator
+from tracker.interfaces import MaskPropagator, Preparing
 from tracker.newcomers import Newcomers
 from tracker.part import Part
 from tracker.pipeline import FindNew, ids_in, propagate
@@ -30,6 +30,7 @@ Labelled = tuple[SourceFrame, LabelMap]
 # the rest.
 AGREEING_FRAMES = 5
 PROMPTS_SHOWN = 4  # to a propagator that begins in the middle: more would take long
+PREPARED = 2  # frames a propagator has looked at before it labels them
 AGREEMENT = 0.97  # intersection over union: borders differ by less than a pixel or so
 
 
@@ -70,25 +71,26 @@ class Tracking:
         with the newest prompts before it.
         """
         current: deque[SourceFrame] = deque()
-
-        def frames() -> Generator[Frame]:
-            for source in sources:
-                current.append(source)
-                yield source.rgb
-
         prompted = {index - first: labels for index, labels in self._prompted.items()}
         propagator, known = self._make_propagator(), set[int]()
         if before is not None:
-            known = self._prepare(propagator, before)
+            known = self._remind(propagator, before)
         look = self._look_from(first)
-        with closing(propagate(frames(), prompted, propagator, look, known)) as tracked:
-            for result in tracked:
-                source = current.popleft()
-                self._evidence.note(source.index, result)
-                self.num_steps += 1
-                yield source, result.labels
+        with closing(_prepared(sources, propagator)) as prepared:
 
-    def _prepare(self, propagator: MaskPropagator, before: SourceFrame) -> set[int]:
+            def frames() -> Generator[Frame]:
+                for source in prepared:
+                    current.append(source)
+                    yield source.rgb
+
+            with closing(propagate(frames(), prompted, propagator, look, known)) as tracked:
+                for result in tracked:
+                    source = current.popleft()
+                    self._evidence.note(source.index, result)
+                    self.num_steps += 1
+                    yield source, result.labels
+
+    def _remind(self, propagator: MaskPropagator, before: SourceFrame) -> set[int]:
         """Show a propagator what came before; return the objects it knows then."""
         earlier = [index for index in sorted(self._prompted) if index <= before.index]
         for index in earlier[-PROMPTS_SHOWN:]:
@@ -140,11 +142,15 @@ class Tracking:
             else self._reader.backwards(route.start)
         )
         size = self._spool.shape
-        with LabelSpool(*size) as found, closing(ahead(sources)) as pictures:
+        with (
+            LabelSpool(*size) as found,
+            closing(ahead(sources)) as pictures,
+            closing(_prepared(pictures, propagator)) as prepared,
+        ):
             seen = Evidence()
             visited: list[int] = []
             agreeing = 0
-            for source in pictures:
+            for source in prepared:
                 index = source.index
                 active = [k for k, stop in route.stops.items() if _is_before(index, stop, route)]
                 if index not in self._part or not active:
@@ -220,6 +226,22 @@ class Tracking:
         merged = _with(self._spool[index], tracked.labels, objects)
         self._spool[index] = merged
         self._evidence.note(index, Tracked(merged, tracked.confidence), objects)
+
+
+def _prepared(sources: Iterator[SourceFrame], propagator: MaskPropagator) -> Generator[SourceFrame]:
+    """Yield `sources`; the propagator does beforehand what it can, in a thread of its own."""
+    if not isinstance(propagator, Preparing):
+        yield from sources
+        return
+    preparing = propagator
+
+    def prepare() -> Generator[SourceFrame]:
+        for source in sources:
+            preparing.prepare(source.rgb)
+            yield source
+
+    with closing(ahead(prepare(), PREPARED)) as prepared:
+        yield from prepared
 
 
 def _is_before(index: int, stop: int | None, route: Route) -> bool:

@@ -16,21 +16,12 @@ from numpy.typing import NDArray
 from tracker.classical.appearance import STRIDE, Floats, PatchMemory, cell_centres
 from tracker.classical.confidence import confidence
 from tracker.classical.edges import GuidedFilter
-from tracker.classical.flow import (
-    FAST,
-    ULTRAFAST,
-    Flow,
-    FlowEstimator,
-    consistency,
-    length,
-    pixel_grid,
-    sample,
-    warp,
-)
+from tracker.classical.flow import pixel_grid, sample, warp
 from tracker.classical.layers import Motion, layer_motions
 from tracker.classical.lost import SAMPLING_INTERVAL, Background, Found, find, resembles
 from tracker.classical.moving import pixel_motion_odds
 from tracker.classical.plate import BackgroundPlate
+from tracker.classical.sight import Sight
 from tracker.classical.softmaps import (
     Picture,
     Region,
@@ -40,8 +31,6 @@ from tracker.classical.softmaps import (
     cells_inside,
     enlarged,
     grown,
-    look,
-    rescaled_flow,
     resized,
     shrunk,
     softmax,
@@ -68,11 +57,10 @@ SURE = 0.75  # purity of a cell that is worth remembering
 
 
 class ClassicalPropagator:
-    """Carries the labels of one video, one frame per call.  Implements `MaskPropagator`."""
+    """Carries the labels of one video, one frame per call.  Implements `Preparing`."""
 
     def __init__(self) -> None:
-        self._estimator = FlowEstimator(FAST)
-        self._rough = FlowEstimator(ULTRAFAST)  # for whole layers and for checking
+        self._sight = Sight()
         self._memory = PatchMemory()
         self._background = Background()
         self._plate = BackgroundPlate()
@@ -83,6 +71,10 @@ class ClassicalPropagator:
         self._ids: list[int] = []
         self._picture: Picture | None = None
         self._soft: Floats = np.ones((1, 1, 1), np.float32)  # (layers, h, w)
+
+    def prepare(self, frame: Frame) -> None:
+        """Look at a frame that `step` will be given; may be done in another thread."""
+        self._sight.prepare(frame)
 
     def step(self, frame: Frame, labels: LabelMap | None = None) -> Tracked:
         """Label the next frame, or memorise the labels given for it and return them.
@@ -96,7 +88,7 @@ class ClassicalPropagator:
         if self._size not in (None, frame.shape[:2]):
             raise ValueError(f"frame is {frame.shape[:2]} but the last was {self._size} (H, W)")
         self._size = frame.shape[:2]
-        picture = look(frame)
+        picture = self._sight.look(frame)
         if labels is not None:
             self._learn(picture, labels)
             return Tracked(labels.copy(), dict.fromkeys(self._ids, 1.0))
@@ -124,9 +116,10 @@ class ClassicalPropagator:
     def _carry(self, previous: Picture, picture: Picture) -> Floats:
         """Return the soft labels (layers, h, w) of `picture`."""
         shape = picture.small.shape[:2]
-        flow_to_next, flow_back, trust = self._flows(previous, picture)
+        change = self._sight.change(previous, picture)
+        flow_back, trust = change.back, change.trust
         winner = winning_layer(self._soft)
-        motions = layer_motions(flow_to_next, winner, len(self._soft))
+        motions = layer_motions(change.to_next, winner, len(self._soft))
         self._memory.move(motions)
         grid = pixel_grid(*shape)
         found = self._find_lost(picture, winner)
@@ -163,16 +156,6 @@ class ClassicalPropagator:
         close = shrunk(near.astype(np.float32), picture.half.shape) > 0
         self._plate_odds = self._plate.odds(picture.half, half, close)
         return np.stack([resized(one, near.shape)[region] for one in self._plate_odds])
-
-    def _flows(self, previous: Picture, picture: Picture) -> tuple[Flow, Flow, Floats]:
-        """Return the flow to `picture`, the flow back, and how far (0 to 1) to trust it."""
-        shape = picture.small.shape[:2]
-        flow_to_next = self._rough.between(previous.gray, picture.gray)
-        flow_back = self._estimator.between(picture.gray, previous.gray)
-        miss = np.minimum(consistency(flow_back, flow_to_next), max(shape))
-        tolerance = 0.5 + 0.05 * length(flow_back)
-        trust = resized(np.exp(-0.5 * (miss / tolerance) ** 2), shape)
-        return rescaled_flow(flow_to_next, shape), rescaled_flow(flow_back, shape), trust
 
     def _decide(
         self,

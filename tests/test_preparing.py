@@ -1,0 +1,158 @@
+"""A propagator that looks at frames before their labels are asked for."""
+
+import threading
+
+import numpy as np
+import pytest
+import rendered
+
+from tracker.classical import sight
+from tracker.classical.propagator import ClassicalPropagator
+from tracker.costs import Stopwatch, timed
+from tracker.interfaces import Preparing
+from tracker.jobs import Job
+from tracker.own import OwnEngines
+from tracker.removal import run_job
+from tracker.types import Tracked
+
+NUM_FRAMES = 12
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    path = tmp_path_factory.mktemp("preparing") / "in.mkv"
+    rendered.write_scene(path, NUM_FRAMES)
+    return path
+
+
+@pytest.fixture(scope="module")
+def frames(film):
+    pictures = [np.array(picture) for picture in rendered.rgb(film)]
+    for picture in pictures:
+        picture.flags.writeable = False
+    return pictures
+
+
+def given():
+    return rendered.disc(0).astype(np.uint8)
+
+
+def labels_of(propagator, frames):
+    steps = [propagator.step(frames[0], given()), *map(propagator.step, frames[1:])]
+    return np.stack([tracked.labels for tracked in steps])
+
+
+def test_labels_are_the_same_however_much_is_done_beforehand(frames):
+    plain, prepared, partly = (ClassicalPropagator() for _ in range(3))
+    for frame in frames[: sight.MOST_READY]:
+        prepared.prepare(frame)
+    partly.prepare(frames[3])
+    partly.prepare(frames[2])  # out of turn
+    partly.prepare(frames[9])
+
+    expected = labels_of(plain, frames)
+
+    assert expected[-1].any()
+    np.testing.assert_array_equal(labels_of(prepared, frames), expected)
+    np.testing.assert_array_equal(labels_of(partly, frames), expected)
+
+
+def test_a_frame_asked_for_twice_is_looked_at_once(frames, monkeypatch):
+    looks = []
+    look = sight.look
+    monkeypatch.setattr(sight, "look", lambda frame: looks.append(frame) or look(frame))
+    propagator = ClassicalPropagator()
+    for frame in frames[:3]:
+        propagator.prepare(frame)
+
+    propagator.step(frames[0], given())
+    propagator.step(frames[1])
+    propagator.step(frames[1], given())
+    propagator.step(frames[2])
+
+    assert len(looks) == 3
+
+
+def test_a_picture_that_was_painted_over_is_looked_at_again(frames):
+    painted = np.array(frames[1])
+    propagator, other = ClassicalPropagator(), ClassicalPropagator()
+    for each in (propagator, other):
+        each.step(frames[0], given())
+    propagator.step(painted)
+    other.step(frames[1])
+    painted[:] = frames[2]
+
+    again, expected = propagator.step(painted), other.step(frames[2])
+
+    np.testing.assert_array_equal(again.labels, expected.labels)
+
+
+def test_frames_nobody_asks_for_are_let_go(frames):
+    seen = sight.Sight()
+
+    for _ in range(5):
+        for frame in frames:
+            seen.prepare(frame)
+
+    assert len(seen._ready) == sight.MOST_READY
+
+
+def test_frames_of_another_size_are_refused_when_asked_for(frames):
+    propagator = ClassicalPropagator()
+    small = np.ascontiguousarray(frames[1][::2, ::2])
+    propagator.prepare(frames[0])
+    propagator.prepare(small)
+    propagator.step(frames[0], given())
+
+    with pytest.raises(ValueError, match="but the last was"):
+        propagator.step(small)
+
+
+class Waiting:
+    """Labels nothing; notes in which order and thread it is asked."""
+
+    def __init__(self, notes):
+        self._notes = notes
+
+    def prepare(self, frame):
+        self._notes.append(("prepare", frame, threading.current_thread()))
+
+    def step(self, frame, labels=None):
+        self._notes.append(("step", frame, threading.current_thread()))
+        blank = np.zeros(frame.shape[:2], np.uint8)
+        return Tracked(blank if labels is None else labels.copy(), {1: 1.0})
+
+
+@pytest.mark.parametrize("mode", ["streaming", "offline"])
+def test_a_job_has_every_frame_prepared_elsewhere_and_beforehand(film, tmp_path, mode):
+    notes = []
+    job = Job(film, tmp_path / "out.mkv", {4: given()}, mode=mode)
+
+    list(run_job(job, OwnEngines(make_propagator=lambda: Waiting(notes))))
+
+    places = {"prepare": {}, "step": {}}
+    for place, (what, frame, thread) in enumerate(notes):
+        places[what][id(frame)] = place, thread
+    assert len(places["step"]) >= NUM_FRAMES - 4
+    for frame, (place, thread) in places["step"].items():
+        if mode == "streaming" or frame in places["prepare"]:
+            before, elsewhere = places["prepare"][frame]
+            assert before < place
+            assert thread is not elsewhere
+    assert len(places["prepare"]) >= NUM_FRAMES - 5  # given frames may be stepped without
+    assert not [each for each in threading.enumerate() if each.name == "ahead"]
+
+
+def test_counting_seconds_hides_not_that_a_propagator_prepares():
+    class Plain:
+        def step(self, frame, labels=None):
+            return Tracked(np.zeros(frame.shape[:2], np.uint8))
+
+    watch, notes = Stopwatch(), []
+    counted = timed(Waiting(notes), watch)
+    counted.prepare(np.zeros((4, 4, 3), np.uint8))
+
+    assert isinstance(counted, Preparing)
+    assert [what for what, *_ in notes] == ["prepare"]
+    assert "propagate" in watch.busy
+    assert not isinstance(timed(Plain(), watch), Preparing)

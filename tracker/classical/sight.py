@@ -1,0 +1,79 @@
+"""What is seen in the frames before anybody asks for labels: pictures, and how they moved."""
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from tracker.classical.appearance import Floats
+from tracker.classical.flow import FAST, ULTRAFAST, Flow, FlowEstimator, consistency, length
+from tracker.classical.softmaps import Picture, look, rescaled_flow, resized
+from tracker.types import Frame
+
+MOST_READY = 8  # pictures prepared and not asked for
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """How a picture differs from another, at working size."""
+
+    before: Picture
+    to_next: Flow  # (h, w, 2), from the picture before
+    back: Flow  # (h, w, 2), to it
+    trust: Floats  # (h, w), how far to trust `back`, 0 to 1
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    frame: Frame
+    picture: Picture
+    change: Change | None  # from the frame seen before
+
+
+class Sight:
+    """Looks at frames; `prepare` may do so beforehand, in another thread."""
+
+    def __init__(self) -> None:
+        self._estimator = FlowEstimator(FAST)
+        self._rough = FlowEstimator(ULTRAFAST)  # for whole layers and for checking
+        self._ready: deque[_Seen] = deque(maxlen=MOST_READY)
+        self._newest: Picture | None = None  # prepared
+        self._current: _Seen | None = None  # looked at by `look`
+
+    def prepare(self, frame: Frame) -> None:
+        """Look at a frame that `look` will be asked for, and at how it moved."""
+        picture, before = look(frame), self._newest
+        is_alike = before is not None and before.small.shape == picture.small.shape
+        change = self._compare(before, picture) if before is not None and is_alike else None
+        self._newest = picture
+        self._ready.append(_Seen(frame, picture, change))
+
+    def look(self, frame: Frame) -> Picture:
+        """Return the frame at working size."""
+        seen = self._current
+        if seen is not None and seen.frame is frame and not frame.flags.writeable:
+            return seen.picture
+        while self._ready:  # frames nobody asked for come before the one that somebody does
+            self._current = self._ready.popleft()
+            if self._current.frame is frame:
+                return self._current.picture
+        self._current = _Seen(frame, look(frame), None)
+        return self._current.picture
+
+    def change(self, before: Picture, picture: Picture) -> Change:
+        """Return how the picture differs from the one before, of the same size."""
+        seen = self._current
+        if seen is not None and seen.picture is picture:
+            change = seen.change
+            if change is not None and change.before is before:
+                return change
+        return self._compare(before, picture)
+
+    def _compare(self, before: Picture, picture: Picture) -> Change:
+        shape = picture.small.shape[:2]
+        to_next = self._rough.between(before.gray, picture.gray)
+        back = self._estimator.between(picture.gray, before.gray)
+        miss = np.minimum(consistency(back, to_next), max(shape))
+        tolerance = 0.5 + 0.05 * length(back)
+        trust = resized(np.exp(-0.5 * (miss / tolerance) ** 2), shape)
+        return Change(before, rescaled_flow(to_next, shape), rescaled_flow(back, shape), trust)
