@@ -19,6 +19,7 @@ from tracker.classical.click_regions import (
     geodesic_distance,
     minimum_cut,
 )
+from tracker.classical.click_walk import belief_in_box
 from tracker.classical.click_window import Plane, Sight, Window
 from tracker.types import Box, Mask, Point
 
@@ -27,8 +28,11 @@ _CLICK_PIXELS = 10_000
 _BOX_PIXELS = 30_000
 _FINE_PIXELS = 60_000
 _DOUBTFUL = 2.0  # pixels of a proposal's window on either side of its border
-_ROUNDS = 3  # of colour models and cuts
+_ROUNDS, _BOX_ROUNDS = 3, 2  # of colour models and cuts
+_AROUND_BOX = 0.35  # of its sides, looked at on either side
 COLOUR_WEIGHT = 1.5
+_COLOUR_IN_BOX = 0.5  # where colours were looked at before
+_MOTION_IN_BOX = 0.5
 _DIFFERING = 0.3  # what is left of the score of what differs as its surroundings do
 _SAME_SIDE = 0.5  # weight of what is on the click's side already, against the region itself
 MOST_ODDS = CERTAIN - 0.1  # evidence never fixes a pixel; only points and limits do
@@ -158,27 +162,27 @@ def _grow(
 def in_box(sight: Sight, box: Box, moving: Plane | None) -> Proposal:
     """Return what fills `box`; the box itself where nothing stands out."""
     x0, y0, x1, y1 = box
-    more_x, more_y = (x1 - x0) / 2, (y1 - y0) / 2
+    more_x, more_y = _AROUND_BOX * (x1 - x0), _AROUND_BOX * (y1 - y0)
     window = Window(sight, (x0 - more_x, y0 - more_y, x1 + more_x, y1 + more_y), _BOX_PIXELS)
-    across = np.abs(window.x + 0.5 - (x0 + x1) / 2) / more_x
-    down = np.abs(window.y + 0.5 - (y0 + y1) / 2)[:, None] / more_y
+    across = 2 * np.abs(window.x + 0.5 - (x0 + x1) / 2) / max(x1 - x0, 1e-6)
+    down = 2 * np.abs(window.y + 0.5 - (y0 + y1) / 2)[:, None] / max(y1 - y0, 1e-6)
     inside_box = (across <= 1) & (down <= 1)
     if not inside_box.any():
         inside_box[np.argmin(down), np.argmin(across)] = True
-    prior = np.clip(1.2 - 1.2 * np.hypot(across, down), -1.5, 1.2)
     seen = None if moving is None else window.view(moving)
-    # Motion counts only where the box holds more of it than its surroundings.
-    usual = 0.0 if seen is None or inside_box.all() else float(seen[~inside_box].mean())
-    if seen is not None and seen[inside_box].mean() > usual + 0.3:
-        prior = seen + _far_from(window, ~inside_box)
+    if inside_box.all():  # the middle is all there is to go by
+        prior = np.clip(2.4 - 2.4 * np.hypot(across, down), -3, 2.4)
     else:
-        prior = 2 * prior  # the box is all there is to go by
+        prior = belief_in_box(window, inside_box, seen)
+        # Motion counts only where the box holds more of it than its surroundings.
+        if seen is not None and seen[inside_box].mean() > seen[~inside_box].mean() + 0.3:
+            prior = prior + _MOTION_IN_BOX * seen
     inside: NDArray[np.floating] = np.where(inside_box, 1 / (1 + np.exp(-2 * prior)), 0)
     outside: NDArray[np.floating] = 1 - inside
     region = inside_box
-    for _ in range(_ROUNDS):
+    for _ in range(_BOX_ROUNDS):
         colours = window.appearance_odds(inside, outside)
-        odds = (prior + COLOUR_WEIGHT * np.clip(colours, -4, 4)).astype(np.float32)
+        odds = (prior + _COLOUR_IN_BOX * np.clip(colours, -4, 4)).astype(np.float32)
         np.clip(odds, -MOST_ODDS, MOST_ODDS, out=odds)
         odds[~inside_box] = -CERTAIN
         region = minimum_cut(odds, window.lab, smoothness=2.0)
@@ -187,13 +191,6 @@ def in_box(sight: Sight, box: Box, moving: Plane | None) -> Proposal:
             break
         inside, outside = core(region), ~region * 1.0
     return Proposal(window, region, standing_out(window, region, np.ones_like(region), seen))
-
-
-def _far_from(window: Window, outside: Mask) -> Plane:
-    """Return log-odds (h, w), higher where many edges lie between a pixel and `outside`."""
-    away = geodesic_distance(path_cost(window), outside)
-    usual = np.median(away[~outside]) + np.float32(1e-3)
-    return np.asarray(np.clip(away / usual - 1, -1.2, 1.2), dtype=np.float32)
 
 
 def standing_out(window: Window, region: Mask, free: Mask, motion: Plane | None) -> float:

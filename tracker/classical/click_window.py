@@ -55,6 +55,9 @@ class Window:
         lab: (h, w, 3) uint8, CIELAB.
         edges: (h, w), colour gradient, grey levels per pixel.
         x, y: (w,) and (h,), where its columns and rows lie in the frame.
+        colours: (h, w), the number of each pixel's colour, from 0.
+        differences: (h, w) from the background, as in `Sight`; None where unknown.
+        steps: (h, w), the same as numbers from 0.
         pixel_area: of one of its pixels, in frame pixels.
         cuts: whether more of the frame lies left, above, right and below.
     """
@@ -83,10 +86,13 @@ class Window:
         low = self.lab.reshape(-1, 3).min(axis=0).astype(np.float32)
         span = np.maximum(self.lab.reshape(-1, 3).max(axis=0) - low, _LEAST_SPAN)
         level = np.minimum((self.lab - low) / span * _BINS, _BINS - 1).astype(np.int32)
-        self._bins = (level[..., 0] * _BINS + level[..., 1]) * _BINS + level[..., 2]
-        self._steps = (
-            None if sight.differences is None else np.digitize(self.view(sight.differences), STEPS)
-        )
+        self.colours: NDArray[np.int32] = (level[..., 0] * _BINS + level[..., 1]) * _BINS + level[
+            ..., 2
+        ]
+        self.differences, self.steps = None, None
+        if sight.differences is not None:
+            self.differences = self.view(sight.differences)
+            self.steps = np.digitize(self.differences, STEPS)
 
     def locate(self, x: float, y: float) -> tuple[int, int] | None:
         """Return the window's (column, row) of frame point (x, y), or None outside it."""
@@ -122,7 +128,7 @@ class Window:
 
     def histogram(self, weight: NDArray[np.generic]) -> NDArray[np.float64]:
         """Return the colour distribution under `weight` (h, w), blurred by a bin; sums to 1."""
-        counts = np.bincount(self._bins.ravel(), weight.ravel().astype(np.float64), _BINS**3)
+        counts = np.bincount(self.colours.ravel(), weight.ravel().astype(np.float64), _BINS**3)
         cube: NDArray[np.float64] = counts.astype(np.float64).reshape(_BINS, _BINS, _BINS)
         for axis in range(3):
             planes = np.moveaxis(cube, axis, 0)
@@ -136,31 +142,31 @@ class Window:
     def colour_odds(self, inside: NDArray[np.generic], outside: NDArray[np.generic]) -> Plane:
         """Return log-odds (h, w) of a colour under weights `inside` rather than `outside`."""
         ratio = (self.histogram(inside) + _RARE) / (self.histogram(outside) + _RARE)
-        return np.asarray(np.log(ratio)[self._bins], dtype=np.float32)
+        return np.asarray(np.log(ratio)[self.colours], dtype=np.float32)
 
     def appearance_odds(self, inside: NDArray[np.generic], outside: NDArray[np.generic]) -> Plane:
         """Return `colour_odds`, and the same of how a pixel differs from the background."""
         odds = np.clip(self.colour_odds(inside, outside), -_MOST_COLOUR, _MOST_COLOUR)
-        if self._steps is None:
+        if self.steps is None:
             return odds
         shares = [
             self._difference_shares(weight) + _RARE_DIFFERENCE for weight in (inside, outside)
         ]
         said = np.clip(np.log(shares[0] / shares[1]), -_MOST_AGREEING, _MOST_DIFFERING)
-        return odds + (_DIFFERENCE_WEIGHT * said).astype(np.float32)[self._steps]
+        return odds + (_DIFFERENCE_WEIGHT * said).astype(np.float32)[self.steps]
 
     def unlikeness(self, one: Mask, other: Mask) -> float | None:
         """Return how unlike two parts differ from the background, 0 to 1 (Bhattacharyya)."""
-        if self._steps is None:
+        if self.steps is None:
             return None
         shares = self._difference_shares(one), self._difference_shares(other)
         return 1 - float(np.sqrt(shares[0] * shares[1]).sum())
 
     def _difference_shares(self, weight: NDArray[np.generic]) -> NDArray[np.float64]:
         """Return the distribution of differences under `weight` (h, w), blurred by a step."""
-        if self._steps is None:
+        if self.steps is None:
             raise ValueError("differences from the background are not known")
         weights = weight.ravel().astype(np.float64)
-        counts = np.bincount(self._steps.ravel(), weights, len(STEPS) + 1)
+        counts = np.bincount(self.steps.ravel(), weights, len(STEPS) + 1)
         blurred = np.convolve(np.pad(counts, 1, mode="edge"), (0.25, 0.5, 0.25), "valid")
         return np.asarray(blurred / max(float(blurred.sum()), 1e-9))
