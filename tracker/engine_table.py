@@ -8,11 +8,9 @@ for one video.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
-
-from threadpoolctl import threadpool_limits
 
 from tracker import checkpoints
 from tracker.costs import available_memory_bytes
@@ -62,41 +60,35 @@ class InpainterSpec(EngineSpec[Inpainter]):
         return best if size == "balanced" else round(best * FAST_SHARE)
 
 
-@cache
-def _one_blas_thread() -> None:
-    """Keep NumPy's matrix products in the thread that asks for them.
-
-    Theirs are small, and stages already run side by side: threads of BLAS that spin while
-    they wait made a removal four times slower on two busy cores.
-    """
-    threadpool_limits(limits=1, user_api="blas")
-
-
 def _classical_segmenter(device: str) -> Callable[[Settings], Segmenter]:
     from tracker.classical.segmenter import ClassicalSegmenter
+    from tracker.classical.settling import settle_in
 
-    _one_blas_thread()
+    settle_in()
     return lambda settings: ClassicalSegmenter()
 
 
 def _classical_propagator(device: str) -> Callable[[Settings], MaskPropagator]:
     from tracker.classical.propagator import ClassicalPropagator
+    from tracker.classical.settling import settle_in
 
-    _one_blas_thread()
+    settle_in()
     return lambda settings: ClassicalPropagator()
 
 
 def _classical_inpainter(device: str) -> Callable[[Settings], Inpainter]:
     from tracker.classical.inpainter import ClassicalInpainter
+    from tracker.classical.settling import settle_in
 
-    _one_blas_thread()
+    settle_in()
     return lambda settings: ClassicalInpainter()
 
 
 def _classical_proposer(device: str) -> Callable[[Settings], Proposer]:
     from tracker.classical.proposer import ClassicalProposer
+    from tracker.classical.settling import settle_in
 
-    _one_blas_thread()
+    settle_in()
     return lambda settings: ClassicalProposer()
 
 

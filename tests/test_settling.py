@@ -1,0 +1,51 @@
+"""What the engines without weights change in their process."""
+
+import mmap
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SCRIPT = """
+import resource, sys
+import numpy as np
+from threadpoolctl import threadpool_info
+from tracker.classical.settling import settle_in
+
+if sys.argv[1] == "settled":
+    settle_in()
+
+def work():
+    return [np.ones(1 << 20, np.uint8) for _ in range(8)]
+
+work()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    work()
+faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+threads = max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+print(faults, threads)
+"""
+
+
+def outcome(how: str) -> tuple[int, int]:
+    """Return page faults and BLAS threads of a process that uses 8 MB again and again."""
+    command = [sys.executable, "-c", SCRIPT, how]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    faults, threads = done.stdout.split()
+    return int(faults), int(threads)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="others have other rules")
+def test_a_settled_process_keeps_the_memory_it_frees():
+    pages = 20 * 8 * (1 << 20) // mmap.PAGESIZE
+
+    assert outcome("settled")[0] < pages / 20
+    assert outcome("as it was")[0] > pages / 2  # else there is nothing to settle any more
+
+
+def test_a_settled_process_multiplies_matrices_in_one_thread():
+    assert outcome("settled")[1] == 1

@@ -1,0 +1,23 @@
+"""What the engines without weights want of the process they work in."""
+
+from functools import cache
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+KEPT_BYTES = 31 << 20  # the most that glibc learns from is 32 MB
+
+
+@cache
+def settle_in() -> None:
+    """Keep NumPy's matrix products in the thread that asks for them, and freed memory here.
+
+    The products are small, and stages already run side by side: threads of BLAS that spin
+    while they wait made a removal four times slower on two busy cores.
+
+    glibc gives freed memory back to the system and has it cleared when it is taken anew,
+    until it has seen as large a block freed (mallopt(3), M_MMAP_THRESHOLD).  At 854x480
+    that was two thirds of the system's time and a twentieth of a removal's.
+    """
+    threadpool_limits(limits=1, user_api="blas")
+    np.empty(KEPT_BYTES, np.uint8)
