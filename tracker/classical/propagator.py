@@ -37,18 +37,16 @@ from tracker.classical.softmaps import (
     square,
     winning_layer,
 )
+from tracker.classical.vote import vote
 from tracker.types import Frame, LabelMap, Mask, Tracked
 
-LOCALITY = 0.15  # of the longer side: distance that weighs as much as one unit of features
 REACH = 0.12  # of the longer side: how far from where it is expected an object may be
 APPEARANCE_WEIGHT = 4.0
-LARGEST_VOTE = 6.0  # log odds one comparison of appearance may shift at most
 BLUR = 15  # pixels: how vague labels become where flow is not to be trusted
 DOUBT = 0.1  # probability that flow is wrong although it looks right
 EDGE_RADIUS = 4  # pixels
 EDGE_SMOOTHNESS = 1e-3
 SHARPENING = 1.5  # keeps soft labels from dissolving when carried over many frames
-UNLIKE = 9.0  # squared distance: nothing remembered is like this cell
 REMAINS = 0.5  # of its usual area: an object covering less must still look like itself
 SOUGHT = 0.2  # of its usual area: an object covering less is looked for everywhere
 GONE = 0.1  # of its usual area: an object covering less does not become usually small
@@ -124,7 +122,8 @@ class ClassicalPropagator:
         grid = pixel_grid(*shape)
         found = self._find_lost(picture, winner)
         boxes = {layer: square(grid, f.centre, f.radius) for layer, f in found.items()}
-        near = grown(warp(self._soft[0], flow_back) < 0.7, REACH)
+        reach = int(REACH * max(shape))
+        near = grown(warp(self._soft[0], flow_back) < 0.7, reach)
         for box in boxes.values():
             near |= box
         soft = np.zeros_like(self._soft)
@@ -172,7 +171,7 @@ class ClassicalPropagator:
         """
         prior = prior / (prior.sum(axis=0) + np.float32(1e-6))
         score = np.log(prior * (1 - DOUBT) + DOUBT / len(prior))
-        score += APPEARANCE_WEIGHT * self._vote(picture, near, region, len(prior))
+        score += APPEARANCE_WEIGHT * vote(self._memory, picture, near, region, prior)
         score += odds
         score[1:, ~near[region]] = -10
         share = softmax(score)
@@ -214,36 +213,12 @@ class ClassicalPropagator:
                 found[layer] = place
         return found
 
-    def _vote(self, picture: Picture, near: Mask, region: Region, num_layers: int) -> Floats:
-        """Return (layers, h, w): how much worse than the best layer each fits, log odds."""
-        height, width = near.shape
-        rows, columns = cell_centres(height, width)
-        first_row, first_column = (side.start // STRIDE for side in region)
-        cells = (
-            slice(first_row, -(-region[0].stop // STRIDE)),
-            slice(first_column, -(-region[1].stop // STRIDE)),
-        )
-        asked = near[rows[:, None], columns][cells]
-        places = cell_places(height, width)[cells][asked]
-        far = self._memory.distances(
-            picture.features[cells][asked], places, num_layers, LOCALITY * max(height, width)
-        )
-        far = np.minimum(far, UNLIKE)
-        best = far.min(axis=0)
-        typical = max(0.05, float(np.median(best)))
-        vote = np.full((num_layers, *asked.shape), -LARGEST_VOTE / 2, np.float32)
-        vote[0] = 0
-        vote[:, asked] = np.maximum((best - far) / (2 * typical), -LARGEST_VOTE)
-        size = (asked.shape[1] * STRIDE, asked.shape[0] * STRIDE)
-        crop_height, crop_width = (side.stop - side.start for side in region)
-        return np.stack([cv2.resize(one, size)[:crop_height, :crop_width] for one in vote])
-
     def _remember(self, picture: Picture, *, given: bool) -> None:
         """Memorise the cells of `picture` on and around the objects."""
         height, width = picture.small.shape[:2]
         rows, columns = cell_centres(height, width)
         share = blurred(self._soft, STRIDE)[:, rows[:, None], columns]
-        near = grown(self._soft[0] < 0.5, REACH)[rows[:, None], columns]
+        near = grown(self._soft[0] < 0.5, int(REACH * max(height, width)))[rows[:, None], columns]
         if given or self._count % SAMPLING_INTERVAL == 0:
             self._background.remember(picture.features[share[0] > SURE])
         self._count += 1

@@ -65,9 +65,9 @@ def blurred(maps: Floats, side: int) -> Floats:
     return np.stack([cv2.blur(one, (side, side)) for one in maps])
 
 
-def grown(mask: Mask, reach: float) -> Mask:
-    """Return `mask` grown by a square of `reach` times the longer side."""
-    side = 2 * int(reach * max(mask.shape)) + 1
+def grown(mask: Mask, reach: int) -> Mask:
+    """Return `mask` grown by `reach` pixels in x and in y."""
+    side = 2 * reach + 1
     dilated = cv2.dilate(mask.astype(np.uint8), np.ones((side, side), np.uint8))
     return np.asarray(dilated > 0)
 

@@ -1,0 +1,61 @@
+"""Which layer the cells of a frame look like, asked as densely as it matters.
+
+Objects may have moved far, so they are looked for in a wide area; but most of it is plainly
+background.  There every second cell in each direction is asked, and speaks for the square of
+four it begins; all are asked where an object is expected, and around there.
+"""
+
+import cv2
+import numpy as np
+
+from tracker.classical.appearance import STRIDE, Floats, PatchMemory, cell_centres
+from tracker.classical.softmaps import Picture, Region, cell_places, grown
+from tracker.types import Mask
+
+LOCALITY = 0.15  # of the longer side: distance that weighs as much as one unit of features
+LARGEST_VOTE = 6.0  # log odds one comparison of appearance may shift at most
+LEAST_TYPICAL = 0.05  # squared distance: nothing is more alike than noise allows
+UNLIKE = 9.0  # squared distance: nothing remembered is like this cell
+POSSIBLE = 0.02  # probability from which an object is expected
+AROUND = 3  # cells: as far around where an object is expected all are asked
+
+
+def vote(
+    memory: PatchMemory, picture: Picture, near: Mask, region: Region, expected: Floats
+) -> Floats:
+    """Return (layers, h, w): how much worse than the best layer each fits, log odds.
+
+    Args:
+        memory: what the layers look like.
+        picture: the frame.
+        near: (H, W) of the frame, where objects may be.
+        region: the part (h, w) of the frame that is wanted.
+        expected: (layers, h, w), how likely each layer is so far.
+    """
+    height, width = near.shape
+    rows, columns = cell_centres(height, width)
+    cells = (
+        slice(region[0].start // STRIDE, -(-region[0].stop // STRIDE)),
+        slice(region[1].start // STRIDE, -(-region[1].stop // STRIDE)),
+    )
+    wanted = near[rows[:, None], columns][cells]
+    features, places = picture.features[cells], cell_places(height, width)[cells]
+    objects = (expected[0] < 1 - POSSIBLE).astype(np.float32)
+    possible = cv2.resize(objects, wanted.shape[::-1], interpolation=cv2.INTER_AREA) > 0
+    sparse = np.zeros_like(wanted)
+    sparse[::2, ::2] = True
+    asked = wanted & (sparse | grown(possible, AROUND))
+    locality = LOCALITY * max(height, width)
+    far = memory.distances(features[asked], places[asked], len(expected), locality)
+    far = np.minimum(far, UNLIKE)
+    best = far.min(axis=0)
+    typical = max(LEAST_TYPICAL, float(np.median(best)))
+    votes = np.full((len(expected), *wanted.shape), -LARGEST_VOTE / 2, np.float32)
+    votes[0] = 0
+    votes[:, asked] = np.maximum((best - far) / (2 * typical), -LARGEST_VOTE)
+    squares = votes[:, ::2, ::2].repeat(2, axis=1).repeat(2, axis=2)
+    rest = wanted & ~asked
+    votes[:, rest] = squares[:, : rest.shape[0], : rest.shape[1]][:, rest]
+    size = (wanted.shape[1] * STRIDE, wanted.shape[0] * STRIDE)
+    crop_height, crop_width = (side.stop - side.start for side in region)
+    return np.stack([cv2.resize(one, size)[:crop_height, :crop_width] for one in votes])
