@@ -113,8 +113,9 @@ def sample(
     Outside, the nearest border pixel is read (or zero with cv2.BORDER_CONSTANT).
     """
     limit = _LARGEST_REMAP_SIDE
-    values = np.clip(places, -limit, limit)  # a wild place would overflow inside cv2.remap
-    result: NDArray[Any] = cv2.remap(image, values, _NO_MAP, interpolation, borderMode=border)
+    if not cv2.norm(places, cv2.NORM_INF) <= limit:  # it would overflow inside cv2.remap
+        places = np.clip(places, -limit, limit)
+    result: NDArray[Any] = cv2.remap(image, places, _NO_MAP, interpolation, borderMode=border)
     return result
 
 

@@ -37,6 +37,7 @@ class Selection:
     probes: Flow  # (N, 2), pixels of the target's hole
     count: NDArray[np.intp]  # (N,), how many sources show each probe
     tried: frozenset[int]
+    seen: dict[int, NDArray[np.bool_]]  # (N,) by source: which probes it shows, once looked at
     num_used: int = 0
 
     @cached_property
@@ -53,7 +54,10 @@ class Selection:
             if index in self.tried or index not in self.views:
                 continue
             source = self.views[index]
-            visible = _visible(source, self.links.to(index).places(self.probes))
+            visible = self.seen.get(index)  # only links of sources that were tried have changed
+            if visible is None:
+                visible = _visible(source, self.links.to(index).places(self.probes))
+                self.seen[index] = visible
             worth = float(need[visible].sum())
             if not (is_extra or source.is_keyframe):
                 worth *= self._freshness(index)
@@ -78,6 +82,7 @@ class Selection:
             self.probes,
             self.count + chosen.visible if is_used else self.count,
             self.tried | {chosen.source.index},
+            self.seen,
             self.num_used + is_used,
         )
 
@@ -88,7 +93,7 @@ def begin_selection(target: View, links: Links, views: Mapping[int, View], most:
     step = max(1, len(rows) // _PROBES)
     probes = np.stack((columns[::step], rows[::step]), axis=-1).astype(np.float32)
     count = np.zeros(len(probes), np.intp)
-    return Selection(target, links, views, most, probes, count, frozenset((target.index,)))
+    return Selection(target, links, views, most, probes, count, frozenset((target.index,)), {})
 
 
 def _visible(source: View, places: Flow) -> NDArray[np.bool_]:

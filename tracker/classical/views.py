@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TypeAlias
 
 import cv2
@@ -13,6 +12,7 @@ from tracker.classical.camera import outline_of
 from tracker.classical.flow import Flow
 from tracker.classical.spatial import spread
 from tracker.images import shrink_quickly
+from tracker.lazy import lazily
 from tracker.types import Frame, Mask
 
 Box: TypeAlias = tuple[slice, slice]  # rows, columns
@@ -44,30 +44,30 @@ class View:
         self.filled: Frame | None = None
         self.fill: Fill | None = None  # how it was filled
 
-    @cached_property
+    @lazily
     def has_hole(self) -> bool:
         """Return whether anything is to be filled."""
         return bool(self.hole.any())
 
-    @cached_property
+    @lazily
     def box(self) -> Box:
         """Return the rows and columns of the frame that hold its hole and what is around it."""
         return box_around(self.hole, margin=AROUND)
 
-    @cached_property
+    @lazily
     def size(self) -> tuple[int, int]:
         """Return the working (height, width)."""
         height, width = self.hole.shape
         scale = min(1.0, self._working_side / max(height, width))
         return max(1, round(height * scale)), max(1, round(width * scale))
 
-    @cached_property
+    @lazily
     def outline(self) -> NDArray[np.float32]:
         """Return the corners of the frame at working size, (4, 2)."""
         height, width = self.size
         return outline_of((slice(0, height), slice(0, width)))
 
-    @cached_property
+    @lazily
     def known(self) -> Mask:
         """Return (h, w) at working size: True where no hole pixel takes part."""
         if not self.has_hole:
@@ -78,12 +78,12 @@ class View:
         known: Mask = np.asarray(part) <= 0
         return known
 
-    @cached_property
+    @lazily
     def usable(self) -> NDArray[np.uint8]:
         """Return (h, w) at working size: 255 where `known`."""
         return self.known.astype(np.uint8) * np.uint8(255)
 
-    @cached_property
+    @lazily
     def small(self) -> Frame:
         """Return the frame at working size, its hole filled smoothly from around it."""
         small = self.frame
@@ -97,12 +97,12 @@ class View:
         small[rows, columns] = np.rint(part)
         return small
 
-    @cached_property
+    @lazily
     def gray(self) -> NDArray[np.uint8]:
         """Return (h, w): the brightness of `small`."""
         return np.asarray(cv2.cvtColor(self.small, cv2.COLOR_RGB2GRAY), np.uint8)
 
-    @cached_property
+    @lazily
     def tiny(self) -> Frame:
         """Return `small` at half its size."""
         height, width = self.size
@@ -115,7 +115,7 @@ class View:
         ratio = np.array([tiny[1] / small[1], tiny[0] / small[0]], np.float32)
         return (places + np.float32(0.5)) * ratio - np.float32(0.5)
 
-    @cached_property
+    @lazily
     def unusable(self) -> NDArray[np.uint8]:
         """Return (H, W), 255 where nothing may be copied: the hole and its soft edge."""
         kernel = np.ones((2 * _SOFT_EDGE + 1,) * 2, np.uint8)
@@ -129,7 +129,7 @@ class View:
         """Return full-size `places` (..., 2) in pixels of the working size."""
         return (places + np.float32(0.5)) / self._ratio - np.float32(0.5)
 
-    @cached_property
+    @lazily
     def _ratio(self) -> NDArray[np.float32]:
         full, small = self.hole.shape, self.size
         return np.array([full[1] / small[1], full[0] / small[0]], np.float32)

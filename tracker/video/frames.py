@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
-from functools import cached_property
 
+from tracker.lazy import lazily
 from tracker.types import Alpha, Frame
 from tracker.video.colour import Colour, to_rgb
 from tracker.video.compositing import blend, planes_from_rgb
@@ -53,7 +53,7 @@ class SourceFrame:
         """Return the number of pixel columns."""
         return int(self.planes[0].shape[1])
 
-    @cached_property
+    @lazily
     def rgb(self) -> Frame:
         """Return the picture as the engines see it: uint8 (H, W, 3), read-only."""
         return to_rgb(self.layout, self.planes, self.colour)
