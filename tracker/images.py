@@ -77,13 +77,17 @@ def shrink(frame: Frame, height: int, width: int) -> Frame:
 
 
 def shrink_quickly(frame: Frame, height: int, width: int) -> Frame:
-    """Return `frame` at a smaller size: means of whole squares first, of their parts then.
+    """Return `frame` at a smaller size: means of whole squares first, the rest interpolated.
 
-    Nearly what `shrink` returns; where the size falls to less than half, in half the time.
+    Nearly what `shrink` returns (means of parts of squares take OpenCV long), in less than half
+    the time: what is left, less than halving, is read between pixels at twice the size wanted,
+    and halved.
     """
     step = min(frame.shape[0] // height, frame.shape[1] // width)
     if step > 1:
         frame = shrink(frame, frame.shape[0] // step, frame.shape[1] // step)
+    if frame.shape[:2] != (height, width):
+        frame = np.asarray(cv2.resize(frame, (2 * width, 2 * height)), np.uint8)
     return shrink(frame, height, width)
 
 
