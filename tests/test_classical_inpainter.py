@@ -95,15 +95,15 @@ def test_a_panned_texture_behind_a_moving_hole_is_restored(mode):
 
 
 @pytest.mark.parametrize("mode", ["offline", "streaming"])
-def test_behind_a_still_camera_the_background_comes_back_exactly(mode):
+def test_behind_a_still_camera_the_background_comes_back(mode):
     scene = texture(120, 180)
     frames, holes = [scene] * 20, moving_holes(20, 120, 180)
 
     results = run(blank(frames, holes), holes, mode)
 
     start = 8 if mode == "streaming" else 0
-    for result in results[start:]:
-        np.testing.assert_array_equal(result, scene)
+    for result in results[start:]:  # the frame before counts a little, and was rounded
+        np.testing.assert_allclose(result.astype(int), scene, atol=1)
 
 
 @pytest.mark.parametrize("mode", ["offline", "streaming"])
@@ -133,7 +133,7 @@ def test_streaming_never_uses_the_future():
 
 
 @pytest.mark.parametrize("mode", ["offline", "streaming"])
-def test_detail_is_sampled_once_and_stays_sharp(mode):
+def test_detail_stays_sharp(mode):
     frames = [
         cv2.warpAffine(
             texture(150, 260), np.float32([[1, 0, -1.3 * i], [0, 1, 0.4 * i]]), (200, 120)
@@ -172,6 +172,24 @@ def test_what_was_never_seen_does_not_flicker(mode):
     ]
     noise = np.abs(frames[0].astype(float) - frames[1]).mean()
     assert max(steps) < noise  # calmer than the pictures themselves
+
+
+def test_what_was_seen_flickers_much_less_than_the_pictures():
+    """Noise of the sources, which are others in each frame, must not show as flicker."""
+    rng, still = np.random.default_rng(8), texture(110, 170)
+    noisy = [np.clip(still + rng.normal(0, 6, still.shape), 0, 255) for _ in range(24)]
+    frames, holes = [np.rint(f).astype(np.uint8) for f in noisy], moving_holes(24, 110, 170)
+
+    results = run(blank(frames, holes), holes, "offline")
+
+    def change(pictures):
+        both = [one & two for one, two in pairwise(holes)]
+        steps = zip(pairwise(pictures), both, strict=True)
+        return np.mean(
+            [np.square(b[area] - a[area].astype(float)).mean() for (a, b), area in steps]
+        )
+
+    assert change(results) < 0.25 * change(frames)  # of what each frame chooses anew, 0.35 remains
 
 
 def test_nothing_is_copied_across_a_cut():

@@ -122,7 +122,7 @@ class Links:
             for other in range(index + direction, last + direction, direction):
                 if other in self._links:
                     continue
-                step = self._step(other - direction, other, views)
+                step = self.step(other - direction, other, views)
                 if step is None:
                     break
                 link = follow(self._links[other - direction], step, nodes)
@@ -138,17 +138,17 @@ class Links:
 
         def forwards() -> None:
             for one, other in new:
-                self._step(one, other, views)
+                self.step(one, other, views)
 
         def backwards() -> None:
             for one, other in new:
-                self._step(other, one, views)
+                self.step(other, one, views)
 
         hands.both(forwards, backwards)
 
     def _advance(self, number: int, views: Mapping[int, View]) -> None:
         """Move the current frame from `number` to the next."""
-        step = self._step(number + 1, number, views)
+        step = self.step(number + 1, number, views)
         if step is None:
             self._links = {}
             return
@@ -161,7 +161,7 @@ class Links:
             if is_plausible(chain(step.homography, link.homography), views[number].outline)
         }
 
-    def _step(self, first: int, second: int, views: Mapping[int, View]) -> Link | None:
+    def step(self, first: int, second: int, views: Mapping[int, View]) -> Link | None:
         """Return the link between neighbours, None across a cut."""
         if (first, second) not in self._steps:
             shift = first - second

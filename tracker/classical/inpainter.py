@@ -2,14 +2,16 @@
 
 For each frame a few others that show what its hole hides are laid under it (camera motion,
 then dense flow carried into the hole), their colours brought to its exposure and merged.
-Every colour is read once from the frame that saw it.  What no frame saw is filled from
-around the hole once, and carried along from then on.
+Every colour is read from the frame that saw it, then joined with what the frames before and,
+if known, after were filled with.  What no frame saw is filled from around the hole, and
+carried along from then on.
 """
 
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,7 @@ from tracker.classical.flow import FAST, Flow, FlowEstimator
 from tracker.classical.hands import Hands
 from tracker.classical.invention import CONVINCING, carry, invent, lay_base
 from tracker.classical.reading import LEAST_WEIGHT, from_around, pixels, read
+from tracker.classical.recall import recall
 from tracker.classical.registration import Offer, Surroundings, lay_still, register
 from tracker.classical.selection import begin_selection
 from tracker.classical.still import StillPlate
@@ -31,7 +34,7 @@ _LEAST_INVENTION = 0.02  # of the hole: less is filled smoothly
 _URGENT_INVENTION = 0.5  # of the hole: more does not wait
 _PAUSE = 6  # frames between two inventions
 _NEAR = 100.0  # grey levels squared: what the surroundings foretell so well is no invention
-_KEYFRAME = 8.0  # times as much is believed of what the user gave
+_KEYFRAME = np.float32(0.05)  # of the squared error expected: only where it lies may be wrong
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,15 @@ class Effort:
     finest_scale: int  # of the flow around the hole, see FlowEstimator
     matches_distant: bool  # look for references that no chain of neighbours leads to
     at_once: bool  # in two threads
+
+
+@dataclass(frozen=True, eq=False)
+class _Fresh:
+    """A frame just filled, and what was prepared for that."""
+
+    target: View
+    around: Surroundings
+    inside: Flow  # (N, 2), the hole's pixels in the registered part
 
 
 # The future is known; streaming.
@@ -67,6 +79,7 @@ class ClassicalInpainter:
         """Return the local frames, those wanted with their holes filled."""
         results = list(clip.frames[: clip.num_local])
         wanted = clip.wanted_positions
+        fresh: list[_Fresh] = []
         if self._effort is None:
             sees_ahead = max(clip.indices) > clip.indices[wanted.start]
             self._effort = _AT_LEISURE if sees_ahead else _AT_SPEED
@@ -88,9 +101,14 @@ class ClassicalInpainter:
             if self._plate is not None and not stands_still:
                 self._plate.forget()
             if self._views[index].has_hole:
-                results[position] = self._fill_view(self._views[index], self._effort)
+                fresh.append(self._fill_view(self._views[index], self._effort))
             if self._plate is not None and stands_still:
                 self._plate.learn(self._views[index])
+        for after, one in pairwise(reversed(fresh)):
+            self._join_next(one, after.target)
+        for one in fresh:
+            if one.target.fill is not None:
+                results[clip.indices.index(one.target.index)] = one.target.fill.filled
         self._forget(clip)
         return results
 
@@ -101,8 +119,8 @@ class ClassicalInpainter:
             del self._views[index]
         self._links.forget(kept | ({self._anchor.index} if self._anchor else set()))
 
-    def _fill_view(self, target: View, effort: Effort) -> Frame:
-        """Return the frame with its hole filled, and remember it so."""
+    def _fill_view(self, target: View, effort: Effort) -> _Fresh:
+        """Fill the hole of the frame, and remember it so."""
         part = box_around(~target.known, margin=_margin(target))
         hole = target.hole[target.box]
         rows, columns = np.nonzero(hole)
@@ -120,26 +138,49 @@ class ClassicalInpainter:
         foretold, error = from_around(target, part, inside)
         doubted = np.zeros(hole.shape, np.float32)
         doubted[hole] = error
-        missing = hole.copy()
-        share = np.zeros(hole.shape, np.float32)
-        colours = foretold
+        missing = np.zeros(hole.shape, bool)
+        share, left = np.zeros(hole.shape, np.float32), np.zeros(hole.shape, np.float32)
+        colours, counts, near = foretold, np.zeros_like(error), np.zeros(len(error), bool)
         if readings:
             colours, counts = merge(readings, foretold, error, self._hands)
             weight = np.max([reading.weight for reading in readings], axis=0)
-            near = error < _NEAR
-            missing[hole] = (counts < CONVINCING) & ~(near & (weight > LEAST_WEIGHT))
-            share[hole] = counts
+            near = (error < _NEAR) & (weight > LEAST_WEIGHT)
+            error *= 1 - counts  # that of the mean
+        before = self._before(target, around)
+        memory = recall(*before, inside) if before else None
+        if memory is not None:
+            colours, counts, error = memory.join(colours, counts, error)
+        missing[hole] = (counts < CONVINCING) & ~near
+        share[hole], left[hole] = counts, error
         patch[hole] = np.clip(np.rint(colours), 0, 255)
-        left = doubted * (1 - share)  # the squared error of the mean
         detail, detailed = np.zeros((*hole.shape, 3), np.int8), np.zeros(hole.shape, bool)
         if missing.any():
             detail, detailed = self._invent(
-                target, patch, missing, doubted, left, share, around, offers
+                target, patch, missing, doubted, left, share, around, offers, before
             )
+            if memory is not None:
+                memory.steady(patch, missing, left, hole)
         result.setflags(write=False)
-        target.filled = result
-        target.fill = Fill(target.box, ~missing, left, detail, detailed)
-        return result
+        target.fill = Fill(target.box, result, ~missing, left, detail, detailed)
+        return _Fresh(target, around, inside)
+
+    def _join_next(self, fresh: _Fresh, after: View) -> None:
+        """Join the fill of a frame with that of the one after it."""
+        target, fill = fresh.target, fresh.target.fill
+        is_next = after.index == target.index + 1
+        link = self._links.step(target.index, after.index, self._views) if is_next else None
+        found = register(fresh.around, after, link, self._estimator, 1)[0] if link else []
+        memory = recall(after, found[0], fresh.inside) if found else None
+        if memory is not None and fill is not None:
+            target.fill = memory.refine(fill, target.hole[target.box])
+
+    def _before(self, target: View, around: Surroundings) -> tuple[View, Offer] | None:
+        """Return the frame before, if it was filled, and how it lies under the target."""
+        view = self._views.get(target.index - 1)
+        if view is None or view.fill is None or view.index not in self._links.known():
+            return None
+        found, _ = self._registering(around, view, 1)()
+        return (view, found[0]) if found else None
 
     def _offers(
         self, target: View, effort: Effort, around: Surroundings
@@ -166,6 +207,8 @@ class ClassicalInpainter:
                         )
                 found, link = self._registering(around, source, effort.offers)()
             selection = if_used if found else selection.after(chosen, is_used=False)
+            if source.is_keyframe:
+                found = [replace(offer, error=offer.error * _KEYFRAME) for offer in found]
             if found:
                 self._links.correct(source.index, link)
                 offers.extend((source, offer) for offer in found)
@@ -189,7 +232,7 @@ class ClassicalInpainter:
                 offer.colours,
                 offer.error,
                 offer.visible,
-                np.asarray(offer.share * (_KEYFRAME if source.is_keyframe else 1), np.float32),
+                offer.share,
                 source.index - target.index,
             )
             for source, offer in offers
@@ -213,6 +256,7 @@ class ClassicalInpainter:
         share: NDArray[np.float32],
         around: Surroundings,
         offers: list[tuple[View, Offer]],
+        before: tuple[View, Offer] | None,
     ) -> tuple[NDArray[np.int8], Mask]:
         """Fill what no frame saw, in place; `missing` keeps what had to be invented.
 
@@ -224,13 +268,14 @@ class ClassicalInpainter:
         Returns:
             (h, w, 3) the fine part of what was invented, and (h, w) where there is some.
         """
-        carriers: list[tuple[View, Offer]] = []
-        for view in self._carriers(target):
-            found = [offer for source, offer in offers if source is view][:1]
+        carriers = [] if before is None else [before]
+        anchor = self._anchor
+        if anchor and anchor.index in self._links.known() and anchor.index != target.index - 1:
+            found = [offer for source, offer in offers if source is anchor][:1]
             if not found:
-                found, link = self._registering(around, view, 1)()
-                self._links.correct(view.index, link)
-            carriers.extend((view, offer) for offer in found)
+                found, link = self._registering(around, anchor, 1)()
+                self._links.correct(anchor.index, link)
+            carriers = [(anchor, offer) for offer in found] + carriers
         corner = np.array([around.part[1].start, around.part[0].start], np.float32)
         detail, detailed = carry(patch, missing, left, carriers, corner, target)
         if offers:
@@ -246,18 +291,6 @@ class ClassicalInpainter:
             self._anchor = target
         lay_base(patch, missing, target, detail, share)
         return detail, detailed
-
-    def _carriers(self, target: View) -> list[View]:
-        previous = self._views.get(target.index - 1)
-        candidates = [self._anchor, previous]
-        return [
-            view
-            for view in candidates
-            if view is not None
-            and view is not target
-            and view.filled is not None
-            and view.index in self._links.known()
-        ]
 
 
 def _margin(target: View) -> int:

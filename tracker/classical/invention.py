@@ -17,7 +17,6 @@ from tracker.classical.views import AROUND, View, box_around
 from tracker.types import Mask
 
 CONVINCING = 0.5  # of a colour: what counts less was not seen, or is not taken over
-_MOSTLY = 250  # of 255: this much of what is sampled must be genuine
 
 
 def carry(
@@ -49,22 +48,20 @@ def carry(
     detailed = np.zeros(missing.shape, bool)
     for view, offer in carriers:
         rows, columns = np.nonzero(missing)
-        if len(rows) == 0 or view.filled is None or view.fill is None:
+        if len(rows) == 0 or view.fill is None:
             continue
         num_places = len(rows)
         inside = target.to_working(pixels(rows, columns, target.box)) - corner
         table = as_table(inside)
         places, half, within = place(view, offer, table)
         fill = view.fill
-        in_box = places - np.array([fill.box[1].start, fill.box[0].start], np.float32)
-        # Around its hole a frame is genuine: so the border of the box stands for what is beyond.
-        genuine = sample(fill.genuine.astype(np.uint8) * 255, in_box) > _MOSTLY
+        in_box, genuine = fill.at(places)
         error = sample(fill.error, in_box) + OPTIMISM * sample(offer.error, half)
         error = error.reshape(-1)[:num_places]
         share = share_of(error, left[rows, columns])
         usable = (genuine & within).reshape(-1)[:num_places] & (share > CONVINCING)
         if usable.any():
-            colours = sample(view.filled, places, interpolation=cv2.INTER_CUBIC).astype(np.float32)
+            colours = sample(fill.filled, places, interpolation=cv2.INTER_CUBIC).astype(np.float32)
             colours = (colours + sample(offer.offset, half)).reshape(-1, 3)[:num_places]
             taken, now = (rows[usable], columns[usable]), share[usable]
             values = patch[taken] + now[:, None] * (colours[usable] - patch[taken])

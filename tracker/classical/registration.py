@@ -41,7 +41,7 @@ _EXPOSURE_STEP = 25.0  # grey levels: so large a difference is still one of expo
 _STRANGE = np.float32(6.0)  # times the median: differences of things, not of exposure
 _FEWEST_PIXELS = 64  # seen in both frames
 _NOISE = np.float32(10.0)  # grey levels squared: smaller errors do not tell motions apart
-_SURPRISE = 0.02  # how likely the hole hides something that moves unlike its surroundings
+_SURPRISE = 0.02  # how likely the hole hides something that moved, unlike its surroundings
 _WHOLE = 0.999  # share of known pixels
 _CELL = 10  # pixels: one corner is taken from every such square
 _FEWEST_POINTS = 20  # that move together beside the dominant motion
@@ -95,7 +95,7 @@ def register(
     both = known & visible_in(source, base)
     if np.count_nonzero(both) < _FEWEST_PIXELS:
         return [], link
-    if source.index == around.index - 1 and most == 1:
+    if abs(source.index - around.index) == 1 and most == 1:
         offer = _offer(around, source, base, _PRIOR_FLOW)  # the step between neighbours will do
         return ([offer] if offer is not None else []), link
     seen = sample(source.gray, base)
@@ -217,7 +217,7 @@ def _offer(around: Surroundings, source: View, places: Flow, prior: float) -> Of
     error = np.maximum(local - mean_square(wide), 0)
     packed = np.dstack((np.clip(wide, -_LARGEST_OFFSET, _LARGEST_OFFSET), error))
     packed = complete(packed, ~both)
-    if places is not around.grid:  # the camera moves
+    if places is not around.grid and abs(source.index - around.index) > 1:  # the camera moves
         packed[..., 3] += np.float32(_SURPRISE * variance)
     offset, error = np.ascontiguousarray(packed[..., :3]), np.ascontiguousarray(packed[..., 3])
     return Offer(places, shown + offset, offset, error, visible, prior)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.classical.camera import outline_of
-from tracker.classical.flow import Flow
+from tracker.classical.flow import Flow, sample
 from tracker.classical.spatial import spread
 from tracker.images import shrink_quickly
 from tracker.lazy import lazily
@@ -18,6 +18,7 @@ from tracker.types import Frame, Mask
 Box: TypeAlias = tuple[slice, slice]  # rows, columns
 
 AROUND = 16  # pixels of the frame around its hole that a fill looks at
+_MOSTLY = 250  # of 255: this much of what is sampled must be genuine
 _SOFT_EDGE = 2  # pixels around a hole that are not copied: bicubic sampling reaches them
 
 
@@ -26,10 +27,19 @@ class Fill:
     """How the hole of a frame was filled, in a box (h, w) around it."""
 
     box: Box  # in the frame; a margin of the hole's surroundings is in it
+    filled: Frame  # the whole frame
     genuine: Mask  # where the filled frame shows what some frame saw
     error: NDArray[np.float32]  # (h, w), squared, to be expected there
     detail: NDArray[np.int8]  # (h, w, 3), the fine part of what is invented
     detailed: Mask  # where `detail` holds
+
+    def at(self, places: Flow) -> tuple[Flow, Mask]:
+        """Return where `places` (R, C, 2) of the frame lie in the box, and which are genuine.
+
+        Around its hole a frame is genuine: so the border of the box stands for what is beyond.
+        """
+        in_box = places - np.array([self.box[1].start, self.box[0].start], np.float32)
+        return in_box, sample(self.genuine.astype(np.uint8) * 255, in_box) > _MOSTLY
 
 
 class View:
@@ -38,11 +48,10 @@ class View:
     def __init__(self, index: int, frame: Frame, hole: Mask, working_side: int) -> None:
         self._working_side = working_side  # pixels: of the longer side, where motion is estimated
         self.index = index
-        self.frame = frame  # filled later: `filled`
+        self.frame = frame
         self.hole = hole
         self.is_keyframe = False  # given by the user as it should look
-        self.filled: Frame | None = None
-        self.fill: Fill | None = None  # how it was filled
+        self.fill: Fill | None = None  # how it was filled, later
 
     @lazily
     def has_hole(self) -> bool:
