@@ -187,7 +187,7 @@ class _Run:
         self.num_frames = 0
 
         def pass_on() -> Generator[Labelled]:
-            with closing(ahead(labelled)) as pairs:
+            with closing(ahead(self._seen(labelled))) as pairs:
                 for source, labels in pairs:
                     with self.watch.measure("encode"):
                         self.outputs.write_labels(source, labels)
@@ -210,6 +210,14 @@ class _Run:
                         raise
         self.labelling.check_end(self.num_frames)
         self.keyframes.check_end(self.num_frames)
+
+    def _seen(self, labelled: Generator[Labelled]) -> Generator[Labelled]:
+        """Yield pictures as engines see them, where they will be filled: so ahead of that."""
+        with closing(labelled):
+            for source, labels in labelled:
+                if self.filling is not None and source.index in self.part:
+                    _ = source.rgb
+                yield source, labels
 
     def _results(self, pairs: Generator[Labelled], stack: ExitStack) -> Generator[SourceFrame]:
         """Fill the part that is worked on; pass the rest on."""

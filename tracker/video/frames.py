@@ -1,7 +1,8 @@
 """One decoded picture, upright, in the samples it was decoded to."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import partial
 
 from tracker.lazy import lazily
 from tracker.types import Alpha, Frame
@@ -18,7 +19,8 @@ class SourceFrame:
         time: When it is shown, seconds, on the clock of the source.
         duration: How long, seconds, if the file says so.
         layout: What `planes` are.
-        planes: Samples as decoded, upright, in FFmpeg's order; see `Layout`.
+        planes: Samples as decoded, upright, in FFmpeg's order; see `Layout`.  Those of a
+            composited picture are made when they are first asked for, perhaps in another thread.
         colour: What the samples mean.
         patch: What was composited in, and its alpha; None for a picture as it was decoded.
     """
@@ -28,7 +30,7 @@ class SourceFrame:
         index: int,
         time: Fraction,
         layout: Layout,
-        planes: Sequence[Samples],
+        planes: Sequence[Samples] | Callable[[], Sequence[Samples]],
         colour: Colour,
         *,
         duration: Fraction | None = None,
@@ -39,9 +41,16 @@ class SourceFrame:
         self.layout = layout
         self.colour = colour
         self.patch: tuple[Frame, Alpha] | None = None
-        self.planes = tuple(plane.view() for plane in planes)
-        for plane in self.planes:
+        self._given = planes
+
+    @lazily
+    def planes(self) -> tuple[Samples, ...]:
+        """Return the samples, read-only."""
+        given = self._given
+        views = tuple(plane.view() for plane in (given() if callable(given) else given))
+        for plane in views:
             plane.setflags(write=False)
+        return views
 
     @property
     def height(self) -> int:
@@ -73,7 +82,7 @@ class SourceFrame:
             raise ValueError(
                 f"fill is {filled.shape} and alpha {alpha.shape} but the picture is {size} (H, W)"
             )
-        planes = blend(self.layout, self.planes, self.colour, filled, alpha)
+        planes = partial(blend, self.layout, self.planes, self.colour, filled, alpha)
         result = SourceFrame(
             self.index, self.time, self.layout, planes, self.colour, duration=self.duration
         )
