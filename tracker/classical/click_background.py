@@ -8,6 +8,7 @@ or the object stays, both sides of a border differ alike and nothing is said.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ from tracker.types import Frame
 
 _PIXELS = 60_000  # of the working size
 _SMALLEST_SIDE = 16  # pixels; below, corners say nothing
-_COMPARED_EVERY = 2  # of the frames given; those between only lead there
+_COMPARED_EVERY = 2  # of the frames given: what is far apart; the motion is corrected there
 _CORNER_CELL = 10  # pixels: one corner is taken from every such square
 _FEWEST_CORNERS = 8
 _FEWEST_FRAMES = 4  # compared; in fewer, most things are still where they were
@@ -29,21 +30,32 @@ _SHOWN = 0.2  # share of the frame that another must show
 _QUANTILE = 0.3  # of the differences; what was seen again in three tenths is background
 
 
-def differences(frame: Frame, around: Iterable[tuple[int, Frame]]) -> Plane | None:
+@dataclass(frozen=True, eq=False)
+class Differences:
+    """How far each pixel (h, w) is from the background, in units of CIELAB coded in 8 bits.
+
+    0 where no other frame shows the place; None where too few can be laid over the frame.
+
+    Attributes:
+        far: from frames a few apart.
+        every: from those between as well: less noise, but more of them are near.
+    """
+
+    far: Plane | None = None
+    every: Plane | None = None
+
+
+def differences(frame: Frame, around: Iterable[tuple[int, Frame]]) -> Differences:
     """Return how far each pixel is from the background.
 
     Args:
         frame: (H, W, 3).
         around: frames of that size and where they lie, in frames from `frame`, a few apart.
-
-    Returns:
-        (h, w), units of CIELAB coded in 8 bits, 0 where no other frame shows the place; None
-        where too few can be laid over the frame.
     """
     small = shrink(frame, _PIXELS)
     height, width = small.shape[:2]
     if min(height, width) < _SMALLEST_SIDE:
-        return None
+        return Differences()
     steps = {
         offset: np.asarray(
             cv2.resize(other, (width, height), interpolation=cv2.INTER_AREA), np.uint8
@@ -52,9 +64,15 @@ def differences(frame: Frame, around: Iterable[tuple[int, Frame]]) -> Plane | No
     }
     later = [steps[offset] for offset in sorted(steps) if offset > 0]
     earlier = [steps[offset] for offset in sorted(steps, reverse=True) if offset < 0]
-    found = [*_against(small, later), *_against(small, earlier)]
-    if len(found) < _FEWEST_FRAMES:
-        return None
+    laid = _against(small, later), _against(small, earlier)
+    far = [one for found in laid for one in found[_COMPARED_EVERY - 1 :: _COMPARED_EVERY]]
+    if len(far) < _FEWEST_FRAMES:
+        return Differences()
+    return Differences(_usual(far), _usual([one for found in laid for one in found]))
+
+
+def _usual(found: Sequence[Plane]) -> Plane:
+    """Return the quantile of differences over those that are known."""
     ordered = np.sort(np.stack(found), axis=0)  # NaN, not shown, comes last
     shown = np.isfinite(ordered).sum(axis=0)
     rank = np.rint(_QUANTILE * np.maximum(shown - 1, 0)).astype(np.intp)
@@ -76,11 +94,10 @@ def _against(frame: Frame, others: Sequence[Frame]) -> list[Plane]:
         if support < _CHAINED:
             break
         before, carried = now, chain(carried, step)
-        if number % _COMPARED_EVERY:
-            continue
-        direct, support = _camera(grey, now, carried)
-        if support > _REFINED:
-            carried = direct
+        if number % _COMPARED_EVERY == 0:
+            direct, support = _camera(grey, now, carried)
+            if support > _REFINED:
+                carried = direct
         back = np.linalg.inv(carried)
         shown = cv2.warpPerspective(everywhere, back, (width, height)) == 255
         if shown.mean() < _SHOWN:

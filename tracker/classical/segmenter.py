@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 
 from tracker.classical.click_answers import Answer, answer_first, answer_next
-from tracker.classical.click_background import differences
+from tracker.classical.click_background import Differences, differences
 from tracker.classical.click_hypotheses import Hypothesis
 from tracker.classical.click_motion import MotionCues
 from tracker.classical.click_proposals import in_box
 from tracker.classical.click_regions import depth_inside
-from tracker.classical.click_window import Plane, Sight, shrink
+from tracker.classical.click_window import Sight, shrink
 from tracker.types import Box, Frame, Mask, Point, Prompt, Segmentation, check_prompt
 
 _SHOWN = 3  # masks a prompt is answered with
@@ -33,6 +33,7 @@ class _Canvas:
     source: Frame
     neighbours: tuple[Frame, ...]
     sight: Sight
+    boxed: Sight  # for boxes
     motion: MotionCues
     steps: dict[tuple[Box | None, tuple[Point, ...], int], Answer] = field(default_factory=dict)
     mask: Mask | None = None  # the prompt's, which the steps start from
@@ -44,7 +45,7 @@ class ClassicalSegmenter:
     def __init__(self) -> None:
         self._canvas: _Canvas | None = None
         self._looked: Frame | None = None  # what the differences belong to
-        self._differences: Plane | None = None
+        self._differences = Differences()
 
     def look_around(self, frame: Frame, around: Iterable[tuple[int, Frame]]) -> None:
         """Learn the background of `frame` from others around it, once.
@@ -90,12 +91,18 @@ class ClassicalSegmenter:
         if canvas is None or not _equal(images, (canvas.source, *canvas.neighbours)):
             small = shrink(frame, _CANVAS_PIXELS)
             is_looked_around = self._looked is not None and _equal((frame,), (self._looked,))
-            sight = Sight(small, self._differences if is_looked_around else None)
-            canvas = _Canvas(frame, tuple(neighbours), sight, MotionCues(small, neighbours))
+            known = self._differences if is_looked_around else Differences()
+            canvas = _Canvas(
+                frame,
+                tuple(neighbours),
+                Sight(small, known.far),
+                Sight(small, known.every),
+                MotionCues(small, neighbours),
+            )
             self._canvas = canvas
         masks = () if mask is None else (mask,)
-        known = () if canvas.mask is None else (canvas.mask,)
-        if not _equal(masks, known) or len(canvas.steps) > _MOST_STEPS:
+        before = () if canvas.mask is None else (canvas.mask,)
+        if not _equal(masks, before) or len(canvas.steps) > _MOST_STEPS:
             canvas.mask = mask
             canvas.steps.clear()
         return canvas
@@ -175,6 +182,6 @@ def _start(canvas: _Canvas, mask: Mask | None, box: Box | None) -> Answer | None
         return Answer((Hypothesis(mask, 1.0),), is_started=True)
     if box is None:
         return None
-    proposal = in_box(canvas.sight, box, canvas.motion.odds_in(box))
-    start = Hypothesis(proposal.place(canvas.sight), proposal.score)
+    proposal = in_box(canvas.boxed, box, canvas.motion.odds_in(box))
+    start = Hypothesis(proposal.place(canvas.boxed), proposal.score)
     return Answer((start,), is_started=True)
