@@ -31,8 +31,8 @@ _DOUBTFUL = 2.0  # pixels of a proposal's window on either side of its border
 _ROUNDS, _BOX_ROUNDS = 3, 2  # of colour models and cuts
 _AROUND_BOX = 0.35  # of its sides, looked at on either side
 COLOUR_WEIGHT = 1.5
-_COLOUR_IN_BOX = 0.5  # where colours were looked at before
-_MOTION_IN_BOX = 0.5
+# Weights of what a box keeps, of motion and of colours, which the first of them has looked at.
+_DRAWN, _AROUND_MOTION = (1.0, 0.5, 0.5), (0.5, 1.0, COLOUR_WEIGHT)
 _DIFFERING = 0.3  # what is left of the score of what differs as its surroundings do
 _SAME_SIDE = 0.5  # weight of what is on the click's side already, against the region itself
 MOST_ODDS = CERTAIN - 0.1  # evidence never fixes a pixel; only points and limits do
@@ -159,8 +159,17 @@ def _grow(
     return Proposal(window, region, score)
 
 
-def in_box(sight: Sight, box: Box, moving: Plane | None) -> Proposal:
-    """Return what fills `box`; the box itself where nothing stands out."""
+def in_box(
+    sight: Sight, box: Box, moving: Plane | None, *, is_around_motion: bool = False
+) -> Proposal:
+    """Return what fills `box`; the box itself where nothing stands out.
+
+    Args:
+        sight: the frame.
+        box: as people draw it, close to the object on every side.
+        moving: log-odds of any size that a pixel moves as what is in the box does.
+        is_around_motion: whether the box was drawn around what moves instead, and so loosely.
+    """
     x0, y0, x1, y1 = box
     more_x, more_y = _AROUND_BOX * (x1 - x0), _AROUND_BOX * (y1 - y0)
     window = Window(sight, (x0 - more_x, y0 - more_y, x1 + more_x, y1 + more_y), _BOX_PIXELS)
@@ -170,19 +179,20 @@ def in_box(sight: Sight, box: Box, moving: Plane | None) -> Proposal:
     if not inside_box.any():
         inside_box[np.argmin(down), np.argmin(across)] = True
     seen = None if moving is None else window.view(moving)
+    of_box, of_motion, of_colour = _AROUND_MOTION if is_around_motion else _DRAWN
     if inside_box.all():  # the middle is all there is to go by
         prior = np.clip(2.4 - 2.4 * np.hypot(across, down), -3, 2.4)
     else:
-        prior = belief_in_box(window, inside_box, seen)
+        prior = of_box * belief_in_box(window, inside_box, seen)
         # Motion counts only where the box holds more of it than its surroundings.
         if seen is not None and seen[inside_box].mean() > seen[~inside_box].mean() + 0.3:
-            prior = prior + _MOTION_IN_BOX * seen
+            prior = prior + of_motion * seen
     inside: NDArray[np.floating] = np.where(inside_box, 1 / (1 + np.exp(-2 * prior)), 0)
     outside: NDArray[np.floating] = 1 - inside
     region = inside_box
     for _ in range(_BOX_ROUNDS):
         colours = window.appearance_odds(inside, outside)
-        odds = (prior + _COLOUR_IN_BOX * np.clip(colours, -4, 4)).astype(np.float32)
+        odds = (prior + of_colour * np.clip(colours, -4, 4)).astype(np.float32)
         np.clip(odds, -MOST_ODDS, MOST_ODDS, out=odds)
         odds[~inside_box] = -CERTAIN
         region = minimum_cut(odds, window.lab, smoothness=2.0)

@@ -51,7 +51,8 @@ class ClassicalProposer:
             if area < _LEAST_SHARE * odds.size:
                 continue
             box = (left * across, top * down, (left + wide) * across, (top + high) * down)
-            mask = in_box(sight, box, cues.odds_in(box)).place(sight).astype(np.float32)
+            region = in_box(sight, box, cues.odds_in(box), is_around_motion=True)
+            mask = region.place(sight).astype(np.float32)
             full = np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR))
             certainty = float(np.tanh(smooth[components == index].mean()))
             found.append(Proposal(full > 0.5, certainty))
