@@ -6,6 +6,7 @@ and others, ECCV 2016: fast optical flow using dense inverse search).
 """
 
 import threading
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import cv2
@@ -93,11 +94,13 @@ class FlowEstimator:
         return flow[:height, :width]
 
 
+@lru_cache(maxsize=8)
 def pixel_grid(height: int, width: int) -> Flow:
-    """Return (H, W, 2): every pixel's own place, x then y."""
+    """Return (H, W, 2): every pixel's own place, x then y; read-only."""
     grid = np.empty((height, width, 2), np.float32)
     grid[..., 0] = np.arange(width, dtype=np.float32)
     grid[..., 1] = np.arange(height, dtype=np.float32)[:, None]
+    grid.flags.writeable = False
     return grid
 
 

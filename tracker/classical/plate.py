@@ -146,7 +146,8 @@ class BackgroundPlate:
         rate = np.asarray(cv2.warpPerspective(rate, back, size), np.float32)
         rate[self._known == 0] = 1
         rate[~shown] = 0
-        colours += rate[..., None] * (now - colours)
+        box = bounding_box(shown) or (slice(0), slice(0))
+        colours[box] += rate[box][..., None] * (now[box] - colours[box])
         self._known[shown] = 255
 
     def _view(self, colours: Floats, height: int, width: int) -> tuple[Floats, Mask]:
