@@ -147,7 +147,7 @@ class ClassicalInpainter:
             near = (error < _NEAR) & (weight > LEAST_WEIGHT)
             error *= 1 - counts  # that of the mean
         before = self._before(target, around)
-        memory = recall(*before, inside) if before else None
+        memory = recall(*before, inside) if before and not plate else None  # it remembers more
         if memory is not None:
             colours, counts, error = memory.join(colours, counts, error)
         missing[hole] = (counts < CONVINCING) & ~near
@@ -167,8 +167,8 @@ class ClassicalInpainter:
     def _join_next(self, fresh: _Fresh, after: View) -> None:
         """Join the fill of a frame with that of the one after it."""
         target, fill = fresh.target, fresh.target.fill
-        is_next = after.index == target.index + 1
-        link = self._links.step(target.index, after.index, self._views) if is_next else None
+        follows = after.index == target.index + 1
+        link = self._links.step(target.index, after.index, self._views) if follows else None
         found = register(fresh.around, after, link, self._estimator, 1)[0] if link else []
         memory = recall(after, found[0], fresh.inside) if found else None
         if memory is not None and fill is not None:
