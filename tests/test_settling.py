@@ -27,16 +27,16 @@ for _ in range(20):
     work()
 faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 threads = max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
-print(faults, threads)
+print(faults, threads, sys.getswitchinterval())
 """
 
 
-def outcome(how: str) -> tuple[int, int]:
-    """Return page faults and BLAS threads of a process that uses 8 MB again and again."""
+def outcome(how: str) -> tuple[int, int, float]:
+    """Return page faults of using 8 MB again and again, BLAS threads, and Python's interval."""
     command = [sys.executable, "-c", SCRIPT, how]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    faults, threads = done.stdout.split()
-    return int(faults), int(threads)
+    faults, threads, interval = done.stdout.split()
+    return int(faults), int(threads), float(interval)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="others have other rules")
@@ -49,3 +49,7 @@ def test_a_settled_process_keeps_the_memory_it_frees():
 
 def test_a_settled_process_multiplies_matrices_in_one_thread():
     assert outcome("settled")[1] == 1
+
+
+def test_a_settled_process_passes_python_on_sooner_than_others():
+    assert outcome("settled")[2] < outcome("as it was")[2] / 2

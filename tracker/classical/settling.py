@@ -1,16 +1,18 @@
 """What the engines without weights want of the process they work in."""
 
+import sys
 from functools import cache
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+SWITCH_SECONDS = 5e-4
 KEPT_BYTES = 31 << 20  # the most that glibc learns from is 32 MB
 
 
 @cache
 def settle_in() -> None:
-    """Keep NumPy's matrix products in the thread that asks for them, and freed memory here.
+    """Keep NumPy's matrix products in one thread and freed memory here; pass Python on soon.
 
     The products are small, and stages already run side by side: threads of BLAS that spin
     while they wait made a removal four times slower on two busy cores.
@@ -18,6 +20,10 @@ def settle_in() -> None:
     glibc gives freed memory back to the system and has it cleared when it is taken anew,
     until it has seen as large a block freed (mallopt(3), M_MMAP_THRESHOLD).  At 854x480
     that was two thirds of the system's time and a twentieth of a removal's.
+
+    A thread that comes back from OpenCV waits for Python until the one that holds it lets go,
+    5 ms at the most where nothing is said; stages take tens of such turns a frame.
     """
+    sys.setswitchinterval(SWITCH_SECONDS)
     threadpool_limits(limits=1, user_api="blas")
     np.empty(KEPT_BYTES, np.uint8)
