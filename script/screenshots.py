@@ -191,7 +191,9 @@ def take_ending(page: Page, other: Page, album: Album) -> None:
     page.mouse.up()
     page.get_by_role("button", name="Edit", exact=True).click()
     page.locator('.stage[data-mode="mark"]').wait_for()
-    changed(page, lambda: page.locator(".film .where").fill("60"))
+    page.locator(".film .where").fill("60")  # where the player may have stopped
+    page.get_by_text("Frame 60 of").wait_for()
+    page.wait_for_timeout(600)
     album.take(page, "correcting")
 
 
