@@ -59,7 +59,7 @@ def measure(num_frames: int, device: Device, names: tuple[str, str]) -> dict[str
     chosen = {"propagator": names[0], "inpainter": names[1]}
     # The program would ask for the published weights; the rest is as it runs.
     engines.choose = lambda job, *_, **__: Choice(job, chosen[job], device.name, "pseudo-weights")
-    engines.make_propagator = lambda *_: propagators()
+    engines.make_propagator = lambda *_, **how: propagators()
     engines.make_inpainter = lambda *_: inpainters()
     removal.VideoReader = Camera  # type: ignore[misc]
     warm_up = min(WARM_UP, num_frames // 2)

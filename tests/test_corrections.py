@@ -56,7 +56,7 @@ def scene(request, tmp_path, monkeypatch):
     if request.param == "mean":
         monkeypatch.setattr(engines, "make_inpainter", lambda choice, settings: MeanInpainter())
     rendered.write_scene(path, NUM_FRAMES, sound=False)
-    monkeypatch.setattr(engines, "make_propagator", lambda choice, settings: ForgetfulPropagator())
+    monkeypatch.setattr(engines, "make_propagator", lambda *_, **how: ForgetfulPropagator())
     return path
 
 

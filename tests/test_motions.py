@@ -139,7 +139,7 @@ def test_every_object_moves_as_it_is_said_to():
 
 
 def test_a_motion_can_be_asked_for_on_the_command_line(tmp_path, monkeypatch):
-    monkeypatch.setattr(engines, "make_propagator", lambda choice, settings: Shifting())
+    monkeypatch.setattr(engines, "make_propagator", lambda *_, **how: Shifting())
     rendered.write_scene(tmp_path / "scene.mkv", 6, sound=False)
     mask = np.zeros((rendered.HEIGHT, rendered.WIDTH), np.uint8)
     mask[5:15, 100:120], mask[70:80, 20:40] = 1, 2
@@ -157,7 +157,7 @@ def test_a_motion_can_be_asked_for_on_the_command_line(tmp_path, monkeypatch):
 
 
 def test_another_motion_tracks_that_object_again_and_no_other(tmp_path, monkeypatch):
-    monkeypatch.setattr(engines, "make_propagator", lambda choice, settings: Shifting())
+    monkeypatch.setattr(engines, "make_propagator", lambda *_, **how: Shifting())
     source = tmp_path / "scene.mkv"
     rendered.write_scene(source, 6, sound=False)
     given = np.zeros((rendered.HEIGHT, rendered.WIDTH), np.uint8)

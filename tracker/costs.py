@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from tracker.interfaces import Inpainter, MaskPropagator, Preparing, remarks_of
 from tracker.types import Clip, Frame, LabelMap, Tracked
@@ -32,9 +32,12 @@ class Stopwatch:
         try:
             yield
         finally:
-            seconds = time.perf_counter() - started
-            with self._lock:
-                self._busy[name] += seconds
+            self.add(name, time.perf_counter() - started)
+
+    def add(self, name: str, seconds: float) -> None:
+        """Count seconds spent on `name`."""
+        with self._lock:
+            self._busy[name] += seconds
 
     def each(self, name: str, items: Iterable[ItemT]) -> Iterator[ItemT]:
         """Yield `items`; add the time spent making them to `name`."""
@@ -83,8 +86,35 @@ class TimedPreparing(TimedPropagator):
             self._preparing.prepare(frame)
 
 
+@runtime_checkable
+class TellingTime(Preparing, Protocol):
+    """A propagator that works elsewhere, and tells for how long."""
+
+    busy_seconds: float
+
+
+class TimedElsewhere:
+    """The same for one that works elsewhere: who waits for it is not busy."""
+
+    def __init__(self, propagator: TellingTime, watch: Stopwatch) -> None:
+        self._propagator, self._watch = propagator, watch
+
+    def prepare(self, frame: Frame) -> None:
+        """Have a frame that will come looked at; see `Preparing`."""
+        self._propagator.prepare(frame)
+
+    def step(self, frame: Frame, labels: LabelMap | None = None) -> Tracked:
+        """Label the next frame; see `MaskPropagator`."""
+        before = self._propagator.busy_seconds
+        tracked = self._propagator.step(frame, labels)
+        self._watch.add("propagate", self._propagator.busy_seconds - before)
+        return tracked
+
+
 def timed(propagator: MaskPropagator, watch: Stopwatch) -> MaskPropagator:
     """Return the propagator with its seconds counted by `watch`."""
+    if isinstance(propagator, TellingTime):
+        return TimedElsewhere(propagator, watch)
     if isinstance(propagator, Preparing):
         return TimedPreparing(propagator, watch)
     return TimedPropagator(propagator, watch)

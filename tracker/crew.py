@@ -51,14 +51,17 @@ def looks_for_newcomers(job: Job) -> bool:
 
 
 def make_propagator(
-    job: Job, choices: dict[str, Choice], own: OwnEngines = NO_OWN
+    job: Job, choices: dict[str, Choice], own: OwnEngines = NO_OWN, *, apart: bool = False
 ) -> MaskPropagator:
-    """Return a new propagator, which refines its masks and knows motions if the job says so."""
+    """Return a new propagator, which refines its masks and knows motions if the job says so.
+
+    With `apart` it may work in a process of its own.
+    """
 
     def make() -> MaskPropagator:
         if own.make_propagator is not None:
             return own.make_propagator()
-        return engines.make_propagator(choices["propagator"], job.settings)
+        return engines.make_propagator(choices["propagator"], job.settings, apart=apart)
 
     moves = any(motion != "object" for motion in job.motion.values())
     propagator: MaskPropagator = MotionPropagator(job.motion, make) if moves else make()

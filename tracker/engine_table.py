@@ -39,6 +39,7 @@ class EngineSpec(Generic[EngineT]):
     checkpoint: str | None = None
     auto_on_cpu: bool = True  # may "auto" take it where there is no accelerator?
     cpu_seconds: float = 0.0  # per frame on two cores, at its working size; 0: no wait worth a word
+    maker: str | None = None  # "module:function": largely Python, so at its best in its own process
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,17 @@ def _classical_segmenter(device: str) -> Callable[[Settings], Segmenter]:
     return lambda settings: ClassicalSegmenter()
 
 
-def _classical_propagator(device: str) -> Callable[[Settings], MaskPropagator]:
+def make_classical_propagator() -> MaskPropagator:
+    """Return a new propagator that needs no weights."""
     from tracker.classical.propagator import ClassicalPropagator
     from tracker.classical.settling import settle_in
 
     settle_in()
-    return lambda settings: ClassicalPropagator()
+    return ClassicalPropagator()
+
+
+def _classical_propagator(device: str) -> Callable[[Settings], MaskPropagator]:
+    return lambda settings: make_classical_propagator()
 
 
 def _classical_inpainter(device: str) -> Callable[[Settings], Inpainter]:
@@ -275,7 +281,9 @@ PROPAGATORS: Mapping[str, EngineSpec[MaskPropagator]] = {
     "aotb": _tracker("aotb", 0.5),
     "aots": _tracker("aots", 0.35),
     "aott": _tracker("aott", 0.25),
-    "classical": EngineSpec(_classical_propagator),
+    "classical": EngineSpec(
+        _classical_propagator, maker="tracker.engine_table:make_classical_propagator"
+    ),
 }
 INPAINTERS: Mapping[str, InpainterSpec] = {
     "e2fgvi_hq": _inpainter("e2fgvi_hq", 1.9),

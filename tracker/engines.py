@@ -2,10 +2,12 @@
 
 import importlib.util
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
 from tracker import checkpoints, verdicts
+from tracker.apart import PropagatorApart
 from tracker.engine_table import (
     DETECTORS,
     INPAINTERS,
@@ -16,6 +18,7 @@ from tracker.engine_table import (
 )
 from tracker.interfaces import Inpainter, MaskPropagator, Proposer, Segmenter, TextDetector
 from tracker.jobs import Settings
+from tracker.processes import num_cores
 from tracker.published import RECORDS
 from tracker.types import UserError
 
@@ -152,9 +155,15 @@ def make_proposer(choice: Choice, settings: Settings = DEFAULTS) -> Proposer:
     return PROPOSERS[choice.name].load(choice.device)(settings)
 
 
-def make_propagator(choice: Choice, settings: Settings = DEFAULTS) -> MaskPropagator:
-    """Return a new propagator, for one video."""
-    return PROPAGATORS[choice.name].load(choice.device)(settings)
+def make_propagator(
+    choice: Choice, settings: Settings = DEFAULTS, *, apart: bool = False
+) -> MaskPropagator:
+    """Return a new propagator, for one video; if `apart`, in another process where that helps."""
+    spec = PROPAGATORS[choice.name]
+    if apart and spec.maker is not None and num_cores() > 1:
+        with suppress(UserError):  # no process can be started: it is slower, no more, without
+            return PropagatorApart(spec.maker)
+    return spec.load(choice.device)(settings)
 
 
 def make_inpainter(choice: Choice, settings: Settings = DEFAULTS) -> Inpainter:

@@ -1,4 +1,4 @@
-"""Who else runs here: told from the number of a process, on this machine only."""
+"""Who else runs here, told from the number of a process; and how many cores there are."""
 
 import hashlib
 import os
@@ -19,6 +19,13 @@ def this_machine() -> str:
     except OSError:
         space = ""
     return hashlib.sha256(f"{platform.node()} {space}".encode()).hexdigest()[:6]
+
+
+def num_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def is_running(process: int) -> bool:

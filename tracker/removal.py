@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing
 from functools import partial
 from itertools import islice
 
-from tracker import crew, engines, images
+from tracker import crew, elsewhere, engines, images
 from tracker.ahead import ahead
 from tracker.behind import behind
 from tracker.costs import Countdown, Stopwatch, TimedInpainter, peak_rss_mb, timed
@@ -34,6 +34,7 @@ from tracker.video import SourceFrame, VideoReader, probe
 PREVIEW_SECONDS = 0.25  # between two previews
 PLAYING_SECONDS = 0.08  # streaming, where previews are the clean video playing
 PREVIEW_PIXELS = 640 * 360
+FEWEST_APART = 32  # frames: in fewer, a process of its own does not make up for its start
 
 
 def run_job(job: Job, own: OwnEngines = NO_OWN, *, previews: bool = False) -> Generator[Progress]:
@@ -163,7 +164,7 @@ class _Run:
             fps=round(self.num_frames / seconds, 3),
             stages=self.watch.busy,
             engines=self._engine_names(),
-            peak_rss_mb=round(peak_rss_mb(), 1),
+            peak_rss_mb=round(peak_rss_mb() + elsewhere.peak_rss_mb_there(), 1),
             notices=(
                 *self.reader.notices,
                 *self.notices,
@@ -248,7 +249,10 @@ class _Run:
         return filling.at_leisure(labelled, length, inpainter, labels_of, reader)
 
     def _propagator(self) -> MaskPropagator:
-        return timed(crew.make_propagator(self.job, self.choices, self.own), self.watch)
+        num_frames = self.info.num_frames
+        apart = num_frames is None or self.part.length_in(num_frames) >= FEWEST_APART
+        made = crew.make_propagator(self.job, self.choices, self.own, apart=apart)
+        return timed(made, self.watch)
 
     def _progress(
         self, stage: Stage, picture: SourceFrame, labels: LabelMap | None = None

@@ -3,8 +3,11 @@
 import sys
 from functools import cache
 
+import cv2
 import numpy as np
 from threadpoolctl import threadpool_limits
+
+from tracker.processes import num_cores
 
 SWITCH_SECONDS = 5e-4
 KEPT_BYTES = 31 << 20  # the most that glibc learns from is 32 MB
@@ -21,9 +24,14 @@ def settle_in() -> None:
     until it has seen as large a block freed (mallopt(3), M_MMAP_THRESHOLD).  At 854x480
     that was two thirds of the system's time and a twentieth of a removal's.
 
+    OpenCV gets half of the cores, as two stages work at once.  Its threads spin as well while
+    they wait for each other: with all of two cores following took 43 ms of processor a frame,
+    alone in one thread 29, and by the clock both took 29.
+
     A thread that comes back from OpenCV waits for Python until the one that holds it lets go,
     5 ms at the most where nothing is said; stages take tens of such turns a frame.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
+    cv2.setNumThreads(max(1, num_cores() // 2))
     threadpool_limits(limits=1, user_api="blas")
     np.empty(KEPT_BYTES, np.uint8)

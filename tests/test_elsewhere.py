@@ -1,0 +1,259 @@
+"""Objects in a process of their own: a wire, a process, a propagator there."""
+
+import gc
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rendered
+
+from tracker import elsewhere, removal
+from tracker.apart import PropagatorApart
+from tracker.classical.propagator import ClassicalPropagator
+from tracker.elsewhere import Elsewhere
+from tracker.engine_table import PROPAGATORS
+from tracker.engines import choose, make_propagator
+from tracker.exports.masks import open_masks
+from tracker.jobs import Job
+from tracker.removal import run_job
+from tracker.types import UserError
+from tracker.wire import Wire
+
+ROOT = Path(__file__).resolve().parent.parent
+MAKER = PROPAGATORS["classical"].maker
+NUM_FRAMES = 10
+
+
+class Counter:
+    """What the tests talk to."""
+
+    def __init__(self, start):
+        self.count = start
+
+    def add(self, number):
+        sys.stdout.write("said into the wire, if it could be\n")
+        self.count += number
+        return self.count
+
+    def process(self):
+        return os.getpid()
+
+    def refuse(self):
+        raise UserError("no more than this")
+
+    def die(self):
+        os._exit(7)
+
+
+def counter(start=0):
+    return Elsewhere("test_elsewhere:Counter", start)
+
+
+@pytest.fixture(autouse=True)
+def _no_process_left():
+    yield
+    elsewhere.end_all()
+
+
+@pytest.fixture
+def wire():
+    one, two = os.pipe(), os.pipe()
+    ends = (
+        Wire(os.fdopen(one[0], "rb", 0), os.fdopen(two[1], "wb", 0)),
+        Wire(os.fdopen(two[0], "rb", 0), os.fdopen(one[1], "wb", 0)),
+    )
+    yield ends
+    for end in ends:
+        end.close()
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory):
+    path = tmp_path_factory.mktemp("elsewhere") / "in.mkv"
+    rendered.write_scene(path, NUM_FRAMES)
+    pictures = [np.array(picture) for picture in rendered.rgb(path)]
+    for picture in pictures:
+        picture.flags.writeable = False
+    return pictures
+
+
+def given():
+    return rendered.disc(0).astype(np.uint8)
+
+
+def labels_of(propagator, frames):
+    return np.stack(
+        [propagator.step(frame, None if k else given()).labels for k, frame in enumerate(frames)]
+    )
+
+
+def test_arrays_of_any_kind_arrive_as_they_were(wire):
+    here, there = wire
+    fixed = np.arange(300_000, dtype=np.float32)
+    fixed.flags.writeable = False
+    sent = {"fixed": fixed, "turned": np.eye(4, dtype=np.uint8)[:, ::-1], "none": np.empty((0, 3))}
+    thread = threading.Thread(target=here.send, args=(sent,))
+    thread.start()
+    found = there.receive()
+    thread.join()
+    assert all(np.array_equal(sent[key], found[key]) for key in sent)
+    assert not found["fixed"].flags.writeable
+    assert found["turned"].flags.writeable
+
+
+def test_who_receives_is_told_that_the_other_end_is_closed(wire):
+    here, there = wire
+    here.close()
+    with pytest.raises(EOFError):
+        there.receive()
+
+
+def test_an_object_elsewhere_keeps_its_state():
+    one = counter(10)
+    one.begin("add", 1)
+    assert one.call("add", 2) == 13
+    assert one.call("process") != os.getpid()
+
+
+def test_what_a_method_raises_is_raised_here_once():
+    one = counter()
+    with pytest.raises(UserError, match="no more than this"):
+        one.call("refuse")
+    one.begin("refuse")
+    with pytest.raises(UserError, match="no more than this"):
+        one.call("add", 1)
+    assert one.call("add", 1) == 1
+
+
+def test_what_cannot_be_made_says_so_at_the_first_call():
+    with pytest.raises(AttributeError):
+        Elsewhere("test_elsewhere:Nothing").call("add", 1)
+
+
+def test_a_process_that_dies_is_an_error_a_user_can_read():
+    one = counter()
+    with pytest.raises(UserError, match=r"process died \(exit code 7\)"):
+        one.call("die")
+    assert counter(5).call("add", 1) == 6  # in another process
+
+
+def test_a_process_nobody_uses_any_more_is_used_again_with_nothing_left_in_it():
+    gc.collect()  # what the tests before have left in tracebacks
+    elsewhere.end_all()
+    one = counter(100)
+    process = one.call("process")
+    del one
+    gc.collect()
+    other = counter()
+    assert other.call("process") == process
+    assert other.call("add", 1) == 1
+
+
+def test_two_objects_have_a_process_each():
+    one, two = counter(), counter()
+    assert one.call("process") != two.call("process")
+
+
+def test_its_memory_is_counted():
+    one = counter()
+    one.call("process")
+    assert 10 < elsewhere.peak_rss_mb_there() < 500
+
+
+def test_a_process_ends_with_the_one_that_started_it():
+    program = (
+        "from tracker.elsewhere import Elsewhere\n"  # no main guard: it must not run again
+        "one = Elsewhere('test_elsewhere:Counter', 0)\n"
+        "print(one.call('process'), flush=True)\n"
+        "input()\n"
+    )
+    path = os.pathsep.join((str(ROOT), str(ROOT / "tests")))
+    starter = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    process = int(starter.stdout.readline())
+    assert _lives(process)
+    starter.kill()
+    starter.communicate()
+    deadline = time.monotonic() + 10
+    while _lives(process):
+        assert time.monotonic() < deadline, "it goes on alone"
+        time.sleep(0.05)
+
+
+def _lives(process):
+    state = Path(f"/proc/{process}/stat")
+    return state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_a_propagator_elsewhere_labels_as_one_here(frames):
+    here = labels_of(ClassicalPropagator(), frames)
+    there = PropagatorApart(MAKER)
+    for frame in frames[:4]:
+        there.prepare(frame)
+    skipped = frames[:2] + frames[3:]
+    expected = labels_of(ClassicalPropagator(), skipped)
+    assert here[-1].any()
+    assert np.array_equal(labels_of(PropagatorApart(MAKER), frames), here)
+    assert np.array_equal(labels_of(there, skipped), expected)
+    assert there.busy_seconds > 0
+
+
+def test_a_frame_may_be_stepped_to_again_with_labels(frames):
+    def twice(propagator):
+        propagator.step(frames[0], given())
+        propagator.step(frames[1])
+        corrected = np.roll(given(), 9, axis=1)
+        assert np.array_equal(propagator.step(frames[1], corrected).labels, corrected)
+        return propagator.step(frames[2]).labels
+
+    assert np.array_equal(twice(PropagatorApart(MAKER)), twice(ClassicalPropagator()))
+
+
+def test_bad_labels_are_refused_as_here(frames):
+    with pytest.raises(ValueError, match="labels are"):
+        PropagatorApart(MAKER).step(frames[0], np.zeros((3, 3), np.uint8))
+
+
+def test_with_one_core_or_no_process_to_be_had_it_works_here(monkeypatch):
+    choice = choose("propagator", "classical")
+    assert isinstance(make_propagator(choice, apart=True), PropagatorApart)
+    assert isinstance(make_propagator(choice), ClassicalPropagator)
+    elsewhere.end_all()
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    assert isinstance(make_propagator(choice, apart=True), ClassicalPropagator)
+    monkeypatch.undo()
+    monkeypatch.setattr("tracker.engines.num_cores", lambda: 1)
+    assert isinstance(make_propagator(choice, apart=True), ClassicalPropagator)
+
+
+@pytest.mark.parametrize("mode", ["offline", "streaming"])
+def test_a_removal_is_the_same_wherever_it_tracks(tmp_path, monkeypatch, mode):
+    film = tmp_path / "in.mkv"
+    rendered.write_scene(film, NUM_FRAMES)
+    masks = {}
+    for fewest in (1, 1000):
+        monkeypatch.setattr(removal, "FEWEST_APART", fewest)
+        job = Job(
+            film,
+            tmp_path / f"{fewest}.mkv",
+            {0: given()},
+            masks_out=tmp_path / f"{fewest}.zip",
+            mode=mode,
+        )
+        report = list(run_job(job))[-1].report
+        assert report.stages["propagate"] > 0
+        with open_masks(job.masks_out) as found:
+            masks[fewest] = np.stack([found[index] for index in range(NUM_FRAMES)])
+    assert masks[1][-1].any()
+    assert np.array_equal(masks[1], masks[1000])
+    same = [list(rendered.rgb(tmp_path / f"{fewest}.mkv")) for fewest in (1, 1000)]
+    assert all(np.array_equal(*pair) for pair in zip(*same, strict=True))

@@ -1,0 +1,216 @@
+"""Objects that live in a process of their own.
+
+Python runs in one thread of a process at a time.  Two stages that are largely Python, such as
+following and filling without weights, slow each other down as threads; in two processes each
+has a core.  A process is started as a plain program, so that no caller's main module is run
+again, and ends when its pipe closes, however we end.  One that is no longer used waits for
+the next object.
+"""
+
+import atexit
+import importlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from tracker.costs import peak_rss_mb
+from tracker.types import UserError
+from tracker.wire import Wire
+
+_MOST_IDLE = 2  # processes that wait for work
+_PIPE_BYTES = 1 << 20  # the most Linux grants everybody
+_SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ
+_PROGRAM = "import sys; sys.path[:] = {path!r}; from tracker.elsewhere import serve; serve()"
+_SECONDS_TO_END = 5.0
+
+
+class Elsewhere:
+    """An object in another process: its methods are called by name.
+
+    Args:
+        maker: "package.module:function", which makes the object there.
+        arguments: for it; picklable, as all that goes there and comes back.
+
+    Raises:
+        UserError: no process can be started.
+    """
+
+    def __init__(self, maker: str, *arguments: object) -> None:
+        self._process = _take()
+        weakref.finalize(self, _give_back, self._process).atexit = False
+        self.begin("make", maker, *arguments)
+
+    def begin(self, method: str, *arguments: object) -> None:
+        """Have a method called; what it raises is raised by the next `call`."""
+        self._process.tell(method, arguments)
+
+    def call(self, method: str, *arguments: object) -> Any:
+        """Return what a method returns, once all that was begun before is done.
+
+        Raises:
+            UserError: the process has died.
+            Exception: what the method, or one begun before it, raised.
+        """
+        return self._process.ask(method, arguments)
+
+
+class _Process:
+    """Another Python, and the wire to it."""
+
+    def __init__(self) -> None:
+        path = [os.path.abspath(place) for place in sys.path]  # noqa: PTH100 - "" is here
+        try:
+            self._popen = subprocess.Popen(  # noqa: S603 - our own module
+                [sys.executable or "", "-c", _PROGRAM.format(path=path)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=0,
+            )
+        except OSError as error:
+            raise UserError(f"no process can be started ({error}); close other programs") from error
+        if self._popen.stdin is None or self._popen.stdout is None:
+            raise RuntimeError("a process without pipes")
+        for pipe in (self._popen.stdin, self._popen.stdout):
+            _widen(pipe.fileno())
+        self._wire = Wire(self._popen.stdout, self._popen.stdin)
+        self._asking = threading.Lock()  # one question at a time, or answers would be mixed up
+        self.is_usable = True
+
+    def tell(self, method: str, arguments: tuple[object, ...] = ()) -> None:
+        """Have something done, and expect no answer."""
+        self._guarded(self._wire.send, (False, method, arguments))
+
+    def ask(self, method: str, arguments: tuple[object, ...] = ()) -> Any:
+        """Return what a method returns, or raise what it raises."""
+        with self._asking:
+            self._guarded(self._wire.send, (True, method, arguments))
+            error, result = self._guarded(self._wire.receive)
+        if error is not None:
+            raise error
+        return result
+
+    def _guarded(self, work: Callable[..., Any], *arguments: object) -> Any:
+        try:
+            return work(*arguments)
+        except (OSError, EOFError) as error:
+            self.is_usable = False
+            code = self.end()
+            raise UserError(
+                f"a helping process died (exit code {code}); if memory ran out, close other "
+                "programs or take a smaller video, then try again"
+            ) from error
+        except BaseException:  # half a message may be on the wire
+            self.is_usable = False
+            raise
+
+    def end(self) -> int | None:
+        """Hang up, and return the exit code."""
+        self._wire.close()
+        try:
+            return self._popen.wait(_SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            self._popen.kill()
+            return self._popen.wait()
+
+
+_idle: list[_Process] = []
+_used: "weakref.WeakSet[_Process]" = weakref.WeakSet()
+_lock = threading.Lock()
+
+
+def _take() -> _Process:
+    with _lock:
+        process = _idle.pop() if _idle else _Process()
+        _used.add(process)
+        return process
+
+
+def _give_back(process: _Process) -> None:
+    """Keep a process that nobody uses any more for the next object, or end it."""
+    with _lock:
+        _used.discard(process)
+        if process.is_usable and len(_idle) < _MOST_IDLE:
+            try:
+                process.tell("drop")
+            except UserError:  # it died
+                return
+            _idle.append(process)
+            return
+    process.end()
+
+
+@atexit.register
+def end_all() -> None:
+    """End the processes that wait for work."""
+    with _lock:
+        ending, _idle[:] = list(_idle), []
+    for process in ending:
+        process.end()
+
+
+if hasattr(os, "register_at_fork"):  # what our parent talks to is not ours
+    os.register_at_fork(after_in_child=_idle.clear)
+
+
+def peak_rss_mb_there() -> float:
+    """Return the largest resident memory of our other processes together, in megabytes."""
+    with _lock:
+        processes = [process for process in (*_used, *_idle) if process.is_usable]
+    return float(sum(process.ask("memory") for process in processes))
+
+
+def _widen(pipe: int) -> None:
+    """Let a pipe hold a picture, where the system can: fewer turns for each."""
+    if sys.platform == "linux":
+        import fcntl
+
+        try:
+            fcntl.fcntl(pipe, _SET_PIPE_SIZE, _PIPE_BYTES)
+        except OSError:  # less is granted
+            return
+
+
+def serve() -> None:
+    """Keep one object and call its methods until the pipe closes: the program of the process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, who closes the pipe
+    source, target = (os.fdopen(os.dup(number), mode, 0) for number, mode in ((0, "rb"), (1, "wb")))
+    os.dup2(2, 1)  # whatever prints must not print into the wire
+    wire = Wire(source, target)
+    found: object = None
+    failure: Exception | None = None
+    while True:
+        try:
+            is_call, method, arguments = wire.receive()
+        except EOFError:
+            return
+        result: object = None
+        try:
+            if method == "make":
+                found, failure = None, None
+                found = resolve(arguments[0])(*arguments[1:])
+            elif method == "drop":
+                found = None
+            elif method == "memory":
+                result = peak_rss_mb()
+            elif failure is None:
+                result = getattr(found, method)(*arguments)
+        except Exception as error:  # noqa: BLE001 - raised again where it is awaited
+            failure = error
+        if is_call:
+            try:
+                wire.send((failure, result))
+            except OSError:
+                return
+            failure = None
+
+
+def resolve(maker: str) -> Callable[..., object]:
+    """Return the function "package.module:name" names."""
+    module, _, name = maker.partition(":")
+    function: Callable[..., object] = getattr(importlib.import_module(module), name)
+    return function
