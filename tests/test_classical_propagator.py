@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tracker.classical.appearance import PatchMemory, squared_distances
+from tracker.classical.appearance import PatchMemory, nearest_rows
 from tracker.classical.confidence import confidence
 from tracker.classical.edges import GuidedFilter
 from tracker.classical.layers import SPEAKS_FOR, Motion, fit_motion, motion_odds
@@ -299,13 +299,15 @@ def test_the_nearest_remembered_cell_of_each_layer_is_found():
     np.testing.assert_allclose(found, expected, atol=1e-5)  # float32 sums in another order
 
 
-def test_squared_distances_are_those_of_the_definition():
+def test_the_nearest_rows_are_those_of_the_definition():
     random = np.random.default_rng(0)
-    left, right = random.random((7, 5), np.float32), random.random((9, 5), np.float32)
+    left, right = random.random((70, 5), np.float32), random.random((9, 5), np.float32)
+
+    which, far = nearest_rows(left, right)
 
     expected = ((left[:, None] - right[None]) ** 2).sum(axis=-1)
-
-    np.testing.assert_allclose(squared_distances(left, right), expected, atol=1e-5)
+    np.testing.assert_array_equal(which, expected.argmin(axis=1))
+    np.testing.assert_allclose(far, expected.min(axis=1), atol=1e-5)
 
 
 def test_a_similarity_is_recovered_in_spite_of_outliers():

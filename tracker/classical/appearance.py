@@ -8,7 +8,7 @@ and others (VideoMatch, ECCV 2018), with hand-made features.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -31,6 +31,7 @@ ANY_ANGLE = 8**0.5 / np.pi
 DOUBLE_ANGLE = 4 / (3 * np.pi)  # and 1 for the gradient itself
 RECENT_AGES = (1, 3, 8)  # frames; which earlier frames a cell is compared with
 BLOCKS = 3  # per locality: cells further apart than one to two blocks are not compared
+AT_ONCE = 32  # rows compared with many others in one product
 MAX_GIVEN = 3  # frames with given labels kept in memory: the first and the newest
 
 
@@ -151,24 +152,28 @@ class PatchMemory:
         recent = [self._recent[-age] for age in RECENT_AGES if age <= len(self._recent)]
         entries = [*self._given, *recent]
         blocks = _Blocks(places, locality / BLOCKS)
-        questions = _joined(features, places, locality)[blocks.order]
-        lengths = np.einsum("nf,nf->n", questions, questions)
+        questions = _joined(features, places, locality).take(blocks.order, axis=0)
+        lengths = _squared(questions)
         questions = np.concatenate((questions, np.ones((len(places), 1), np.float32)), axis=1)
         ordered = np.full((num_layers, len(places)), np.inf, np.float32)
         for layer in range(num_layers):
-            known = [entry for entry in entries if layer < len(entry.features)]
-            answers = [_joined(e.features[layer], e.places[layer], locality) for e in known]
-            if not sum(map(len, answers)):
+            known = [e for e in entries if layer < len(e.places) and len(e.places[layer])]
+            if not known:
                 continue
-            stacked = np.concatenate(answers)
-            # |q - m|^2 = |q|^2 - 2 (q.m - |m|^2 / 2): the product of rows that end in 1 and in
-            # -|m|^2 / 2.
-            half = np.einsum("nf,nf->n", stacked, stacked)[:, None] * np.float32(-0.5)
-            stacked = np.concatenate((stacked, half), axis=1)
             where = np.concatenate([entry.places[layer] for entry in known])
-            for asked, near in blocks.pairs(where, stacked):
-                nearest = (questions[asked] @ near.T).max(axis=1)
-                ordered[layer, asked] = np.maximum(lengths[asked] - 2 * nearest, 0)
+            order, pairs = blocks.pairs(where)
+            if not len(order):
+                continue
+            described = np.concatenate([entry.features[layer] for entry in known])
+            rows = _joined(described.take(order, axis=0), where.take(order), locality)
+            # |q - m|^2 = |q|^2 - 2 (q.m - |m|^2 / 2): the product of a row that ends in 1 and a
+            # column that ends in -|m|^2 / 2.  Small products read columns faster than rows.
+            columns = np.vstack((cv2.transpose(rows), np.float32(-0.5) * _squared(rows)))
+            nearest = np.full(len(places), -np.inf, np.float32)
+            for asked, parts in pairs:
+                near = np.concatenate([columns[:, part] for part in parts], axis=1)
+                (questions[asked] @ near).max(axis=1, out=nearest[asked])
+            ordered[layer] = np.maximum(lengths - 2 * nearest, 0)
         result = np.empty_like(ordered)
         result[:, blocks.order] = ordered
         return result
@@ -184,29 +189,40 @@ class _Blocks:
             complex(places.real.min(), places.imag.min()) if len(places) else 0
         )
         row, column = self._indices(places)
-        self._width = int(column.max(initial=0)) + 3  # a margin on either side keeps rows apart
-        keys = row * self._width + column + 1
+        # A margin around all keeps rows apart.
+        self._height, self._width = row.max(initial=0) + 3, column.max(initial=0) + 3
+        keys = self._keys(row, column)
         self.order = np.argsort(keys, kind="stable")
         self._found, starts = np.unique(keys[self.order], return_index=True)
         self._bounds = [*starts.tolist(), len(places)]
 
-    def pairs(self, places: Places, rows: Floats) -> Iterator[tuple[slice, Floats]]:
-        """Yield, block by block, which of the ordered places ask and the `rows` near them.
+    def pairs(self, places: Places) -> tuple[NDArray[np.intp], list[tuple[slice, list[slice]]]]:
+        """Return the order to bring `places` (M,) into, and what is near what.
 
-        `rows` (M, features) belong to `places` (M,).
+        Places near none are left out.  Of each block: which of the ordered places asked about
+        lie in it, and which of the `places`, so ordered, are near them.
         """
         row, column = self._indices(places)
-        usable = np.flatnonzero((column >= -1) & (column <= self._width - 2))
-        keys = row[usable] * self._width + column[usable] + 1
+        usable = np.flatnonzero(
+            (column >= -1) & (column <= self._width - 2) & (row >= -1) & (row <= self._height - 2)
+        )
+        keys = self._keys(row[usable], column[usable])
         order = np.argsort(keys, kind="stable")
-        keys, rows = keys[order], rows[usable[order]]
+        keys = keys[order]
         middles = self._found[:, None] + self._width * np.arange(-1, 2)
-        starts = np.searchsorted(keys, middles - 1).tolist()
-        stops = np.searchsorted(keys, middles + 1, side="right").tolist()
+        starts = np.searchsorted(keys, (middles - 1).astype(np.int16)).tolist()
+        stops = np.searchsorted(keys, (middles + 1).astype(np.int16), side="right").tolist()
+        result = []
         for index, (firsts, lasts) in enumerate(zip(starts, stops, strict=True)):
-            near = np.concatenate([rows[a:b] for a, b in zip(firsts, lasts, strict=True)])
-            if len(near):
-                yield slice(self._bounds[index], self._bounds[index + 1]), near
+            parts = [slice(a, b) for a, b in zip(firsts, lasts, strict=True) if a < b]
+            if parts:
+                result.append((slice(self._bounds[index], self._bounds[index + 1]), parts))
+        return usable[order], result
+
+    def _keys(self, row: NDArray[np.intp], column: NDArray[np.intp]) -> NDArray[np.int16]:
+        """Return one number per square, row by row; numpy sorts short ones several times faster."""
+        keys: NDArray[np.int16] = ((row + 1) * self._width + column + 1).astype(np.int16)
+        return keys
 
     def _indices(self, places: Places) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return the row and the column of the square each of `places` lies in."""
@@ -215,13 +231,29 @@ class _Blocks:
         return row, column
 
 
-def squared_distances(left: Floats, right: Floats) -> Floats:
-    """Return (N, M): squared distances between the rows of (N, features) and (M, features)."""
-    # |a - b|^2 = |a|^2 + |b|^2 - 2 a.b: one matrix product; rounding may leave a little below 0.
-    far = left @ (np.float32(-2) * right.T)
-    far += np.einsum("nf,nf->n", left, left)[:, None]
-    far += np.einsum("mf,mf->m", right, right)
-    return far
+def nearest_rows(left: Floats, right: Floats) -> tuple[NDArray[np.intp], Floats]:
+    """Return which row of (M, features) is nearest to each of (N, features), and how far.
+
+    Distances (N,) are squared.  M is at least 1.
+    """
+    which = np.empty(len(left), np.intp)
+    far = np.empty(len(left), np.float32)
+    # |a - b|^2 = |a|^2 + |b|^2 - 2 a.b: matrix products; rounding may leave a little below 0.
+    columns, lengths = np.ascontiguousarray(np.float32(-2) * right.T), _squared(right)
+    for start in range(0, len(left), AT_ONCE):  # what is small stays in the processor
+        part = slice(start, start + AT_ONCE)
+        some = left[part] @ columns
+        some += lengths
+        some.argmin(axis=1, out=which[part])
+        far[part] = some[np.arange(len(some)), which[part]]
+    far += _squared(left)
+    return which, far
+
+
+def _squared(rows: Floats) -> Floats:
+    """Return (N,): the squared length of each row of (N, features)."""
+    lengths: Floats = np.einsum("nf,nf->n", rows, rows)
+    return lengths
 
 
 def _joined(features: Floats, places: Places, locality: float) -> Floats:

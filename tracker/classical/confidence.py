@@ -15,7 +15,7 @@ changes of area.
 
 import numpy as np
 
-from tracker.classical.appearance import Floats, squared_distances
+from tracker.classical.appearance import Floats, nearest_rows
 from tracker.classical.lost import LARGEST_MODEL
 
 BIAS = -6.16
@@ -38,7 +38,7 @@ def confidence(probability: float, cells: Floats, given: Floats) -> float:
         return 0.0
     some = cells[:: -(-len(cells) // ENOUGH)]
     model = given[:: -(-len(given) // LARGEST_MODEL)]
-    distance = max(0.0, float(np.median(squared_distances(some, model).min(axis=1))))
+    distance = max(0.0, float(np.median(nearest_rows(some, model)[1])))
     probability = float(np.clip(probability, LEAST_DOUBT, 1 - LEAST_DOUBT))
     score = BIAS + DECIDED * np.log(probability / (1 - probability))
     score += UNLIKE_GIVEN * np.log(distance + LEAST_DISTANCE)

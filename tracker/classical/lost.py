@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.classical.appearance import STRIDE, Floats, Places, squared_distances
+from tracker.classical.appearance import STRIDE, Floats, Places, nearest_rows
+from tracker.lazy import lazily
 
 SAMPLES = 1200  # background cells kept per sampled frame
 SAMPLED_FRAMES = 4  # the first and the newest
@@ -21,6 +22,7 @@ LARGEST_MODEL = 1500  # cells of the object looked for
 CLEARLY = 0.5  # squared distance to the object, as a share of that to the background
 VISIBLE_SHARE = 0.2  # of the object's cells that must be seen at least
 FEWEST_CELLS = 3
+STEP = 2  # cells: every other is enough to see that an object is there
 STILL_ALIKE = 0.3  # share of the cells that remain
 
 
@@ -53,64 +55,69 @@ class Background:
         known = [] if self._first is None else [self._first, *self._samples]
         if not sum(map(len, known)):
             return np.full(len(features), np.inf, np.float32)
-        nearest: Floats = squared_distances(features, np.concatenate(known)).min(axis=1)
-        return nearest
+        return nearest_rows(features, np.concatenate(known))[1]
 
 
 def resembles(features: Floats, model: Floats, background: Background) -> bool:
     """Return whether cells (N, features) still look like the object `model` (M, features)."""
     if not len(features) or not len(model):
         return False
-    nearest = squared_distances(features, model[:: -(-len(model) // LARGEST_MODEL)]).min(axis=1)
+    nearest = nearest_rows(features, model[:: -(-len(model) // LARGEST_MODEL)])[1]
     alike = nearest < background.distances(features)
     return bool(alike.mean() >= STILL_ALIKE)
 
 
-def find(
-    features: Floats,
-    places: Places,
-    model: tuple[Floats, Places],
-    background: Background,
-    area: float,
-) -> Found | None:
-    """Return where the object is in a frame, or None if it is not to be seen.
+class Scene:
+    """A whole frame, in which objects are looked for."""
 
-    Args:
-        features: (rows, columns, features) of the whole frame.
-        places: (rows, columns).
-        model: the object's features (M, features) and the places (M,) memory has for them.
-        background: what it could be mistaken for.
-        area: of the object when last seen well, pixels.
-    """
-    if not len(model[0]):
-        return None
-    thinned = slice(None, None, -(-len(model[0]) // LARGEST_MODEL))
-    model_features, model_places = model[0][thinned], model[1][thinned]
-    step = 2  # every other cell is enough to see that it is there
-    coarse = features[::step, ::step]
-    where = places[::step, ::step]
-    questions = coarse.reshape(-1, coarse.shape[-1])
-    far = squared_distances(questions, model_features)
-    match = far.argmin(axis=1)
-    nearest = far[np.arange(len(far)), match]
-    alike: NDArray[np.bool_] = nearest < CLEARLY * background.distances(questions)
-    side = max(3.0, np.sqrt(area) / (STRIDE * step)) * 1.5
-    window = (round(side), round(side))
-    support = cv2.boxFilter(
-        alike.reshape(where.shape).astype(np.float32),
-        -1,
-        window,
-        normalize=False,
-        borderType=cv2.BORDER_CONSTANT,
-    )
-    peak = np.unravel_index(int(support.argmax()), support.shape)
-    needed = max(FEWEST_CELLS, VISIBLE_SHARE * area / (STRIDE * step) ** 2)
-    if support[peak] < needed - 0.5:
-        return None
-    radius = side * STRIDE * step / 2
-    centre = complex(where[peak])
-    offset = where.ravel() - np.complex64(centre)
-    members = alike & (np.abs(offset.real) <= radius) & (np.abs(offset.imag) <= radius)
-    moves = where.ravel()[members] - model_places[match[members]]
-    shift = complex(np.median(moves.real), np.median(moves.imag))
-    return Found(complex(where.ravel()[members].mean()), radius, shift)
+    def __init__(self, features: Floats, places: Places, background: Background) -> None:
+        """Take what the frame shows.
+
+        Args:
+            features: (rows, columns, features).
+            places: (rows, columns).
+            background: what objects could be mistaken for.
+        """
+        self._places = places[::STEP, ::STEP]
+        self._cells = features[::STEP, ::STEP].reshape(-1, features.shape[-1])
+        self._background = background
+
+    @lazily
+    def _to_background(self) -> Floats:
+        """(N,): how far the cells are from any background known."""
+        return self._background.distances(self._cells)
+
+    def find(self, model: tuple[Floats, Places], area: float) -> Found | None:
+        """Return where an object is, or None if it is not to be seen.
+
+        Args:
+            model: the object's features (M, features) and the places (M,) memory has for them.
+            area: of the object when last seen well, pixels.
+        """
+        if not len(model[0]):
+            return None
+        thinned = slice(None, None, -(-len(model[0]) // LARGEST_MODEL))
+        model_features, model_places = model[0][thinned], model[1][thinned]
+        where = self._places
+        match, nearest = nearest_rows(self._cells, model_features)
+        alike: NDArray[np.bool_] = nearest < CLEARLY * self._to_background
+        side = max(3.0, np.sqrt(area) / (STRIDE * STEP)) * 1.5
+        window = (round(side), round(side))
+        support = cv2.boxFilter(
+            alike.reshape(where.shape).astype(np.float32),
+            -1,
+            window,
+            normalize=False,
+            borderType=cv2.BORDER_CONSTANT,
+        )
+        peak = np.unravel_index(int(support.argmax()), support.shape)
+        needed = max(FEWEST_CELLS, VISIBLE_SHARE * area / (STRIDE * STEP) ** 2)
+        if support[peak] < needed - 0.5:
+            return None
+        radius = side * STRIDE * STEP / 2
+        centre = complex(where[peak])
+        offset = where.ravel() - np.complex64(centre)
+        members = alike & (np.abs(offset.real) <= radius) & (np.abs(offset.imag) <= radius)
+        moves = where.ravel()[members] - model_places[match[members]]
+        shift = complex(np.median(moves.real), np.median(moves.imag))
+        return Found(complex(where.ravel()[members].mean()), radius, shift)

@@ -66,9 +66,11 @@ class BackgroundPlate:
         r, s = motion.rotation, motion.shift
         moved = np.array([[r.real, -r.imag, s.real], [r.imag, r.real, s.imag], [0, 0, 1]])
         self._to_frame = chain(self._to_frame, moved)
-        seen, known = self._view(self._colours, height, width)
+        seen, known = self._view(
+            np.asarray(cv2.extractChannel(self._colours, 0), np.float32), height, width
+        )
         clear = cv2.erode((known & (background > SURE)).astype(np.uint8), np.ones((5, 5), np.uint8))
-        before, now = _lightness(seen), _lightness(half)
+        before, now = _lightness(seen), _lightness(half[..., 0])
         points = corners(before, clear > 0, CORNER_CELL)
         if len(points) < FEWEST_CORNERS:
             return  # too little to see: what moved the background until here must do
@@ -151,7 +153,7 @@ class BackgroundPlate:
         self._known[shown] = 255
 
     def _view(self, colours: Floats, height: int, width: int) -> tuple[Floats, Mask]:
-        """Return the plate as the newest frame would show it, and where it is known."""
+        """Return the plate's colours as the newest frame would show them, and where it is known."""
         size = (width, height)
         seen = np.asarray(cv2.warpPerspective(colours, self._to_frame, size), np.float32)
         return seen, cv2.warpPerspective(self._known, self._to_frame, size) == 255
@@ -216,6 +218,6 @@ def _outside(colours: Floats, least: Floats, most: Floats) -> Floats:
     return np.asarray(np.sqrt(x * x + y * y + z * z), np.float32)
 
 
-def _lightness(lab: Floats) -> NDArray[np.uint8]:
-    """Return (h, w): L of (h, w, 3) in [0, 255]."""
-    return np.asarray(np.clip(lab[..., 0] * np.float32(2.55), 0, 255), np.uint8)
+def _lightness(values: Floats) -> NDArray[np.uint8]:
+    """Return L (h, w) in [0, 255]."""
+    return np.asarray(np.clip(values * np.float32(2.55), 0, 255), np.uint8)

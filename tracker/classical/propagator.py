@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from tracker.classical.appearance import STRIDE, Floats, PatchMemory, cell_centres
 from tracker.classical.confidence import confidence
 from tracker.classical.edges import GuidedFilter
-from tracker.classical.flow import pixel_grid, sample, warp
+from tracker.classical.flow import pixel_grid, sample
 from tracker.classical.layers import Motion, layer_motions
-from tracker.classical.lost import SAMPLING_INTERVAL, Background, Found, find, resembles
+from tracker.classical.lost import SAMPLING_INTERVAL, Background, Found, Scene, resembles
 from tracker.classical.moving import pixel_motion_odds
 from tracker.classical.plate import BackgroundPlate
 from tracker.classical.sight import Sight
@@ -69,6 +69,7 @@ class ClassicalPropagator:
         self._ids: list[int] = []
         self._picture: Picture | None = None
         self._soft: Floats = np.ones((1, 1, 1), np.float32)  # (layers, h, w)
+        self._winner: NDArray[np.uint8] = np.zeros((1, 1), np.uint8)  # (h, w), of `_soft`
 
     def prepare(self, frame: Frame) -> None:
         """Look at a frame that `step` will be given; may be done in another thread."""
@@ -93,7 +94,7 @@ class ClassicalPropagator:
         if self._picture is None or not self._ids:
             self._picture = picture
             return Tracked(np.zeros(frame.shape[:2], np.uint8), dict.fromkeys(self._ids, 0.0))
-        self._soft = self._carry(self._picture, picture)
+        self._soft, self._winner = self._carry(self._picture, picture)
         self._picture = picture
         self._remember(picture, given=False)
         return Tracked(enlarged(self._soft, self._ids, *frame.shape[:2]), self._confidence(picture))
@@ -105,43 +106,44 @@ class ClassicalPropagator:
         self._soft = np.stack(
             [cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA) for mask in masks]
         )
+        self._winner = winning_layer(self._soft)
         self._picture = picture
         half = shrunk(self._soft[0], picture.half.shape)
         self._plate.follow(picture.half, half, Motion())
         self._plate_odds = None
         self._remember(picture, given=True)
 
-    def _carry(self, previous: Picture, picture: Picture) -> Floats:
-        """Return the soft labels (layers, h, w) of `picture`."""
+    def _carry(self, previous: Picture, picture: Picture) -> tuple[Floats, NDArray[np.uint8]]:
+        """Return the soft labels (layers, h, w) of `picture`, and the layer that wins (h, w)."""
         shape = picture.small.shape[:2]
         change = self._sight.change(previous, picture)
-        flow_back, trust = change.back, change.trust
-        winner = winning_layer(self._soft)
-        motions = layer_motions(change.to_next, winner, len(self._soft))
+        motions = layer_motions(change.to_next, self._winner, len(self._soft))
         self._memory.move(motions)
         grid = pixel_grid(*shape)
-        found = self._find_lost(picture, winner)
+        found = self._find_lost(picture)
         boxes = {layer: square(grid, f.centre, f.radius) for layer, f in found.items()}
         reach = int(REACH * max(shape))
-        near = grown(warp(self._soft[0], flow_back) < 0.7, reach)
+        places = change.back + grid
+        background = sample(self._soft[0], places)
+        near = grown(background < 0.7, reach)
         for box in boxes.values():
             near |= box
         soft = np.zeros_like(self._soft)
         soft[0] = 1
         region = cell_box(near)
         if region is None:
-            return soft
-        places = (flow_back + grid)[region]
-        prior = np.stack([sample(layer, places) for layer in self._soft])
-        prior += (1 - trust[region]) * (blurred(prior, BLUR) - prior)
-        odds = pixel_motion_odds(grid[region], places, trust[region], prior, motions)
+            return soft, np.zeros(shape, np.uint8)
+        places, trust = places[region], change.trust[region]
+        objects = [sample(layer, places) for layer in self._soft[1:]]
+        prior = np.stack([background[region], *objects])
+        prior += (1 - trust) * (blurred(prior, BLUR) - prior)
+        odds = pixel_motion_odds(grid[region], places, trust, prior, motions)
         for layer, box in boxes.items():
             prior[layer] = np.where(box[region], 0.5, prior[layer])
             odds[layer][box[region]] = 0
         odds += self._ask_plate(picture, prior, motions[0], near, region)
         soft[(slice(None), *region)] = self._decide(picture, prior, odds, near, region)
-        self._drop_remains(picture, soft)
-        return soft
+        return soft, self._drop_remains(picture, soft)
 
     def _ask_plate(
         self, picture: Picture, prior: Floats, motion: Motion, near: Mask, region: Region
@@ -184,8 +186,11 @@ class ClassicalPropagator:
         share /= share.sum(axis=0) + np.float32(1e-6)
         return share
 
-    def _drop_remains(self, picture: Picture, soft: Floats) -> None:
-        """Clear what is left of objects that have gone: little, and not like them any more."""
+    def _drop_remains(self, picture: Picture, soft: Floats) -> NDArray[np.uint8]:
+        """Clear what is left of objects that have gone: little, and not like them any more.
+
+        Returns (h, w): which layer wins.
+        """
         winner = winning_layer(soft)
         for layer in range(1, len(soft)):
             mine = winner == layer
@@ -197,17 +202,17 @@ class ClassicalPropagator:
             if not resembles(features, self._memory.given(layer)[0], self._background):
                 soft[0] += soft[layer]
                 soft[layer] = 0
+                winner[mine] = winning_layer(soft[:, mine])
+        return winner
 
-    def _find_lost(self, picture: Picture, winner: NDArray[np.uint8]) -> dict[int, Found]:
+    def _find_lost(self, picture: Picture) -> dict[int, Found]:
         """Look for the objects that have gone, and tell memory where those found are."""
         found = {}
+        scene = Scene(picture.features, cell_places(*picture.small.shape[:2]), self._background)
         for layer in range(1, len(self._ids) + 1):
-            if np.count_nonzero(winner == layer) > SOUGHT * self._areas[layer]:
+            if np.count_nonzero(self._winner == layer) > SOUGHT * self._areas[layer]:
                 continue
-            places = cell_places(*picture.small.shape[:2])
-            area = self._areas[layer]
-            model = self._memory.given(layer)
-            place = find(picture.features, places, model, self._background, area)
+            place = scene.find(self._memory.given(layer), self._areas[layer])
             if place is not None:
                 self._memory.shift(layer, place.shift)
                 found[layer] = place
@@ -246,10 +251,9 @@ class ClassicalPropagator:
 
     def _confidence(self, picture: Picture) -> dict[int, float]:
         """Return how sure each object's mask is: 1 certain, 0 lost."""
-        winner = winning_layer(self._soft)
         result = {}
         for layer, identity in enumerate(self._ids, start=1):
-            mine = winner == layer
+            mine = self._winner == layer
             probability = float(self._soft[layer][mine].mean()) if mine.any() else 0.0
             given = self._memory.given(layer)[0]
             result[identity] = confidence(probability, picture.features[cells_inside(mine)], given)
