@@ -2,13 +2,14 @@ import numpy as np
 
 from tracker.classical.blend import Reading, merge
 from tracker.classical.hands import Hands
-from tracker.classical.invention import lay_base
-from tracker.classical.views import View
+from tracker.classical.invention import Found
+from tracker.classical.spots import spots_of
+from tracker.classical.views import View, box_around
 
 HANDS = Hands()
 COUNT = 4000
 RNG = np.random.default_rng(4)
-TRUTH = RNG.uniform(60, 200, (COUNT, 3)).astype(np.float32)
+TRUTH = RNG.uniform(60, 200, (3, COUNT)).astype(np.float32)
 
 
 def reading(error, expected=None, weight=1.0):
@@ -80,15 +81,20 @@ def test_what_sources_show_a_little_of_only_gains_detail():
     hole = np.zeros((48, 64), bool)
     hole[16:32, 20:44] = True
     target = View(0, frame, hole, 64)
-    patch, missing = frame[target.box].copy(), hole[target.box]
-    patch[missing] = 120
-    counts, detail = np.zeros(missing.shape, np.float32), np.zeros(patch.shape, np.int8)
-    counts[:, : missing.shape[1] // 2], detail[missing] = 0.25, 8
-    laid = patch.copy()
+    spots = spots_of(target, box_around(~target.known, margin=8))
+    left_half = spots.x[: spots.count] < 32
+    found = Found(
+        np.full((3, spots.count), 120, np.float32),
+        np.where(left_half, np.float32(0.25), np.float32(0)),
+        np.ones(spots.count, np.float32),
+        np.ones(spots.count, bool),
+    )
+    found.remember(np.arange(spots.count), np.full((3, spots.count), 8, np.float32))
+    patch = frame[target.box].copy()
 
-    lay_base(laid, missing, target, detail, counts)
+    found.lay(target, patch, spots)
 
-    shown = missing & (counts > 0)
-    assert (laid[shown] == 126).all()  # 120 and three quarters of 8
-    assert laid[missing & ~shown].std() > 1  # what nothing shows depends on what is around
-    np.testing.assert_array_equal(laid[~missing], patch[~missing])
+    laid = patch[hole[target.box]]
+    assert (laid[left_half] == 126).all()  # 120 and three quarters of 8
+    assert laid[~left_half].std() > 1  # what nothing shows depends on what is around
+    np.testing.assert_array_equal(patch[~hole[target.box]], frame[target.box][~hole[target.box]])

@@ -1,18 +1,25 @@
 import numpy as np
 
 from tracker.classical.recall import Memory
-from tracker.classical.views import Fill
+from tracker.classical.spots import spots_of
+from tracker.classical.views import Fill, View, box_around
 
 COUNT = 4000
 RNG = np.random.default_rng(11)
-TRUTH = RNG.uniform(60, 200, (COUNT, 3)).astype(np.float32)
-YES, NO = np.ones(COUNT, bool), np.zeros(COUNT, bool)
+TRUTH = RNG.uniform(60, 200, (3, COUNT)).astype(np.float32)
+YES = np.ones(COUNT, bool)
 
 
 def said(error):
     """Return what errs from the truth by `error` (squared), and that it does."""
     wrong = RNG.normal(0, np.sqrt(error), TRUTH.shape).astype(np.float32)
     return TRUTH + wrong, np.full(COUNT, error, np.float32)
+
+
+def remembering(colours, error, genuine):
+    """Return a memory without detail; what is not genuine was invented."""
+    nothing = np.zeros(len(error), bool)
+    return Memory(colours, error, genuine, ~genuine, 0 * error, None, nothing)
 
 
 def squared_error(colours):
@@ -22,7 +29,7 @@ def squared_error(colours):
 def test_what_is_found_and_what_is_remembered_together_err_as_little_as_is_promised():
     (found, error), (remembered, of_memory) = said(400), said(200)
 
-    joined, share, left = Memory(remembered, of_memory, YES, NO).join(found, 0 * error, error)
+    joined, share, left = remembering(remembered, of_memory, YES).join(found, 0 * error, error)
 
     assert squared_error(joined) < 0.75 * 200
     np.testing.assert_allclose(left, squared_error(joined), rtol=0.1)
@@ -32,7 +39,7 @@ def test_what_is_found_and_what_is_remembered_together_err_as_little_as_is_promi
 def test_what_is_certain_is_left_alone():
     (found, error), (remembered, of_memory) = said(0), said(200)
 
-    joined, _, left = Memory(remembered, of_memory, YES, NO).join(found, 0 * error + 1, error)
+    joined, _, left = remembering(remembered, of_memory, YES).join(found, 0 * error + 1, error)
 
     np.testing.assert_array_equal(joined, found)
     np.testing.assert_array_equal(left, 0)
@@ -40,37 +47,36 @@ def test_what_is_certain_is_left_alone():
 
 def test_what_was_invented_counts_only_where_something_is_invented_again():
     patch = np.full((2, 2, 3), 100, np.uint8)
-    hole = np.ones((2, 2), bool)
-    missing = np.array([[True, False], [True, False]])
+    missing = np.array([True, False, True, False])
     errors = np.full(4, 50, np.float32)
     genuine = np.array([False, False, True, True])
-    memory = Memory(np.full((4, 3), 200, np.float32), errors, genuine, ~genuine)
+    memory = remembering(np.full((3, 4), 200, np.float32), errors, genuine)
 
-    joined, _, _ = memory.join(patch[hole], errors * 0, errors)
-    memory.steady(patch, missing, errors.reshape(2, 2).copy(), hole)
+    joined, _, _ = memory.join(np.full((3, 4), 100, np.float32), errors * 0, errors)
+    memory.steady(patch, missing, errors.copy(), np.arange(4))
 
-    np.testing.assert_array_equal(joined[:, 0], [100, 100, 150, 150])
+    np.testing.assert_array_equal(joined[0], [100, 100, 150, 150])
     np.testing.assert_array_equal(patch[..., 0], [[150, 100], [100, 100]])
 
 
 def test_refining_a_fill_changes_neither_it_nor_what_is_around_its_hole():
-    filled = np.full((6, 8, 3), 90, np.uint8)
-    box = (slice(1, 5), slice(2, 7))
-    hole = np.zeros((4, 5), bool)
-    hole[1:3, 1:4] = True
-    error = np.where(hole, np.float32(60), np.float32(0))
-    fill = Fill(box, filled, ~hole, error, np.zeros((4, 5, 3), np.int8), np.zeros((4, 5), bool))
-    six = np.ones(6, bool)
-    memory = Memory(np.full((6, 3), 180, np.float32), np.full(6, 20, np.float32), six, ~six)
+    filled = np.full((40, 50, 3), 90, np.uint8)
+    hole = np.zeros((40, 50), bool)
+    hole[18:20, 21:24] = True
+    target = View(0, filled, hole, 50)
+    spots = spots_of(target, box_around(hole, margin=8))
+    state = np.zeros((*hole[target.box].shape, 4), np.float32)
+    state[..., 0] = 60 * hole[target.box]
+    state[..., 1] = 255 * ~hole[target.box]
+    before = state.copy()
+    six = np.full(6, 20, np.float32)
+    memory = remembering(np.full((3, 6), 180, np.float32), six, np.ones(6, bool))
 
-    refined = memory.refine(fill, hole)
+    refined = memory.refine(Fill(target.box, filled, state, None), spots)
 
     assert (filled == 90).all()
-    np.testing.assert_array_equal(fill.error, error)
-    np.testing.assert_array_equal(fill.genuine, ~hole)
-    whole = np.zeros((6, 8), bool)
-    whole[box] = hole
-    np.testing.assert_array_equal(refined.filled[whole], 158)  # 90 and three times 180
-    np.testing.assert_array_equal(refined.filled[~whole], 90)
-    np.testing.assert_allclose(refined.error[hole], 15)
-    assert refined.genuine.all()
+    np.testing.assert_array_equal(state, before)
+    np.testing.assert_array_equal(refined.filled[hole], 158)  # 90 and three times 180
+    np.testing.assert_array_equal(refined.filled[~hole], 90)
+    np.testing.assert_allclose(refined.state[..., 0][hole[target.box]], 15)
+    assert (refined.state[..., 1] == 255).all()  # all is genuine now

@@ -95,8 +95,29 @@ def shrink_hole(hole: Mask, height: int, width: int) -> Mask:
     """Return `hole` at a smaller size: a pixel is in it if any pixel it covers was."""
     if hole.shape == (height, width):
         return hole
-    coverage = cv2.resize(hole.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
-    return coverage > 0
+    small = np.zeros((height, width), bool)
+    left, top, wide, tall = cv2.boundingRect(hole.view(np.uint8))
+    if not wide:
+        return small
+    total = cv2.integral(hole[top : top + tall, left : left + wide].view(np.uint8))
+    rows, above, below = _covered(hole.shape[0], height, top, tall)
+    columns, before, behind = _covered(hole.shape[1], width, left, wide)
+    bands = total[below] - total[above]
+    small[rows, columns] = bands[:, behind] > bands[:, before]
+    return small
+
+
+def _covered(
+    size: int, small_size: int, first: int, count: int
+) -> tuple[slice, NDArray[np.intp], NDArray[np.intp]]:
+    """Return which of `small_size` pixels cover some of `count` from the `first` of `size` on.
+
+    With it where what each of them covers begins and ends, counted from the first.
+    """
+    start, stop = first * small_size // size, ((first + count) * small_size - 1) // size + 1
+    places = np.arange(start, stop)
+    begin, end = places * size // small_size - first, -(-(places + 1) * size // small_size) - first
+    return slice(start, stop), np.maximum(begin, 0), np.minimum(end, count)
 
 
 def enlarge(frame: Frame, height: int, width: int, region: Region) -> Frame:

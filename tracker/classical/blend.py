@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.classical.hands import Hands
+from tracker.classical.planes import split
 
 _AGREEMENT = 12.0  # grey levels: colours further apart than this show different things
 _NOISE = 4.0  # grey levels squared: an error that even a perfect source has
@@ -76,17 +77,19 @@ def _likeness(one: Ballot, two: Ballot) -> NDArray[np.float32]:
     """Return (h, w) in [0, 1]: whether two offers show the same patch."""
     shared = (one.visible & two.visible).astype(np.float32)
     size = (_PATCH, _PATCH)
-    gap = mean_square(one.colours - two.colours) * shared
+    gap = mean_square(split(one.colours - two.colours)[:3]) * shared
     gap = cv2.blur(gap, size) / np.maximum(cv2.blur(shared, size), np.float32(1e-3))
     expected = np.float32(_AGREEMENT**2) + (one.error + two.error) / 2
     return np.asarray(np.exp(gap / expected * np.float32(-0.5)), np.float32)
 
 
-def mean_square(difference: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return (h, w): the mean over the three colours of the square of (h, w, 3)."""
-    total = np.square(difference[..., 0])
-    total += np.square(difference[..., 1])
-    total += np.square(difference[..., 2])
+def mean_square(
+    difference: Sequence[NDArray[np.float32]] | NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Return the mean of the squares of three planes of one shape."""
+    total = difference[0] * difference[0]
+    for one in difference[1:]:
+        total += one * one
     total *= np.float32(1 / 3)
     return total
 
@@ -100,13 +103,13 @@ def belief(error: NDArray[np.float32]) -> NDArray[np.float32]:
 class Reading:
     """What one source says about N pixels."""
 
-    colours: NDArray[np.float32]  # (N, 3)
+    colours: NDArray[np.float32]  # (3, N)
     error: NDArray[np.float32]  # (N,), expected squared error
     weight: NDArray[np.float32]  # (N,), 0 where the source does not count
 
     def at(self, part: slice) -> "Reading":
         """Return what it says about some of the pixels."""
-        return Reading(self.colours[part], self.error[part], self.weight[part])
+        return Reading(self.colours[:, part], self.error[part], self.weight[part])
 
 
 def merge(
@@ -125,44 +128,53 @@ def merge(
 
     Args:
         readings: what the sources say; not empty.
-        foretold: (N, 3), what the surroundings say.
+        foretold: (3, N), what the surroundings say.
         doubted: (N,), the squared error to be expected of that.
         hands: work is shared among them.
 
     Returns:
-        (N, 3) colours and (N,) the share of the sources, 0 to 1, 0 where none counts.
+        (3, N) colours and (N,) the share of the sources, 0 to 1, 0 where none counts.
     """
     result, share = np.empty_like(foretold), np.empty_like(doubted)
 
     def work(part: slice) -> None:
         shown, error = _merge([reading.at(part) for reading in readings])
         share[part] = share_of(error, doubted[part])
-        result[part] = foretold[part] + share[part, None] * (shown - foretold[part])
+        shown -= foretold[:, part]
+        shown *= share[part]
+        np.add(shown, foretold[:, part], out=result[:, part])
 
-    hands.each(work, [slice(i, i + _BLOCK) for i in range(0, len(result), _BLOCK)])
+    size = result.shape[1]
+    hands.each(work, [slice(i, min(size, i + _BLOCK)) for i in range(0, size, _BLOCK)])
     return result, share
 
 
 def _merge(readings: Sequence[Reading]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return (N, 3), what the sources show, and (N,), its squared error."""
-    colours = np.stack([reading.colours for reading in readings])
-    weights = np.stack([reading.weight for reading in readings])
-    errors = np.stack([reading.error for reading in readings])
-    first = weights.argmax(axis=0)[None]
-    leader = np.take_along_axis(colours, first[..., None], axis=0)
-    expected = (errors + np.take_along_axis(errors, first, axis=0)) / 2 + np.float32(_AGREEMENT**2)
-    gap = colours - leader
-    distance = np.einsum("knc,knc->kn", gap, gap) / 3
-    share = weights * np.exp(distance / expected * np.float32(-0.5))
-    share = np.maximum(share - _LEAST_SHARE * share.max(axis=0), 0)
-    share /= np.maximum(share.sum(axis=0), 1e-20)
-    shown = np.asarray(np.einsum("kn,knc->nc", share, colours), np.float32)
-    best = np.take_along_axis(weights, first, axis=0)
-    asked = weights / np.maximum(best, 1e-20)
-    error = OPTIMISM * np.take_along_axis(errors, first, axis=0)[0]
+    """Return (3, N), what the sources show, and (N,), its squared error."""
+    first, *others = readings
+    best, leader, leading = first.weight, first.colours, first.error
+    for one in others:
+        leads = one.weight > best
+        best = np.where(leads, one.weight, best)
+        leader = np.where(leads, one.colours, leader)
+        leading = np.where(leads, one.error, leading)
+    promised = OPTIMISM * leading
+    if not others:
+        return leader.copy(), np.where(best > 0, promised, _HOPELESS)
+    distances = [mean_square(one.colours - leader) for one in readings]
+    shares = []
+    for one, distance in zip(readings, distances, strict=True):
+        expected = (one.error + leading) * np.float32(0.5) + np.float32(_AGREEMENT**2)
+        shares.append(one.weight * np.exp(distance / expected * np.float32(-0.5)))
+    enough = _LEAST_SHARE * np.maximum.reduce(shares)
+    shares = [np.maximum(share - enough, 0) for share in shares]
+    total, floor = np.maximum(sum(shares), 1e-20), np.maximum(best, 1e-20)
+    shown = sum(one.colours * (share / total) for one, share in zip(readings, shares, strict=True))
+    asked = [one.weight / floor for one in readings]
     # Beside what is expected stands what is seen: two right colours differ by twice their error.
-    error = (error + (asked * distance).sum(axis=0) / 2) / np.maximum(asked.sum(axis=0), 1)
-    return shown, np.where(best[0] > 0, error, _HOPELESS)
+    seen = sum(one * distance for one, distance in zip(asked, distances, strict=True))
+    error = (promised + seen / 2) / np.maximum(sum(asked), 1)
+    return np.asarray(shown, np.float32), np.where(best > 0, error, _HOPELESS)
 
 
 def share_of(error: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.classical.flow import Flow, sample
+from tracker.classical.flow import Flow, pixel_grid, sample
 from tracker.classical.layers import median
 from tracker.types import Mask
 
@@ -23,7 +23,6 @@ _FLATTEST_CORNER = 2e-5  # smaller eigenvalue of the gradient below which there 
 _INLIER_DISTANCE = 1.0  # pixels
 _STILL = 0.02  # pixels: if standing still explains the points nearly as well, it stands still
 _IDENTITY = np.eye(3)
-_NEXT = np.array([1, 2, 3, 0])  # of the corners of an outline
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,22 +64,32 @@ def is_plausible(homography: Homography, outline: Points) -> bool:
     moved = apply(homography, outline)
     if not np.isfinite(moved).all():
         return False
-    width, height = np.ptp(outline, axis=0)
-    sides = moved[_NEXT] - moved
-    following = sides[_NEXT]
-    turns = sides[:, 0] * following[:, 1] - sides[:, 1] * following[:, 0]
-    ratio = turns / max(1, height * width)
-    return bool((ratio > 1 / 16).all() and (ratio < 16).all())
+    area = max(1.0, float(np.prod(np.ptp(outline, axis=0))))
+    corner = moved.tolist()  # so few numbers are quicker in plain Python
+    for k in range(4):
+        (x0, y0), (x1, y1), (x2, y2) = corner[k], corner[(k + 1) % 4], corner[(k + 2) % 4]
+        turn = (x1 - x0) * (y2 - y1) - (y1 - y0) * (x2 - x1)
+        if not area / 16 < turn < area * 16:
+            return False
+    return True
+
+
+def corner_strength(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return (H, W): the smaller eigenvalue of the gradients around each pixel."""
+    return np.asarray(cv2.cornerMinEigenVal(gray, 3), np.float32)
 
 
 def corners(gray: NDArray[np.uint8], known: Mask, cell: int = _CELL) -> Points:
     """Return the strongest corner of each small square where there is one, (N, 2)."""
-    height, width = gray.shape
-    strength = cv2.cornerMinEigenVal(gray, 3)
-    strength = np.where(known, strength, np.float32(0))
+    return strongest(corner_strength(gray), known, cell)
+
+
+def strongest(strength: NDArray[np.float32], known: Mask, cell: int = _CELL) -> Points:
+    """Return the corners, as `corners` does, where their strength is known already."""
+    height, width = strength.shape
     rows, columns = -(-height // cell), -(-width // cell)
     padded = np.zeros((rows * cell, columns * cell), np.float32)
-    padded[:height, :width] = strength
+    np.multiply(strength, known, out=padded[:height, :width])
     squares = padded.reshape(rows, cell, columns, cell).swapaxes(1, 2)
     cells = squares.reshape(rows * columns, cell * cell)
     best = cells.argmax(axis=1)
@@ -125,17 +134,19 @@ def fit(points: Points, moved: Points, outline: Points) -> Motion | None:
 
 
 def likeness(
-    first: NDArray[np.uint8], second: NDArray[np.uint8], places: Flow, points: Points
+    first: NDArray[np.uint8], second: NDArray[np.uint8], flow: Flow, points: Points
 ) -> float:
     """Return the median correlation of small squares around `points`, in [-1, 1].
 
-    `places` (H, W, 2) says where each pixel of `first` lies in `second`.
+    It is measured at half the size.  `flow` (H, W, 2) leads from `first` to `second`.
     """
     height, width = first.shape
     half = max(1, width // 2), max(1, height // 2)
-    seen = sample(second, places)
-    one = np.asarray(cv2.resize(first, half, interpolation=cv2.INTER_AREA), np.float32)
-    two = np.asarray(cv2.resize(seen, half, interpolation=cv2.INTER_AREA), np.float32)
+    small, other, moved = (
+        cv2.resize(one, half, interpolation=cv2.INTER_AREA) for one in (first, second, flow)
+    )
+    moved = moved * np.float32(0.5) + pixel_grid(half[1], half[0])
+    one, two = np.asarray(small, np.float32), np.asarray(sample(other, moved), np.float32)
     size = (5, 5)
     mean_one, mean_two = cv2.blur(one, size), cv2.blur(two, size)
     covariance = cv2.blur(one * two, size) - mean_one * mean_two

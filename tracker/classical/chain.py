@@ -16,16 +16,17 @@ from tracker.classical.camera import (
     apply,
     at,
     chain,
-    corners,
     fit,
     is_identity,
     is_plausible,
     likeness,
+    strongest,
 )
 from tracker.classical.features import Features, describe, match
 from tracker.classical.flow import Flow, FlowEstimator, complete_motion, pixel_grid, sample
 from tracker.classical.hands import Hands
 from tracker.classical.views import View
+from tracker.lazy import lazily
 from tracker.types import Mask
 
 _LEAST_LIKENESS = 0.5  # correlation below which two neighbours are of different scenes
@@ -42,13 +43,19 @@ class Link:
     homography: Homography
     residual: Flow  # (h / 4, w / 4, 2): what is to be added, on a lattice
 
+    @lazily
+    def is_plain(self) -> bool:
+        """Return whether the homography says all."""
+        return not self.residual.any()
+
     def places(self, grid: Flow) -> Flow:
         """Return where `grid` (..., 2) lies in the other frame."""
-        if grid.size == 0 or not self.residual.any():
+        if grid.size == 0 or self.is_plain:
             return apply(self.homography, grid)
         table = grid if grid.ndim == 3 else grid[None]
-        extra = sample(self.residual, table / np.float32(SPACING)).reshape(grid.shape)
-        return apply(self.homography, grid) + np.asarray(extra, np.float32)
+        extra = sample(self.residual, table * np.float32(1 / SPACING)).reshape(grid.shape)
+        extra += apply(self.homography, grid)
+        return np.asarray(extra, np.float32)
 
 
 def lattice(height: int, width: int) -> Flow:
@@ -62,7 +69,7 @@ def follow(first: Link, second: Link, nodes: Flow, moved: Flow | None = None) ->
     `moved` is where `first` takes the `nodes`, if that is known already.
     """
     homography = chain(first.homography, second.homography)
-    if not (first.residual.any() or second.residual.any()):
+    if first.is_plain and second.is_plain:
         return Link(homography, first.residual)
     if moved is None:
         moved = first.places(nodes)
@@ -177,7 +184,7 @@ class Links:
     def _between(self, first: View, second: View, guess: Homography | None) -> Link | None:
         height, width = first.size
         grid, nodes = pixel_grid(height, width), lattice(height, width)
-        points = corners(first.gray, first.known)
+        points = strongest(first.strength, first.known)
         if len(points) == 0:
             return Link(np.eye(3), np.zeros_like(nodes))  # nothing to see, nothing to misplace
         start = None if guess is None else apply(guess, grid) - grid
@@ -187,7 +194,7 @@ class Links:
         motion = fit(points[clear], moved[clear], first.outline)
         if motion is None:
             return None
-        agreement = likeness(first.gray, second.gray, grid + flow, points[clear])
+        agreement = likeness(first.gray, second.gray, flow, points[clear])
         if agreement < _LEAST_LIKENESS:
             return None
         return Link(motion.homography, self._residual(first, second, flow, motion.homography))
@@ -196,15 +203,15 @@ class Links:
         """Return what `flow` says beyond the homography, carried into the holes."""
         height, width = first.size
         nodes = lattice(height, width)
-        rows, columns = nodes[..., 1].astype(int), nodes[..., 0].astype(int)
-        mean = cv2.blur(flow, (SPACING, SPACING))[rows, columns]
+        places = cv2.blur(flow, (SPACING, SPACING))[::SPACING, ::SPACING] + nodes
         known = first.known if not first.has_hole else _shrink(first.known)
-        reliable = known[rows, columns] & _is_clear(second, nodes + mean)
-        rest = complete_motion(mean + nodes - apply(homography, nodes), ~reliable)
-        power = np.square(rest).sum(axis=2, keepdims=True)
-        rest *= power / (power + np.float32(_NOISE**2))  # what may be noise counts for little
+        reliable = known[::SPACING, ::SPACING] & _is_clear(second, places)
+        rest = cv2.split(complete_motion(places - apply(homography, nodes), ~reliable))
+        power = rest[0] * rest[0] + rest[1] * rest[1]
+        power /= power + np.float32(_NOISE**2)  # what may be noise counts for little
         limit = _LARGEST_RESIDUAL * max(height, width)
-        return np.clip(rest, -limit, limit)
+        parts = [np.clip(axis * power, -limit, limit) for axis in rest]
+        return np.asarray(cv2.merge(parts), np.float32)
 
     def match(
         self,
@@ -265,9 +272,7 @@ def _shrink(known: Mask) -> Mask:
 
 def _is_clear(view: View, places: Flow) -> Mask:
     """Return whether each of `places` (..., 2) lies inside the view and outside its hole."""
-    height, width = view.known.shape
-    x = np.rint(places[..., 0]).astype(int)
-    y = np.rint(places[..., 1]).astype(int)
-    inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
-    clear: Mask = inside & view.known[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
-    return clear
+    table = places if places.ndim == 3 else places[None]
+    nearest, outside = cv2.INTER_NEAREST, cv2.BORDER_CONSTANT
+    seen = sample(view.usable, table, interpolation=nearest, border=outside)
+    return np.asarray(seen.reshape(places.shape[:-1]) > 0)

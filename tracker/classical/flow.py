@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.classical.planes import join, repeat, split
 from tracker.types import Mask
 
 Flow: TypeAlias = NDArray[np.float32]  # (H, W, 2), pixels, x then y
@@ -122,6 +123,21 @@ def sample(
     return result
 
 
+def sample_at(
+    image: NDArray[Any],
+    x: NDArray[np.float32],
+    y: NDArray[np.float32],
+    *,
+    interpolation: int = cv2.INTER_LINEAR,
+) -> NDArray[Any]:
+    """Read `image` at absolute places (h, w), as `sample` does."""
+    limit = _LARGEST_REMAP_SIDE
+    if not max(cv2.norm(x, cv2.NORM_INF), cv2.norm(y, cv2.NORM_INF)) <= limit:
+        x, y = np.clip(x, -limit, limit), np.clip(y, -limit, limit)
+    result: NDArray[Any] = cv2.remap(image, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    return result
+
+
 def warp(
     image: NDArray[Any],
     flow: Flow,
@@ -199,27 +215,34 @@ def complete(flow: NDArray[np.float32], hole: Mask) -> NDArray[np.float32]:
     """
     if not hole.any():
         return flow
-    height, width = hole.shape
-    weight = np.ascontiguousarray(~hole, dtype=np.float32)
-    values = np.where(hole if flow.ndim == 2 else hole[..., None], np.float32(0), flow)
-    levels: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
-    while not weight.all() and max(weight.shape) > 1:
-        bottom, right = weight.shape[0] % 2, weight.shape[1] % 2
-        if bottom or right:
-            values = _pad(values, bottom, right)
-            weight = _pad(weight, bottom, right)
-        levels.append((values, weight))
-        half = (weight.shape[1] // 2, weight.shape[0] // 2)
-        values = _resize(values, half, cv2.INTER_AREA)
-        share = _resize(weight, half, cv2.INTER_AREA)
-        divisor: NDArray[np.float32] = np.maximum(share, np.float32(1e-6))
-        values /= divisor if values.ndim == 2 else divisor[..., None]
+    known: NDArray[np.uint8] = np.asarray(~hole).view(np.uint8)
+    values = np.zeros_like(flow, order="C")
+    cv2.copyTo(flow, known, values)
+    levels: list[tuple[NDArray[np.float32], NDArray[np.uint8]]] = []
+    while not known.all() and max(known.shape) > 1:
+        levels.append((values, known))
+        values, weight = (_halve(one) for one in (values, known.astype(np.float32)))
         # Full trust as soon as one of the four pixels below is known: edges are not thinned.
-        weight = (share > 0).astype(np.float32)
-    for finer, known in reversed(levels):
-        spread = _resize(values, (known.shape[1], known.shape[0]), cv2.INTER_LINEAR)
-        values = np.where((known if finer.ndim == 2 else known[..., None]) > 0, finer, spread)
-    return values[:height, :width]
+        known = np.asarray(weight > 0).view(np.uint8)
+        weight = np.maximum(weight, np.float32(1e-6))
+        channels = 1 if values.ndim == 2 else values.shape[2]
+        values = values / (repeat(weight, channels) if channels < 5 else weight[..., None])
+    for finer, certain in reversed(levels):
+        rows, columns = values.shape[:2]
+        twice = cv2.resize(values, (2 * columns, 2 * rows), interpolation=cv2.INTER_LINEAR)
+        values = np.asarray(twice[: certain.shape[0], : certain.shape[1]], np.float32)
+        cv2.copyTo(finer, certain, values)
+    return values.reshape(flow.shape)
+
+
+def _halve(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return means of four; what lies beyond the last row or column is 0."""
+    bottom, right = values.shape[0] % 2, values.shape[1] % 2
+    if bottom or right:
+        border = cv2.copyMakeBorder(values, 0, bottom, 0, right, cv2.BORDER_CONSTANT)
+        values = np.asarray(border, np.float32)
+    half = (values.shape[1] // 2, values.shape[0] // 2)
+    return np.asarray(cv2.resize(values, half, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def complete_motion(flow: Flow, hole: Mask) -> Flow:
@@ -230,43 +253,31 @@ def complete_motion(flow: Flow, hole: Mask) -> Flow:
     (it moves level lines by their curvature; Guichard and Morel, 1997).
     """
     filled = complete(flow, hole)
-    if not hole.any() or np.ptp(filled[hole], axis=0).max() < _ONE_MOTION:
+    unknown = hole.view(np.uint8)
+    left, top, width, height = cv2.boundingRect(unknown)
+    if not width:
         return filled
-    rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
     part = (
-        slice(max(0, int(rows[0]) - 4), int(rows[-1]) + 5),
-        slice(max(0, int(columns[0]) - 4), int(columns[-1]) + 5),
+        slice(max(0, top - 4), top + height + 4),
+        slice(max(0, left - 4), left + width + 4),
     )
-    inside, piece = hole[part], filled[part]
-    coarse = _sharpen(piece[::2, ::2], inside[::2, ::2])
-    height, width = inside.shape
-    twice = np.repeat(np.repeat(coarse, 2, axis=0), 2, axis=1)[:height, :width]
-    filled[part] = _sharpen(np.where(inside[..., None], twice, piece), inside)
+    inside, piece = unknown[part], split(filled[part])
+    extremes = [cv2.minMaxLoc(axis, inside)[:2] for axis in piece]
+    if max(high - low for low, high in extremes) < _ONE_MOTION:
+        return filled
+    size = (2 * ((inside.shape[1] + 1) // 2), 2 * ((inside.shape[0] + 1) // 2))
+    for axis in piece:
+        coarse = _sharpen(axis[::2, ::2], inside[::2, ::2])
+        twice = cv2.resize(coarse, size, interpolation=cv2.INTER_NEAREST)
+        cv2.copyTo(twice[: inside.shape[0], : inside.shape[1]], inside, axis)
+    filled[part] = join([_sharpen(axis, inside) for axis in piece])
     return filled
 
 
-def _sharpen(flow: Flow, hole: Mask) -> Flow:
-    kept = ~hole
-    axes = [np.ascontiguousarray(flow[..., axis]) for axis in (0, 1)]
-    for axis in axes:
-        known = axis[kept]
-        for _ in range(_MEDIAN_SWEEPS):
-            cv2.medianBlur(axis, 5, dst=axis)
-            axis[kept] = known
-    return np.stack(axes, axis=-1)
-
-
-def _pad(values: NDArray[np.float32], bottom: int, right: int) -> NDArray[np.float32]:
-    """Add zeros below and on the right."""
-    height, width = values.shape[:2]
-    padded = np.zeros((height + bottom, width + right, *values.shape[2:]), np.float32)
-    padded[:height, :width] = values
-    return padded
-
-
-def _resize(
-    values: NDArray[np.float32], size: tuple[int, int], interpolation: int
-) -> NDArray[np.float32]:
-    """Resize to `size` (width, height), keeping a last axis of length one."""
-    resized = np.asarray(cv2.resize(values, size, interpolation=interpolation), np.float32)
-    return resized.reshape(size[1], size[0], *values.shape[2:])
+def _sharpen(axis: NDArray[np.float32], hole: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return one coordinate (h, w) of a motion, median filtered where `hole` is not 0."""
+    result, kept = np.array(axis), np.equal(hole, 0).view(np.uint8)
+    for _ in range(_MEDIAN_SWEEPS):
+        cv2.medianBlur(result, 5, dst=result)
+        cv2.copyTo(axis, kept, result)
+    return result

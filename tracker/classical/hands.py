@@ -16,6 +16,10 @@ ResultT = TypeVar("ResultT")
 class Hands:
     """The caller's own thread and another, which begins when it is first needed."""
 
+    def __init__(self, *, are_two: bool = True) -> None:
+        """Without the other thread all is done by the caller, in turn."""
+        self._are_two = are_two
+
     @cached_property
     def _other(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(1, thread_name_prefix="hand")  # ends when nobody holds it
@@ -35,7 +39,7 @@ class Hands:
     def each(self, work: Callable[[ItemT], ResultT], items: Iterable[ItemT]) -> list[ResultT]:
         """Return what `work` makes of each item; every second is done in the other thread."""
         wanted = list(items)
-        if len(wanted) < 2:
+        if len(wanted) < 2 or not self._are_two:
             return [work(item) for item in wanted]
         later = self.begin(lambda: [work(item) for item in wanted[1::2]])
         try:

@@ -7,7 +7,7 @@ if known, after were filled with.  What no frame saw is filled from around the h
 carried along from then on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,16 +18,17 @@ from numpy.typing import NDArray
 
 from tracker.classical.blend import Ballot, Reading, elect, merge
 from tracker.classical.chain import Link, Links
-from tracker.classical.flow import FAST, Flow, FlowEstimator
+from tracker.classical.flow import FAST, FlowEstimator
 from tracker.classical.hands import Hands
-from tracker.classical.invention import CONVINCING, carry, invent, lay_base
-from tracker.classical.reading import LEAST_WEIGHT, from_around, pixels, read
-from tracker.classical.recall import recall
+from tracker.classical.invention import Found, carry, invent
+from tracker.classical.reading import LEAST_WEIGHT, from_around, read
+from tracker.classical.recall import CONVINCING, Memory, recall
 from tracker.classical.registration import Offer, Surroundings, lay_still, register
 from tracker.classical.selection import begin_selection
+from tracker.classical.spots import Spots, put, spots_of
 from tracker.classical.still import StillPlate
-from tracker.classical.views import Fill, View, box_around, worth_keeping
-from tracker.types import Clip, Frame, Mask
+from tracker.classical.views import View, box_around, worth_keeping
+from tracker.types import Clip, Frame
 
 _LEAST_BELIEF = 0.1  # of the most believed: less is not read
 _LEAST_INVENTION = 0.02  # of the hole: less is filled smoothly
@@ -55,7 +56,7 @@ class _Fresh:
 
     target: View
     around: Surroundings
-    inside: Flow  # (N, 2), the hole's pixels in the registered part
+    spots: Spots  # the hole's pixels
 
 
 # The future is known; streaming.
@@ -84,6 +85,7 @@ class ClassicalInpainter:
             sees_ahead = max(clip.indices) > clip.indices[wanted.start]
             self._effort = _AT_LEISURE if sees_ahead else _AT_SPEED
             self._estimator = FlowEstimator(FAST, self._effort.finest_scale)
+            self._hands = Hands(are_two=self._effort.at_once)
             self._plate = None if sees_ahead else StillPlate(self._effort.side)
         for index, frame, hole in zip(clip.indices, clip.frames, clip.holes, strict=True):
             if index not in self._views:
@@ -122,47 +124,38 @@ class ClassicalInpainter:
     def _fill_view(self, target: View, effort: Effort) -> _Fresh:
         """Fill the hole of the frame, and remember it so."""
         part = box_around(~target.known, margin=_margin(target))
-        hole = target.hole[target.box]
-        rows, columns = np.nonzero(hole)
-        places = pixels(rows, columns, target.box)
-        inside = target.to_working(places) - np.array([part[1].start, part[0].start], np.float32)
-        around = Surroundings(target, part)
+        around, spots = Surroundings(target, part), spots_of(target, part)
         plate = None if self._plate is None else self._plate.under(target)
         # The plate stands in for a second motion of the source: it shows more, and costs as much.
         offers = self._offers(target, replace(effort, offers=1) if plate else effort, around)
         if plate is not None:
             offers.extend((plate, offer) for offer in lay_still(around, plate))
-        readings = self._read_elected(target, offers, inside)
-        result = np.array(target.frame)
-        patch = result[target.box]
-        foretold, error = from_around(target, part, inside)
-        doubted = np.zeros(hole.shape, np.float32)
-        doubted[hole] = error
-        missing = np.zeros(hole.shape, bool)
-        share, left = np.zeros(hole.shape, np.float32), np.zeros(hole.shape, np.float32)
-        colours, counts, near = foretold, np.zeros_like(error), np.zeros(len(error), bool)
+        readings = self._read_elected(target, offers, spots)
+        colours, doubted = from_around(target, around, spots)
+        share, near, left = np.zeros_like(doubted), np.zeros(spots.count, bool), doubted
         if readings:
-            colours, counts = merge(readings, foretold, error, self._hands)
-            weight = np.max([reading.weight for reading in readings], axis=0)
-            near = (error < _NEAR) & (weight > LEAST_WEIGHT)
-            error *= 1 - counts  # that of the mean
+            colours, share = merge(readings, colours, doubted, self._hands)
+            weight = np.maximum.reduce([reading.weight for reading in readings])
+            near = (doubted < _NEAR) & (weight > LEAST_WEIGHT)
+            left = doubted * (1 - share)  # that of the mean
         before = self._before(target, around)
-        memory = recall(*before, inside) if before and not plate else None  # it remembers more
+        memory = recall(*before, spots) if before and not plate else None  # it remembers more
         if memory is not None:
-            colours, counts, error = memory.join(colours, counts, error)
-        missing[hole] = (counts < CONVINCING) & ~near
-        share[hole], left[hole] = counts, error
-        patch[hole] = np.clip(np.rint(colours), 0, 255)
-        detail, detailed = np.zeros((*hole.shape, 3), np.int8), np.zeros(hole.shape, bool)
-        if missing.any():
-            detail, detailed = self._invent(
-                target, patch, missing, doubted, left, share, around, offers, before
-            )
+            colours, share, left = memory.join(colours, share, left)
+        found = Found(colours, share, left, (share < CONVINCING) & ~near)
+        patch = target.frame[target.box].copy()
+        if not found.missing.any():
+            put(patch, spots.places, found.colours)
+        else:
+            carriers = self._carriers(target, around, spots, offers, before, memory)
+            self._invent(target, patch, found, spots, carriers, doubted if offers else None)
             if memory is not None:
-                memory.steady(patch, missing, left, hole)
+                memory.steady(patch, found.missing, found.left, spots.places)
+        result = np.array(target.frame)
+        result[target.box] = patch
         result.setflags(write=False)
-        target.fill = Fill(target.box, result, ~missing, left, detail, detailed)
-        return _Fresh(target, around, inside)
+        target.fill = found.fill(target, spots, result)
+        return _Fresh(target, around, spots)
 
     def _join_next(self, fresh: _Fresh, after: View) -> None:
         """Join the fill of a frame with that of the one after it."""
@@ -170,9 +163,9 @@ class ClassicalInpainter:
         follows = after.index == target.index + 1
         link = self._links.step(target.index, after.index, self._views) if follows else None
         found = register(fresh.around, after, link, self._estimator, 1)[0] if link else []
-        memory = recall(after, found[0], fresh.inside) if found else None
+        memory = recall(after, found[0], fresh.spots) if found else None
         if memory is not None and fill is not None:
-            target.fill = memory.refine(fill, target.hole[target.box])
+            target.fill = memory.refine(fill, fresh.spots)
 
     def _before(self, target: View, around: Surroundings) -> tuple[View, Offer] | None:
         """Return the frame before, if it was filled, and how it lies under the target."""
@@ -208,7 +201,7 @@ class ClassicalInpainter:
                 found, link = self._registering(around, source, effort.offers)()
             selection = if_used if found else selection.after(chosen, is_used=False)
             if source.is_keyframe:
-                found = [replace(offer, error=offer.error * _KEYFRAME) for offer in found]
+                found = [offer.surer(_KEYFRAME) for offer in found]
             if found:
                 self._links.correct(source.index, link)
                 offers.extend((source, offer) for offer in found)
@@ -222,7 +215,7 @@ class ClassicalInpainter:
         return partial(register, around, source, link, self._estimator, most)
 
     def _read_elected(
-        self, target: View, offers: list[tuple[View, Offer]], inside: Flow
+        self, target: View, offers: list[tuple[View, Offer]], spots: Spots
     ) -> list[Reading]:
         """Return what the offers that are believed somewhere say about the hole's pixels."""
         if not offers:
@@ -244,53 +237,57 @@ class ClassicalInpainter:
             for (source, offer), weight in zip(offers, weights, strict=True)
             if ((weight > enough) & offer.visible).any()
         ]
-        return self._hands.each(lambda one: read(one[0], one[1], inside, one[2]), believed)
+        return self._hands.each(lambda one: read(one[0], one[1], spots, one[2]), believed)
 
-    def _invent(
+    def _carriers(
         self,
         target: View,
-        patch: NDArray[np.uint8],
-        missing: Mask,
-        doubted: NDArray[np.float32],
-        left: NDArray[np.float32],
-        share: NDArray[np.float32],
         around: Surroundings,
+        spots: Spots,
         offers: list[tuple[View, Offer]],
         before: tuple[View, Offer] | None,
-    ) -> tuple[NDArray[np.int8], Mask]:
-        """Fill what no frame saw, in place; `missing` keeps what had to be invented.
-
-        What was seen long ago is carried on; nor is anything invented where the surroundings
-        foretell it well: `doubted` (h, w) is the squared error to be expected of them.  `left`
-        (h, w) is that of `patch`, in which sources count as much as `share` (h, w) says.  All
-        are of the target's box.
-
-        Returns:
-            (h, w, 3) the fine part of what was invented, and (h, w) where there is some.
-        """
-        carriers = [] if before is None else [before]
+        memory: Memory | None,
+    ) -> Iterator[Callable[[NDArray[np.intp]], Memory | None]]:
+        """Yield what says what earlier frames were filled with: the anchor, then the last."""
         anchor = self._anchor
         if anchor and anchor.index in self._links.known() and anchor.index != target.index - 1:
             found = [offer for source, offer in offers if source is anchor][:1]
             if not found:
                 found, link = self._registering(around, anchor, 1)()
                 self._links.correct(anchor.index, link)
-            carriers = [(anchor, offer) for offer in found] + carriers
-        corner = np.array([around.part[1].start, around.part[0].start], np.float32)
-        detail, detailed = carry(patch, missing, left, carriers, corner, target)
-        if offers:
-            missing &= doubted >= _NEAR  # `patch` shows there what the surroundings foretell
-        if not missing.any():
-            return detail, np.zeros_like(detailed)
-        fresh = missing & ~detailed
+            if found:
+                yield partial(recall, anchor, found[0], spots)
+        if memory is not None:
+            yield memory.at
+        elif before is not None:
+            yield partial(recall, *before, spots)
+
+    def _invent(
+        self,
+        target: View,
+        patch: NDArray[np.uint8],
+        found: Found,
+        spots: Spots,
+        carriers: Iterable[Callable[[NDArray[np.intp]], Memory | None]],
+        doubted: NDArray[np.float32] | None,
+    ) -> None:
+        """Fill what no frame saw, in `found` and in `patch`, the box around the hole.
+
+        What was seen long ago is carried on; nor is anything invented where the surroundings
+        foretell it well: `doubted` (N,) is the squared error to be expected of them, if they
+        are trusted there.
+        """
+        carry(found, carriers)
+        if doubted is not None:
+            found.missing &= doubted >= _NEAR
+        fresh = found.missing if found.detailed is None else found.missing & ~found.detailed
         pause = target.index - self._anchor.index if self._anchor else _PAUSE
-        much = float(fresh.sum() / target.hole[target.box].sum())
+        much = np.count_nonzero(fresh) / spots.count
         if much > _LEAST_INVENTION and (pause >= _PAUSE or much > _URGENT_INVENTION):
-            detail[fresh] = invent(target, fresh)[fresh]
-            detailed |= fresh
+            numbers = np.flatnonzero(fresh)
+            found.remember(numbers, invent(target, spots.take(numbers)))
             self._anchor = target
-        lay_base(patch, missing, target, detail, share)
-        return detail, detailed
+        found.lay(target, patch, spots)
 
 
 def _margin(target: View) -> int:

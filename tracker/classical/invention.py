@@ -1,142 +1,149 @@
 """Fill what no frame saw: as it was filled before, else from the frame itself."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from tracker.classical.blend import OPTIMISM, share_of
-from tracker.classical.flow import sample
-from tracker.classical.reading import as_table, pixels, place
-from tracker.classical.registration import Offer
+from tracker.classical.planes import join, repeat, rounded, split
+from tracker.classical.recall import CONVINCING, Memory
 from tracker.classical.spatial import spread
+from tracker.classical.spots import Plane, Planes, Spots, gather, put, spread_out
 from tracker.classical.texture import displacements
-from tracker.classical.views import AROUND, View, box_around
-from tracker.types import Mask
+from tracker.classical.views import AROUND, Fill, View, box_around
+from tracker.images import shrink_hole
+from tracker.types import Frame, Mask
 
-CONVINCING = 0.5  # of a colour: what counts less was not seen, or is not taken over
+
+@dataclass(eq=False)
+class Found:
+    """What is known so far of the N pixels of a hole."""
+
+    colours: Planes  # (3, N)
+    share: Plane  # (N,), 0 to 1, how much sources count in them
+    left: Plane  # (N,), the squared error to be expected
+    missing: NDArray[np.bool_]  # (N,), what no frame saw
+    detail: Planes | None = None  # (3, N), the fine part of what was invented
+    detailed: NDArray[np.bool_] | None = None  # (N,), where `detail` holds
+
+    def remember(self, numbers: NDArray[np.intp], detail: Planes) -> None:
+        """Keep the fine part (3, n) of some of the pixels."""
+        if self.detail is None or self.detailed is None:
+            self.detail = np.zeros_like(self.colours)
+            self.detailed = np.zeros_like(self.missing)
+        self.detail[:, numbers] = detail
+        self.detailed[numbers] = True
+
+    def lay(self, target: View, patch: NDArray[np.uint8], spots: Spots) -> None:
+        """Put all into the box around the hole: what is missing smoothly, with its detail.
+
+        Where sources count a little, only detail is added.
+        """
+        if self.detail is not None:
+            faint = np.flatnonzero(self.missing)
+            self.colours[:, faint] += self.detail[:, faint] * (1 - self.share[faint])
+        put(patch, spots.places, self.colours)
+        bare = self.missing & (self.share == 0)
+        if bare.any():
+            hole = np.zeros(patch.shape[:2], bool)
+            hole.reshape(-1)[spots.places] = bare
+            lay_base(patch, hole, target, self._detail_image(patch.shape, spots))
+
+    def fill(self, target: View, spots: Spots, filled: Frame) -> Fill:
+        """Return what is to be remembered of a frame filled so."""
+        state = np.zeros((*target.hole[target.box].shape, 4), np.float32)
+        state[..., 1] = 255
+        kept = np.zeros((spots.count, 4), np.float32)
+        kept[:, 0], kept[:, 1] = self.left, np.float32(255) * ~self.missing
+        if self.detailed is not None:
+            kept[:, 2] = self.detailed
+        state.reshape(-1, 4)[spots.places] = kept
+        return Fill(target.box, filled, state, self._detail_image((*state.shape[:2], 3), spots))
+
+    def _detail_image(self, shape: tuple[int, ...], spots: Spots) -> NDArray[np.float32] | None:
+        if self.detail is None:
+            return None
+        image = np.zeros(shape, np.float32)
+        image.reshape(-1, 3)[spots.places] = self.detail.T
+        return image
 
 
-def carry(
-    patch: NDArray[np.uint8],
-    missing: Mask,
-    left: NDArray[np.float32],
-    carriers: Sequence[tuple[View, Offer]],
-    corner: NDArray[np.float32],
-    target: View,
-) -> tuple[NDArray[np.int8], Mask]:
+def carry(found: Found, carriers: Iterable[Callable[[NDArray[np.intp]], Memory | None]]) -> None:
     """Take over what earlier frames were filled with, in place.
 
     Genuine background, which a frame got from a source since forgotten, is copied and no
-    longer `missing`.  Of what was invented only the fine part is kept.
-
-    Args:
-        patch: (h, w, 3), the target's `box` as filled so far.
-        missing: (h, w), where nothing is known; both are changed.
-        left: (h, w), the squared error to be expected of `patch`: a carrier must promise a
-            smaller one; changed.
-        carriers: filled frames and how they lie under the target, best first.
-        corner: (2,), of the registered part, working size.
-        target: the frame being filled.
-
-    Returns:
-        (h, w, 3) fine detail for what is still missing, and (h, w) where there is some.
+    longer `missing`, if a smaller error is to be expected of it.  Of what was invented only
+    the fine part is kept.  Each of the `carriers` says what one of them shows at some of the
+    pixels; the best first.
     """
-    detail = np.zeros(patch.shape, np.int8)
-    detailed = np.zeros(missing.shape, bool)
-    for view, offer in carriers:
-        rows, columns = np.nonzero(missing)
-        if len(rows) == 0 or view.fill is None:
+    for recalled in carriers:
+        numbers = np.flatnonzero(found.missing)
+        memory = recalled(numbers) if len(numbers) else None
+        if memory is None:
             continue
-        num_places = len(rows)
-        inside = target.to_working(pixels(rows, columns, target.box)) - corner
-        table = as_table(inside)
-        places, half, within = place(view, offer, table)
-        fill = view.fill
-        in_box, genuine = fill.at(places)
-        error = sample(fill.error, in_box) + OPTIMISM * sample(offer.error, half)
-        error = error.reshape(-1)[:num_places]
-        share = share_of(error, left[rows, columns])
-        usable = (genuine & within).reshape(-1)[:num_places] & (share > CONVINCING)
+        was = found.left.take(numbers)
+        share = share_of(memory.error + (OPTIMISM - 1) * memory.risk, was)
+        usable = memory.genuine & (share > CONVINCING)
         if usable.any():
-            colours = sample(fill.filled, places, interpolation=cv2.INTER_CUBIC).astype(np.float32)
-            colours = (colours + sample(offer.offset, half)).reshape(-1, 3)[:num_places]
-            taken, now = (rows[usable], columns[usable]), share[usable]
-            values = patch[taken] + now[:, None] * (colours[usable] - patch[taken])
-            patch[taken] = np.clip(np.rint(values), 0, 255)
-            left[taken] *= 1 - now
-            missing[taken] = False
-        fresh = within.reshape(-1)[:num_places] & ~usable & ~detailed[rows, columns]
-        fresh &= sample(fill.detailed.astype(np.uint8), in_box).reshape(-1)[:num_places] > 0
-        if fresh.any():
-            fine = sample(fill.detail.astype(np.float32), in_box).reshape(-1, 3)[:num_places]
-            detail[rows[fresh], columns[fresh]] = np.rint(fine[fresh])
-            detailed[rows[fresh], columns[fresh]] = True
-    return detail, detailed
+            taken, now = numbers[usable], share[usable]
+            colours = found.colours.take(taken, axis=1)
+            found.colours[:, taken] = colours + now * (memory.colours[:, usable] - colours)
+            found.left[taken] = was[usable] * (1 - now)
+            found.missing[taken] = False
+        if memory.detail is not None:
+            fresh = memory.detailed & ~usable
+            if found.detailed is not None:
+                fresh &= ~found.detailed.take(numbers)
+            if fresh.any():
+                found.remember(numbers[fresh], np.rint(memory.detail[:, fresh]))
 
 
-def invent(target: View, fresh: Mask) -> NDArray[np.int8]:
-    """Return (h, w, 3): fine detail for `fresh` pixels of the target's box, from like places."""
-    detail = np.zeros((*fresh.shape, 3), np.int8)
-    rows_of_frame, columns_of_frame = target.hole.shape
-    missing = np.zeros((rows_of_frame, columns_of_frame), bool)
-    missing[target.box] = fresh
-    height, width = target.tiny.shape[:2]
-    shrink = (width, height)
-    wanted = cv2.resize(missing.astype(np.float32), shrink, interpolation=cv2.INTER_AREA) > 0
-    known = cv2.resize(target.hole.astype(np.float32), shrink, interpolation=cv2.INTER_AREA) <= 0
-    if not known.any() or min(shrink) < 16:
-        return detail
+def invent(target: View, spots: Spots) -> Planes:
+    """Return (3, N): fine detail for some pixels of a hole, from like places."""
+    (height, width), (full_height, full_width) = target.tiny.shape[:2], target.hole.shape
+    missing = np.zeros(target.hole.shape, bool)
+    missing[spots.y.astype(np.intp), spots.x.astype(np.intp)] = True
+    wanted = shrink_hole(missing, height, width)
+    known = ~shrink_hole(target.hole, height, width)
+    if not known.any() or min(height, width) < 16:
+        return np.zeros((3, spots.count), np.float32)
     tiny = target.tiny.astype(np.float32)
     shifts, strength = displacements(tiny, known, wanted)
     weight = known.astype(np.float32)
-    share = np.maximum(cv2.blur(weight, (9, 9)), np.float32(1e-6))
-    mean = np.asarray(cv2.blur(tiny * weight[..., None], (9, 9)) / share[..., None], np.float32)
-    rows, columns = np.nonzero(fresh)
-    full = pixels(rows, columns, target.box)
-    ratio = np.array([columns_of_frame / width, rows_of_frame / height], np.float32)
-    at_tiny = np.minimum(full / ratio, (width - 1, height - 1)).astype(int)
-    shift = np.rint(shifts[at_tiny[:, 1], at_tiny[:, 0]] * ratio)
-    source = np.clip(full + shift, 0, (columns_of_frame - 1, rows_of_frame - 1)).astype(int)
-    table = as_table(((source + 0.5) / ratio - 0.5).astype(np.float32))
-    smooth = sample(mean, table).reshape(-1, 3)[: len(rows)]
-    fine = target.frame[source[:, 1], source[:, 0]] - smooth
-    fine *= strength[at_tiny[:, 1], at_tiny[:, 0]][:, None]
-    fine[target.unusable[source[:, 1], source[:, 0]] > 0] = 0
-    detail[rows, columns] = np.clip(np.rint(fine), -127, 127)
-    return detail
+    mean = cv2.blur(join([tiny * repeat(weight, 3), weight]), (9, 9))
+    share = np.maximum(cv2.extractChannel(mean, 3), np.float32(1e-6))
+    mean = mean / repeat(share, 4)
+    ratio_x, ratio_y = full_width / width, full_height / height
+    tiny_x = np.minimum(spots.x / ratio_x, width - 1).astype(np.intp)
+    tiny_y = np.minimum(spots.y / ratio_y, height - 1).astype(np.intp)
+    at_tiny = tiny_y * width + tiny_x
+    shift_x, shift_y = (one.ravel().take(at_tiny) for one in split(shifts))
+    x = np.clip(spots.x + np.rint(shift_x * ratio_x), 0, full_width - 1)
+    y = np.clip(spots.y + np.rint(shift_y * ratio_y), 0, full_height - 1)
+    half_x, half_y = ((one + 0.5) / ratio - 0.5 for one, ratio in ((x, ratio_x), (y, ratio_y)))
+    *smooth, _ = spread_out(mean, half_x.astype(np.float32), half_y.astype(np.float32))
+    source = y.astype(np.intp) * full_width + x.astype(np.intp)
+    strong = strength.ravel().take(at_tiny) * (target.unusable.ravel().take(source) == 0)
+    fine = (gather(np.ascontiguousarray(target.frame), source) - np.stack(smooth)) * strong
+    fine = np.clip(np.rint(fine), -127, 127)[:, : spots.count]
+    return np.asarray(fine, np.float32)
 
 
 def lay_base(
-    patch: NDArray[np.uint8],
-    missing: Mask,
-    target: View,
-    detail: NDArray[np.int8],
-    share: NDArray[np.float32],
+    patch: NDArray[np.uint8], bare: Mask, target: View, detail: NDArray[np.float32] | None
 ) -> None:
-    """Fill `missing` pixels of the target's box in place: smoothly, plus `detail`.
-
-    Where sources count a little, as much as `share` (h, w) says, only detail is added.
-    """
-    patch[missing] = _sum(patch, detail * (1 - share[..., None]), missing)
-    bare = missing & (share == 0)
-    if not bare.any():
-        return
+    """Fill the `bare` pixels of the target's box in place: smoothly, plus `detail` (h, w, 3)."""
     part = box_around(bare, margin=AROUND)
     hole, piece = bare[part], patch[part]
     height, width = hole.shape
     scale = target.size[0] / target.hole.shape[0]
     reduced = max(1, round(width * scale)), max(1, round(height * scale))
     small = np.asarray(cv2.resize(piece, reduced, interpolation=cv2.INTER_AREA), np.float32)
-    unknown = cv2.resize(hole.astype(np.float32), reduced, interpolation=cv2.INTER_AREA) > 0
-    smooth = spread(small, unknown)
-    base = np.asarray(cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR))
-    piece[hole] = _sum(base, detail[part], hole)
-
-
-def _sum(colours: NDArray[Any], detail: NDArray[Any], mask: Mask) -> NDArray[np.uint8]:
-    """Return (N, 3), the sum of both where `mask` is."""
-    total = colours[mask] + np.asarray(detail[mask], np.float32)
-    return np.asarray(np.clip(np.rint(total), 0, 255), np.uint8)
+    smooth = spread(small, shrink_hole(hole, *reduced[::-1]))
+    base = np.asarray(cv2.resize(smooth, (width, height)), np.float32)
+    if detail is not None:
+        base += detail[part]
+    patch[part] = cv2.copyTo(rounded(base), hole.view(np.uint8), piece)

@@ -8,100 +8,145 @@ others, 1965).  What is joined was resampled as often as it was carried, but wha
 anew enters in every frame: little has been carried for long.
 """
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.classical.flow import Flow, sample
-from tracker.classical.invention import CONVINCING
-from tracker.classical.reading import as_table, place
 from tracker.classical.registration import Offer
+from tracker.classical.spots import (
+    Plane,
+    Planes,
+    Spots,
+    colours_at,
+    gather,
+    lay,
+    put,
+    spread_out,
+    within,
+)
 from tracker.classical.views import Fill, View
-from tracker.types import Mask
+
+CONVINCING = 0.5  # of a colour: what counts less was not seen, or is not taken over
+_MOSTLY = 250  # of 255: this much of what is sampled must be genuine
 
 
 @dataclass(frozen=True, eq=False)
 class Memory:
     """What another frame's fill says about N pixels of a hole."""
 
-    colours: NDArray[np.float32]  # (N, 3)
-    error: NDArray[np.float32]  # (N,), squared, to be expected
+    colours: Planes  # (3, N)
+    error: Plane  # (N,), squared, to be expected
     genuine: NDArray[np.bool_]  # (N,), shows what some frame saw
     invented: NDArray[np.bool_]  # (N,), does not; neither outside the frame
+    risk: Plane  # (N,), what of the error comes from how the fill was laid
+    detail: Planes | None  # (3, N), the fine part of what was invented; None: there is none
+    detailed: NDArray[np.bool_]  # (N,), where `detail` holds
 
-    def join(
-        self,
-        colours: NDArray[Any],
-        share: NDArray[np.float32],
-        error: NDArray[np.float32],
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Return (N, 3) colours, how much of them was seen, and their error, with the genuine.
+    def at(self, numbers: NDArray[np.intp]) -> "Memory":
+        """Return what it says about some of the pixels."""
+        return Memory(
+            self.colours.take(numbers, axis=1),
+            self.error.take(numbers),
+            self.genuine.take(numbers),
+            self.invented.take(numbers),
+            self.risk.take(numbers),
+            None if self.detail is None else self.detail.take(numbers, axis=1),
+            self.detailed.take(numbers),
+        )
+
+    def join(self, colours: Planes, share: Plane, error: Plane) -> tuple[Planes, Plane, Plane]:
+        """Return (3, N) colours, how much of them was seen, and their error, with the genuine.
 
         Args:
-            colours: (N, 3), found without the memory.
+            colours: (3, N), found without the memory.
             share: (N,), 0 to 1, how much of them was seen.
             error: (N,), squared, to be expected of them.
         """
         now = self._share(error) * self.genuine
-        joined = colours + now[:, None] * (self.colours - colours)
+        joined = self.colours - colours
+        joined *= now
+        joined += colours
         return joined, 1 - (1 - share) * (1 - now), error * (1 - now)
 
     def steady(
-        self, patch: NDArray[np.uint8], missing: Mask, left: NDArray[np.float32], hole: Mask
+        self,
+        patch: NDArray[np.uint8],
+        missing: NDArray[np.bool_],
+        left: Plane,
+        index: NDArray[np.intp],
     ) -> None:
-        """Join what is `missing`, and was, in place; all are (h, w) of the target's box.
+        """Join what is `missing`, and was, in place.
 
         Args:
-            patch: (h, w, 3), as invented now.
-            missing: what no frame shows.
-            left: the squared error to be expected of `patch`.
-            hole: its pixels are those the memory speaks of, in order.
+            patch: (h, w, 3), the box around the hole, as invented now.
+            missing: (N,), what no frame shows.
+            left: (N,), the squared error to be expected of `patch`.
+            index: (N,), where the pixels lie in `patch`, see `Spots`.
         """
-        now = self._share(left[hole]) * (self.invented & missing[hole])
-        values = patch[hole] + now[:, None] * (self.colours - patch[hole])
-        patch[hole] = np.clip(np.rint(values), 0, 255)
-        left[hole] += now * (self.error - left[hole])  # much the same surroundings foretell both
+        numbers = np.flatnonzero(self.invented & missing)
+        if not len(numbers):
+            return
+        was, error = left.take(numbers), self.error.take(numbers)
+        now = _share(was, error)
+        shown = gather(patch, index.take(numbers))
+        put(patch, index.take(numbers), shown + now * (self.colours.take(numbers, axis=1) - shown))
+        left[numbers] = was + now * (error - was)  # much the same surroundings foretell both
 
-    def refine(self, fill: Fill, hole: Mask) -> Fill:
-        """Return a fill joined with the memory; `hole` (h, w) lies in its box."""
-        filled, genuine, left = np.array(fill.filled), fill.genuine.copy(), fill.error.copy()
-        patch = filled[fill.box]
-        known = genuine[hole].astype(np.float32)
-        colours, share, left[hole] = self.join(patch[hole], known, left[hole])
-        patch[hole] = np.clip(np.rint(colours), 0, 255)
-        genuine[hole] = share >= CONVINCING
-        self.steady(patch, ~genuine, left, hole)
+    def refine(self, fill: Fill, spots: Spots) -> Fill:
+        """Return a fill joined with the memory of its pixels."""
+        index = spots.places
+        filled, patch = np.array(fill.filled), np.array(fill.filled[fill.box])
+        left, known = (fill.state[..., number].ravel().take(index) for number in (0, 1))
+        colours, share, left = self.join(gather(patch, index), (known > 0).astype(np.float32), left)
+        put(patch, index, colours)
+        missing = share < CONVINCING
+        self.steady(patch, missing, left, index)
+        filled[fill.box] = patch
         filled.setflags(write=False)
-        return replace(fill, filled=filled, genuine=genuine, error=left)
+        return fill.changed(filled, index, left, ~missing)
 
-    def _share(self, error: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _share(self, error: Plane) -> Plane:
         """Return how much the memory counts beside what errs by `error`, 0 to 1."""
-        share = error / np.maximum(error + self.error, np.float32(1e-6))
-        return np.asarray(share, np.float32)
+        return _share(error, self.error)
 
 
-def recall(view: View, offer: Offer, inside: Flow) -> Memory | None:
+def recall(
+    view: View, offer: Offer, spots: Spots, numbers: NDArray[np.intp] | None = None
+) -> Memory | None:
     """Return what a frame was filled with; None if it was not.
 
     Args:
         view: the frame.
         offer: how it lies under the registered part.
-        inside: (N, 2), places in that part, working size.
+        spots: which pixels are asked for.
+        numbers: of some of them; None: all.
     """
-    fill, num_places = view.fill, len(inside)
+    fill = view.fill
     if fill is None:
         return None
-    places, half, within = place(view, offer, as_table(inside))
-    in_box, genuine = fill.at(places)
-    colours = sample(fill.filled, places, interpolation=cv2.INTER_CUBIC).astype(np.float32)
-    colours += sample(offer.offset, half)
-    error = sample(fill.error, in_box) + sample(offer.error, half)
+    if numbers is not None:
+        spots = spots.take(numbers)
+    count = spots.count
+    laid = lay(view, offer, spots, None)
+    x, y = laid.x - np.float32(fill.box[1].start), laid.y - np.float32(fill.box[0].start)
+    # Around its hole a frame is genuine: so the border of the box stands for what is beyond.
+    left, known, fine, _ = spread_out(fill.state, x, y)
+    inside, genuine = within(view, laid), known > _MOSTLY
+    detail = None
+    if fill.detail is not None:
+        detail = np.stack(spread_out(fill.detail, x, y))[:, :count]
     return Memory(
-        colours.reshape(-1, 3)[:num_places],
-        error.reshape(-1)[:num_places],
-        (genuine & within).reshape(-1)[:num_places],
-        (~genuine & within).reshape(-1)[:num_places],
+        colours_at(fill.filled, laid)[:, :count],
+        (left + laid.error)[:count],
+        (genuine & inside)[:count],
+        (~genuine & inside)[:count],
+        laid.error[:count],
+        detail,
+        ((fine > 0.5) & inside)[:count],
     )
+
+
+def _share(error: Plane, other: Plane) -> Plane:
+    share = error / np.maximum(error + other, np.float32(1e-6))
+    return np.asarray(share, np.float32)

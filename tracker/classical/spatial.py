@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from tracker.classical.blend import mean_square
 from tracker.classical.flow import complete
+from tracker.classical.planes import repeat, split
 from tracker.types import Mask
 
 _SWEEPS = 16  # of relaxation on every level
@@ -28,14 +29,20 @@ def spread(colours: NDArray[np.float32], hole: Mask) -> NDArray[np.float32]:
     known = (~hole).astype(np.float32)
     half = (width + 1) // 2, (height + 1) // 2
     share = np.asarray(cv2.resize(known, half, interpolation=cv2.INTER_AREA), np.float32)
-    weighted = filled * known[..., None]
+    weighted = filled * repeat(known, filled.shape[2])
     mean = np.asarray(cv2.resize(weighted, half, interpolation=cv2.INTER_AREA), np.float32)
-    mean /= np.maximum(share, np.float32(1e-6))[..., None]
+    mean /= repeat(np.maximum(share, np.float32(1e-6)), filled.shape[2])
     coarse = spread(mean, share <= 0)
-    inside = hole.astype(np.uint8)
+    inside = hole.view(np.uint8)
     cv2.copyTo(cv2.resize(coarse, (width, height)), inside, filled)
+    left, top, wide, tall = cv2.boundingRect(inside)
+    piece = (slice(max(0, top - 1), top + tall + 1), slice(max(0, left - 1), left + wide + 1))
+    part, inside = np.ascontiguousarray(filled[piece]), np.ascontiguousarray(inside[piece])
+    blurred = np.empty_like(part)
     for _ in range(_SWEEPS):
-        cv2.copyTo(cv2.blur(filled, (3, 3), borderType=cv2.BORDER_REPLICATE), inside, filled)
+        cv2.blur(part, (3, 3), dst=blurred, borderType=cv2.BORDER_REPLICATE)
+        cv2.copyTo(blurred, inside, part)
+    filled[piece] = part
     return filled
 
 
@@ -44,18 +51,27 @@ def doubt(colours: NDArray[np.float32], hole: Mask) -> NDArray[np.float32]:
 
     A pixel that far from the border differs from it as much as known pixels that far from
     each other do (their variogram; half of it, as the membrane is a mean of many).
+
+    Args:
+        colours: (h, w, C), red, green and blue first.
+        hole: (h, w).
     """
-    distance = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3)
-    known = ~hole
+    distance = cv2.distanceTransform(hole.view(np.uint8), cv2.DIST_L2, 3)
+    known, planes = (~hole).astype(np.float32), split(colours)[:3]
     lags, differences = [0.0], [0.0]
     for lag in _LAGS:
-        across = known[:, lag:] & known[:, :-lag]
-        down = known[lag:] & known[:-lag]
-        if across.sum() + down.sum() < 16:
+        total = count = 0.0
+        for ahead, behind in (
+            ((slice(None), slice(lag, None)), (slice(None), slice(None, -lag))),
+            ((slice(lag, None),), (slice(None, -lag),)),
+        ):
+            both = known[ahead] * known[behind]
+            count += float(both.sum())
+            gap = mean_square([one[ahead] - one[behind] for one in planes])
+            total += float(np.vdot(gap, both))
+        if count < 16:
             break
-        total = float(mean_square(colours[:, lag:] - colours[:, :-lag])[across].sum())
-        total += float(mean_square(colours[lag:] - colours[:-lag])[down].sum())
         lags.append(float(lag))
-        differences.append(max(differences[-1], total / float(across.sum() + down.sum())))
+        differences.append(max(differences[-1], total / count))
     expected = np.interp(distance, lags, differences) / 2
     return np.asarray(np.where(hole, expected, 0), np.float32)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tracker.classical.blend import mean_square
 from tracker.classical.flow import Flow, complete, pixel_grid, sample
+from tracker.classical.planes import split
 from tracker.types import Mask
 
 _DIRECTIONS = 16
@@ -47,7 +48,7 @@ def displacements(
     height, width = known.shape
     fine = fine_part(colours, known)
     grid, copied = pixel_grid(height, width), known.astype(np.uint8)
-    power = np.asarray(2 * cv2.blur(mean_square(fine), (_MEAN, _MEAN)) + 1, np.float32)
+    power = np.asarray(2 * cv2.blur(mean_square(split(fine)), (_MEAN, _MEAN)) + 1, np.float32)
     shifts = _candidates(wanted)
     gaps, seen = np.zeros((height, width, len(shifts)), np.float32), []
     shares = np.zeros_like(gaps)
@@ -55,7 +56,7 @@ def displacements(
         places = grid + shift
         there = sample(copied, places, interpolation=cv2.INTER_NEAREST, border=cv2.BORDER_CONSTANT)
         both = (there > 0) & known
-        gap = mean_square(sample(fine, places, interpolation=cv2.INTER_NEAREST) - fine)
+        gap = mean_square(split(sample(fine, places, interpolation=cv2.INTER_NEAREST) - fine))
         gaps[..., number] = cv2.blur(gap * both, (_PATCH, _PATCH))
         shares[..., number] = cv2.blur(both.astype(np.float32), (_PATCH, _PATCH))
         seen.append(there > 0)

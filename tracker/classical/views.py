@@ -1,24 +1,23 @@
 """One frame of the video as the inpainter keeps it, and how many of them it keeps."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.classical.camera import outline_of
-from tracker.classical.flow import Flow, sample
+from tracker.classical.camera import corner_strength, outline_of
+from tracker.classical.flow import Flow
 from tracker.classical.spatial import spread
-from tracker.images import shrink_quickly
+from tracker.images import shrink_hole, shrink_quickly
 from tracker.lazy import lazily
 from tracker.types import Frame, Mask
 
 Box: TypeAlias = tuple[slice, slice]  # rows, columns
 
 AROUND = 16  # pixels of the frame around its hole that a fill looks at
-_MOSTLY = 250  # of 255: this much of what is sampled must be genuine
 _SOFT_EDGE = 2  # pixels around a hole that are not copied: bicubic sampling reaches them
 
 
@@ -28,18 +27,23 @@ class Fill:
 
     box: Box  # in the frame; a margin of the hole's surroundings is in it
     filled: Frame  # the whole frame
-    genuine: Mask  # where the filled frame shows what some frame saw
-    error: NDArray[np.float32]  # (h, w), squared, to be expected there
-    detail: NDArray[np.int8]  # (h, w, 3), the fine part of what is invented
-    detailed: Mask  # where `detail` holds
+    # (h, w, 4): the squared error to be expected; 255 where the filled frame shows what some
+    # frame saw; 1 where `detail` holds; nothing.  Four channels are read in one go.
+    state: NDArray[np.float32]
+    detail: NDArray[np.float32] | None  # (h, w, 3), the fine part of what is invented
 
-    def at(self, places: Flow) -> tuple[Flow, Mask]:
-        """Return where `places` (R, C, 2) of the frame lie in the box, and which are genuine.
-
-        Around its hole a frame is genuine: so the border of the box stands for what is beyond.
-        """
-        in_box = places - np.array([self.box[1].start, self.box[0].start], np.float32)
-        return in_box, sample(self.genuine.astype(np.uint8) * 255, in_box) > _MOSTLY
+    def changed(
+        self,
+        filled: Frame,
+        index: NDArray[np.intp],
+        error: NDArray[np.float32],
+        genuine: Mask,
+    ) -> "Fill":
+        """Return it with other colours, errors and genuine pixels; `index` as in `Spots`."""
+        state = self.state.copy()
+        table = state.reshape(-1, 4)
+        table[index, 0], table[index, 1] = error, 255 * genuine
+        return replace(self, filled=filled, state=state)
 
 
 class View:
@@ -79,12 +83,7 @@ class View:
     @lazily
     def known(self) -> Mask:
         """Return (h, w) at working size: True where no hole pixel takes part."""
-        if not self.has_hole:
-            return np.ones(self.size, bool)
-        part = cv2.resize(
-            self.hole.astype(np.float32), self.size[::-1], interpolation=cv2.INTER_AREA
-        )
-        known: Mask = np.asarray(part) <= 0
+        known: Mask = ~shrink_hole(self.hole, *self.size)
         return known
 
     @lazily
@@ -112,36 +111,35 @@ class View:
         return np.asarray(cv2.cvtColor(self.small, cv2.COLOR_RGB2GRAY), np.uint8)
 
     @lazily
+    def strength(self) -> NDArray[np.float32]:
+        """Return (h, w): how much of a corner each pixel of `gray` is."""
+        return corner_strength(self.gray)
+
+    @lazily
     def tiny(self) -> Frame:
         """Return `small` at half its size."""
         height, width = self.size
         half = max(1, width // 2), max(1, height // 2)
         return np.asarray(cv2.resize(self.small, half, interpolation=cv2.INTER_AREA), np.uint8)
 
+    @lazily
+    def tones(self) -> NDArray[np.float32]:
+        """Return `tiny`, (h / 2, w / 2, 4); the last says nothing, but four are read quickest."""
+        return cv2.cvtColor(self.tiny, cv2.COLOR_RGB2RGBA).astype(np.float32)
+
     def to_tiny(self, places: Flow) -> Flow:
-        """Return working-size `places` (..., 2) in pixels of `tiny`."""
-        tiny, small = self.tiny.shape, self.size
-        ratio = np.array([tiny[1] / small[1], tiny[0] / small[0]], np.float32)
-        return (places + np.float32(0.5)) * ratio - np.float32(0.5)
+        """Return working-size `places` (h, w, 2) in pixels of `tiny`."""
+        scale = [self.tiny.shape[axis] / self.size[axis] for axis in (1, 0)]
+        matrix = np.array(
+            [[scale[0], 0, (scale[0] - 1) / 2], [0, scale[1], (scale[1] - 1) / 2]], np.float32
+        )
+        return np.asarray(cv2.transform(places, matrix), np.float32)
 
     @lazily
     def unusable(self) -> NDArray[np.uint8]:
         """Return (H, W), 255 where nothing may be copied: the hole and its soft edge."""
         kernel = np.ones((2 * _SOFT_EDGE + 1,) * 2, np.uint8)
         return np.asarray(cv2.dilate(self.hole.astype(np.uint8) * 255, kernel), np.uint8)
-
-    def to_full(self, places: Flow) -> Flow:
-        """Return working-size `places` (..., 2) in pixels of the full frame."""
-        return (places + np.float32(0.5)) * self._ratio - np.float32(0.5)
-
-    def to_working(self, places: Flow) -> Flow:
-        """Return full-size `places` (..., 2) in pixels of the working size."""
-        return (places + np.float32(0.5)) / self._ratio - np.float32(0.5)
-
-    @lazily
-    def _ratio(self) -> NDArray[np.float32]:
-        full, small = self.hole.shape, self.size
-        return np.array([full[1] / small[1], full[0] / small[0]], np.float32)
 
 
 def box_around(mask: Mask, margin: int) -> Box:

@@ -1,0 +1,35 @@
+"""Pictures of numbers, taken apart into one plane per channel and put together again.
+
+NumPy is quick on planes and slow where few channels share a factor; OpenCV is quickest on
+pictures of one or four channels.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+
+def split(picture: NDArray[Any]) -> list[Floats]:
+    """Return the channels of (h, w, C), float32, (h, w) each."""
+    return [np.asarray(plane, np.float32) for plane in cv2.split(picture)]
+
+
+def join(planes: Sequence[NDArray[Any]]) -> Floats:
+    """Return (h, w, C), float32, from planes (h, w), and pictures (h, w, c), all float32."""
+    return np.asarray(cv2.merge(planes), np.float32)
+
+
+def repeat(plane: Floats, channels: int) -> Floats:
+    """Return (h, w, C): one plane in every channel."""
+    return plane if channels == 1 else join([plane] * channels)
+
+
+def rounded(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return (h, w) or (h, w, C) as whole numbers from 0 to 255."""
+    zero: Any = 0 if values.ndim == 2 else (0, 0, 0, 0)
+    return np.asarray(cv2.add(values, zero, dtype=cv2.CV_8U), np.uint8)

@@ -1,0 +1,133 @@
+"""The pixels of a hole as lists of numbers: NumPy and OpenCV are quickest on long plain arrays.
+
+They are kept as planes of N, a multiple of `ROW`: the last pixel is repeated until a row is
+full, as cv2.remap wants pictures.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.classical.flow import sample_at
+from tracker.classical.planes import join, rounded, split
+from tracker.classical.registration import Offer
+from tracker.classical.views import Box, View
+
+ROW = 256  # pixels
+
+Plane = NDArray[np.float32]  # (N,)
+Planes = NDArray[np.float32]  # (3, N): red, green, blue
+
+
+@dataclass(frozen=True, eq=False)
+class Spots:
+    """Some pixels of a frame, in order; all (N,)."""
+
+    count: int  # of them that are pixels; the others repeat the last one
+    index: NDArray[np.intp]  # in the box around the hole, row by row
+    x: Plane  # in the frame
+    y: Plane
+    half_x: Plane  # in the registered part, at half the working size
+    half_y: Plane
+
+    @property
+    def places(self) -> NDArray[np.intp]:
+        """Return `index` without what repeats."""
+        return self.index[: self.count]
+
+    def take(self, numbers: NDArray[np.intp]) -> "Spots":
+        """Return some of them, at least one."""
+        padded = _fill_up(numbers)
+        places = (one.take(padded) for one in (self.x, self.y, self.half_x, self.half_y))
+        return Spots(len(numbers), self.index.take(padded), *places)
+
+
+def spots_of(target: View, part: Box) -> Spots:
+    """Return the pixels of a hole (not empty) around which `part`, working size, is looked at."""
+    hole = target.hole[target.box]
+    inside = np.flatnonzero(hole)
+    index = _fill_up(inside)
+    rows, columns = np.divmod(index.astype(np.int32), np.int32(hole.shape[1]))
+    y, x = (
+        np.add(place, edge.start, dtype=np.float32)
+        for place, edge in zip((rows, columns), target.box, strict=True)
+    )
+    halves = []
+    for axis, places in ((0, y), (1, x)):
+        size = part[axis].stop - part[axis].start
+        to_half = max(1, size // 2) / size
+        scale = target.size[axis] / target.hole.shape[axis] * to_half
+        shift = (scale - 1) / 2 - part[axis].start * to_half
+        halves.append(places * np.float32(scale) + np.float32(shift))
+    return Spots(len(inside), index, x, y, halves[1], halves[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Laid:
+    """Where a source shows each of N spots, and what is to be said of it."""
+
+    x: Plane  # in the source, full size
+    y: Plane
+    offset: list[Plane]  # what is to be added to its red, green and blue
+    error: Plane  # squared, to be expected
+    weight: Plane  # see `lay`
+
+
+def lay(source: View, offer: Offer, spots: Spots, weight: NDArray[np.float32] | None) -> Laid:
+    """Return where the source shows the spots, as offered; `weight` (h / 2, w / 2) comes along."""
+    carried = offer.error if weight is None else weight
+    moved = join([offer.shift, carried, carried])  # four channels are the quickest
+    dx, dy, importance, _ = spread_out(moved, spots.half_x, spots.half_y)
+    *offset, error = spread_out(offer.tones, spots.half_x, spots.half_y)
+    ratio_y, ratio_x = (
+        np.float32(full / small) for full, small in zip(source.hole.shape, source.size, strict=True)
+    )
+    dx *= ratio_x
+    dy *= ratio_y
+    dx += spots.x
+    dy += spots.y
+    return Laid(dx, dy, offset, error, importance)
+
+
+def within(source: View, laid: Laid) -> NDArray[np.bool_]:
+    """Return (N,), whether the source has such places."""
+    height, width = source.hole.shape
+    inside: NDArray[np.bool_] = (laid.x >= -0.5) & (laid.x <= width - 0.5)
+    inside &= laid.y >= -0.5
+    inside &= laid.y <= height - 0.5
+    return inside
+
+
+def spread_out(image: NDArray[np.float32], x: Plane, y: Plane) -> list[Plane]:
+    """Return each channel of `image` (h, w, C), read between pixels at N places."""
+    table = sample_at(image, x.reshape(-1, ROW), y.reshape(-1, ROW))
+    return [plane.reshape(-1) for plane in split(table)]
+
+
+def colours_at(frame: NDArray[np.uint8], laid: Laid) -> Planes:
+    """Return (3, N): what a frame shows at places, brought to the target's exposure."""
+    places = laid.x.reshape(-1, ROW), laid.y.reshape(-1, ROW)
+    seen = cv2.split(sample_at(frame, *places, interpolation=cv2.INTER_CUBIC))
+    colours = np.empty((3, len(laid.x)), np.float32)
+    for number, offset in enumerate(laid.offset):
+        np.add(seen[number].reshape(-1), offset, out=colours[number])
+    return colours
+
+
+def gather(patch: NDArray[np.uint8], index: NDArray[np.intp]) -> Planes:
+    """Return (3, N): the colours of some pixels of a picture without gaps in memory."""
+    colours = cv2.split(patch.reshape(-1, 3).take(index, axis=0)[None])
+    return np.concatenate(colours, dtype=np.float32)
+
+
+def put(patch: NDArray[np.uint8], index: NDArray[np.intp], colours: Planes) -> None:
+    """Set the colours (3, N) of some pixels of a picture, as `gather` returns them."""
+    patch.reshape(-1, 3)[index] = cv2.merge([rounded(plane[None]) for plane in colours])[0]
+
+
+def _fill_up(numbers: NDArray[np.intp]) -> NDArray[np.intp]:
+    padded = np.empty(-(-len(numbers) // ROW) * ROW, np.intp)
+    padded[: len(numbers)], padded[len(numbers) :] = numbers, numbers[-1]
+    return padded
