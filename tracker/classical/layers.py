@@ -78,22 +78,21 @@ def median(values: NDArray[np.floating[Any]]) -> float:
 
 
 def layer_motions(
-    flow_to_next: NDArray[np.float32], layers: NDArray[Any], num_layers: int, step: int = 4
+    places: NDArray[np.complex64],
+    flow_to_next: NDArray[np.float32],
+    layers: NDArray[Any],
+    num_layers: int,
 ) -> list[Motion]:
     """Return every layer's motion; that of the background where a layer is too small.
 
     Args:
-        flow_to_next: (H, W, 2).
-        layers: (H, W) in [0, num_layers), before the motion.
+        places: (h, w) where the flow is known.
+        flow_to_next: (h, w, 2), pixels.
+        layers: (h, w) in [0, num_layers), before the motion.
         num_layers: how many motions to return.
-        step: every how many pixels the flow is looked at.
     """
-    height, width = layers.shape
-    flow = np.ascontiguousarray(flow_to_next[::step, ::step]).view(np.complex64)[..., 0]
-    y, x = np.arange(0, height, step), np.arange(0, width, step)
-    places = (x[None] + 1j * y[:, None]).astype(np.complex64)
-    coarse = layers[::step, ::step]
-    found = [fit_motion(places[coarse == k], flow[coarse == k]) for k in range(num_layers)]
+    flow = np.ascontiguousarray(flow_to_next).view(np.complex64)[..., 0]
+    found = [fit_motion(places[layers == k], flow[layers == k]) for k in range(num_layers)]
     background = found[0] or Motion()
     return [motion or background for motion in found]
 

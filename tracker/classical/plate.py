@@ -19,7 +19,7 @@ from tracker.classical.appearance import Floats
 from tracker.classical.camera import Homography, chain, corners, fit, outline_of
 from tracker.classical.layers import Motion
 from tracker.classical.softmaps import winning_layer
-from tracker.images import bounding_box
+from tracker.images import Region, bounding_box
 from tracker.types import Mask
 
 MARGIN = 0.15  # of the longer side: how far the plate reaches past the frame it starts from
@@ -138,19 +138,32 @@ class BackgroundPlate:
         height, width = half.shape[:2]
         colours = self._make_room(height, width)
         sure = cv2.erode((background > SURE).astype(np.uint8), np.ones((3, 3), np.uint8))
-        size = self._known.shape[1], self._known.shape[0]
-        back = np.linalg.inv(self._to_frame)
+        part, back = self._frame_in_plate(height, width)
+        known = self._known[part]
+        size = known.shape[1], known.shape[0]
         now = cv2.warpPerspective(half, back, size)
         shown = cv2.warpPerspective(sure * np.uint8(255), back, size) == 255
         rate = np.full(half.shape[:2], AGREEING_RATE, np.float32)
         if odds is not None:
             rate[odds[1:].max(axis=0) > CONTRADICTED] = CONTRADICTED_RATE
         rate = np.asarray(cv2.warpPerspective(rate, back, size), np.float32)
-        rate[self._known == 0] = 1
+        rate[known == 0] = 1
         rate[~shown] = 0
-        box = bounding_box(shown) or (slice(0), slice(0))
-        colours[box] += rate[box][..., None] * (now[box] - colours[box])
-        self._known[shown] = 255
+        colours[part] += rate[..., None] * (now - colours[part])
+        known[shown] = 255
+
+    def _frame_in_plate(self, height: int, width: int) -> tuple[Region, Homography]:
+        """Return the part of the plate the newest frame covers, and how to warp it there."""
+        back = np.asarray(np.linalg.inv(self._to_frame), np.float64)
+        frame = outline_of((slice(0, height), slice(0, width)))
+        x, y = cv2.perspectiveTransform(frame[None], back)[0].T
+        part = tuple(
+            slice(*np.clip((np.floor(v.min()), np.ceil(v.max()) + 1), 0, size).astype(int))
+            for v, size in zip((y, x), self._known.shape, strict=True)
+        )
+        rows, columns = part
+        moved = np.array([[1, 0, -columns.start], [0, 1, -rows.start], [0, 0, 1]], np.float64)
+        return (rows, columns), chain(back, moved)
 
     def _view(self, colours: Floats, height: int, width: int) -> tuple[Floats, Mask]:
         """Return the plate's colours as the newest frame would show them, and where it is known."""

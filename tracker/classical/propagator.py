@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.classical.appearance import STRIDE, Floats, PatchMemory, cell_centres
+from tracker.classical.appearance import STRIDE, Floats, PatchMemory
 from tracker.classical.confidence import confidence
 from tracker.classical.edges import GuidedFilter
 from tracker.classical.flow import pixel_grid, sample
@@ -25,19 +25,24 @@ from tracker.classical.sight import Sight
 from tracker.classical.softmaps import (
     Picture,
     Region,
+    at_cells,
     blurred,
-    cell_box,
+    cell_means,
     cell_places,
     cells_inside,
+    cells_touched,
     enlarged,
     grown,
+    pixels_of,
     resized,
     shrunk,
     softmax,
+    spread,
     square,
     winning_layer,
 )
 from tracker.classical.vote import vote
+from tracker.images import bounding_box
 from tracker.types import Frame, LabelMap, Mask, Tracked
 
 REACH = 0.12  # of the longer side: how far from where it is expected an object may be
@@ -46,7 +51,6 @@ BLUR = 15  # pixels: how vague labels become where flow is not to be trusted
 DOUBT = 0.1  # probability that flow is wrong although it looks right
 EDGE_RADIUS = 4  # pixels
 EDGE_SMOOTHNESS = 1e-3
-SHARPENING = 1.5  # keeps soft labels from dissolving when carried over many frames
 REMAINS = 0.5  # of its usual area: an object covering less must still look like itself
 SOUGHT = 0.2  # of its usual area: an object covering less is looked for everywhere
 GONE = 0.1  # of its usual area: an object covering less does not become usually small
@@ -117,46 +121,58 @@ class ClassicalPropagator:
         """Return the soft labels (layers, h, w) of `picture`, and the layer that wins (h, w)."""
         shape = picture.small.shape[:2]
         change = self._sight.change(previous, picture)
-        motions = layer_motions(change.to_next, self._winner, len(self._soft))
+        where = cell_places(*shape)
+        layers = at_cells(self._winner)
+        motions = layer_motions(where, change.to_next, layers, len(self._soft))
         self._memory.move(motions)
-        grid = pixel_grid(*shape)
         found = self._find_lost(picture)
-        boxes = {layer: square(grid, f.centre, f.radius) for layer, f in found.items()}
-        reach = int(REACH * max(shape))
+        boxes = {layer: square(where, f.centre, f.radius) for layer, f in found.items()}
+        grid = pixel_grid(*shape)
         places = change.back + grid
         background = sample(self._soft[0], places)
-        near = grown(background < 0.7, reach)
+        near = self._around(background < 0.7)
         for box in boxes.values():
             near |= box
         soft = np.zeros_like(self._soft)
         soft[0] = 1
-        region = cell_box(near)
-        if region is None:
+        cells = bounding_box(near)
+        if cells is None:
             return soft, np.zeros(shape, np.uint8)
+        region = pixels_of(cells, shape)
         places, trust = places[region], change.trust[region]
         objects = [sample(layer, places) for layer in self._soft[1:]]
         prior = np.stack([background[region], *objects])
         prior += (1 - trust) * (blurred(prior, BLUR) - prior)
         odds = pixel_motion_odds(grid[region], places, trust, prior, motions)
         for layer, box in boxes.items():
-            prior[layer] = np.where(box[region], 0.5, prior[layer])
-            odds[layer][box[region]] = 0
+            inside = spread(box[cells], STRIDE, trust.shape)
+            np.copyto(prior[layer], np.float32(0.5), where=inside)
+            odds[layer][inside] = 0
         odds += self._ask_plate(picture, prior, motions[0], near, region)
-        soft[(slice(None), *region)] = self._decide(picture, prior, odds, near, region)
+        soft[(slice(None), *region)] = self._decide(picture, prior, odds, near, cells)
         return soft, self._drop_remains(picture, soft)
+
+    def _around(self, objects: Mask) -> Mask:
+        """Return (rows, columns): the cells within reach of `objects` (h, w)."""
+        return grown(cells_touched(objects), int(REACH * max(objects.shape)) // STRIDE)
 
     def _ask_plate(
         self, picture: Picture, prior: Floats, motion: Motion, near: Mask, region: Region
     ) -> Floats:
         """Return (layers, h, w) of `region`: what the background behind it says, log odds."""
-        expected = np.zeros((len(prior), *near.shape), np.float32)
+        height, width = picture.half.shape[:2]
+        part = tuple(
+            slice(side.start // 2, max(side.start // 2 + 1, min(side.stop // 2, size)))
+            for side, size in zip(region, (height, width), strict=True)
+        )
+        expected = np.zeros((len(prior), height, width), np.float32)
         expected[0] = 1
-        expected[(slice(None), *region)] = prior
-        half = np.stack([shrunk(one, picture.half.shape) for one in expected])
-        self._plate.follow(picture.half, half[0], Motion(motion.rotation, motion.shift / 2))
-        close = shrunk(near.astype(np.float32), picture.half.shape) > 0
-        self._plate_odds = self._plate.odds(picture.half, half, close)
-        return np.stack([resized(one, near.shape)[region] for one in self._plate_odds])
+        for layer, one in zip(expected, prior, strict=True):
+            layer[part] = shrunk(one, layer[part].shape)
+        self._plate.follow(picture.half, expected[0], Motion(motion.rotation, motion.shift / 2))
+        close = spread(near, STRIDE // 2, expected.shape[1:])
+        self._plate_odds = self._plate.odds(picture.half, expected, close)
+        return np.stack([resized(one[part], prior.shape[1:]) for one in self._plate_odds])
 
     def _decide(
         self,
@@ -164,25 +180,29 @@ class ClassicalPropagator:
         prior: Floats,
         odds: Floats,
         near: Mask,
-        region: Region,
+        cells: Region,
     ) -> Floats:
         """Weigh what flow carried here, motion and appearance, along the picture's edges.
 
-        `prior` and the result are soft labels (layers, h, w) of `region` alone, and `odds`
-        what motion says of it.
+        `prior` and the result are soft labels (layers, h, w) of the pixels of `cells` alone,
+        and `odds` what motion says of them.  Objects may be in the cells `near`.
         """
         prior = prior / (prior.sum(axis=0) + np.float32(1e-6))
         score = np.log(prior * (1 - DOUBT) + DOUBT / len(prior))
-        score += APPEARANCE_WEIGHT * vote(self._memory, picture, near, region, prior)
+        score += APPEARANCE_WEIGHT * vote(self._memory, picture, near, cells, prior)
         score += odds
-        score[1:, ~near[region]] = -10
+        beyond = spread(~near[cells], STRIDE, prior.shape[1:])
+        for one in score[1:]:
+            np.copyto(one, np.float32(-10), where=beyond)
         share = softmax(score)
-        guide = picture.small[region].transpose(2, 0, 1).astype(np.float32, order="C")
-        smoother = GuidedFilter(guide / np.float32(255), EDGE_RADIUS, EDGE_SMOOTHNESS)
+        region = pixels_of(cells, picture.small.shape[:2])
+        guide = np.array(cv2.split(picture.small[region])) / np.float32(255)
+        smoother = GuidedFilter(guide, EDGE_RADIUS, EDGE_SMOOTHNESS)
         for layer in range(1, len(share)):
             share[layer] = smoother.smooth(share[layer])
         share[0] = 1 - share[1:].sum(axis=0)
-        share = np.clip(share, 0, 1) ** np.float32(SHARPENING)
+        share = np.clip(share, 0, 1)
+        share *= np.sqrt(share)  # sharper: keeps labels from dissolving when carried many times
         share /= share.sum(axis=0) + np.float32(1e-6)
         return share
 
@@ -197,8 +217,7 @@ class ClassicalPropagator:
             area = np.count_nonzero(mine)
             if not 0 < area < REMAINS * self._areas[layer]:
                 continue
-            rows, columns = cell_centres(*mine.shape)
-            features = picture.features[mine[rows[:, None], columns]]
+            features = picture.features[at_cells(mine)]
             if not resembles(features, self._memory.given(layer)[0], self._background):
                 soft[0] += soft[layer]
                 soft[layer] = 0
@@ -221,9 +240,8 @@ class ClassicalPropagator:
     def _remember(self, picture: Picture, *, given: bool) -> None:
         """Memorise the cells of `picture` on and around the objects."""
         height, width = picture.small.shape[:2]
-        rows, columns = cell_centres(height, width)
-        share = blurred(self._soft, STRIDE)[:, rows[:, None], columns]
-        near = grown(self._soft[0] < 0.5, int(REACH * max(height, width)))[rows[:, None], columns]
+        share = np.stack([cell_means(one) for one in self._soft])
+        near = self._around(self._soft[0] < 0.5)
         if given or self._count % SAMPLING_INTERVAL == 0:
             self._background.remember(picture.features[share[0] > SURE])
         self._count += 1
@@ -254,7 +272,7 @@ class ClassicalPropagator:
         result = {}
         for layer, identity in enumerate(self._ids, start=1):
             mine = self._winner == layer
-            probability = float(self._soft[layer][mine].mean()) if mine.any() else 0.0
+            probability = cv2.mean(self._soft[layer], mine.view(np.uint8))[0]
             given = self._memory.given(layer)[0]
             result[identity] = confidence(probability, picture.features[cells_inside(mine)], given)
         return result

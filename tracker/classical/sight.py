@@ -18,7 +18,7 @@ class Change:
     """How a picture differs from another, at working size."""
 
     before: Picture
-    to_next: Flow  # (h, w, 2), from the picture before
+    to_next: Flow  # (rows, columns, 2), from the cells of the picture before, in pixels
     back: Flow  # (h, w, 2), to it
     trust: Floats  # (h, w), how far to trust `back`, 0 to 1
 
@@ -76,4 +76,6 @@ class Sight:
         miss = np.minimum(consistency(back, to_next), max(shape))
         tolerance = 0.5 + 0.05 * length(back)
         trust = resized(np.exp(-0.5 * (miss / tolerance) ** 2), shape)
-        return Change(before, rescaled_flow(to_next, shape), rescaled_flow(back, shape), trust)
+        cells = picture.features.shape[:2]
+        factors = np.array((shape[1] / to_next.shape[1], shape[0] / to_next.shape[0]), np.float32)
+        return Change(before, resized(to_next, cells) * factors, rescaled_flow(back, shape), trust)

@@ -3,9 +3,10 @@
 A soft map is float32 (layers, h, w): the probability of every layer in every pixel.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from tracker.images import bounding_box, fit_within, shrink_quickly
 from tracker.types import Frame, LabelMap, Mask
 
 Region: TypeAlias = tuple[slice, slice]
+ValueT = TypeVar("ValueT", bound=np.generic)
 
 WORKING_PIXELS = 576 * 324
 FLOW_PIXELS = 432 * 243  # flow gains little from more
@@ -50,13 +52,34 @@ def cell_places(height: int, width: int) -> Places:
     return (columns[None] + 1j * rows[:, None]).astype(np.complex64)
 
 
+def at_cells(maps: NDArray[ValueT]) -> NDArray[ValueT]:
+    """Return (rows, columns) of the values (H, W) at the cells' centres."""
+    rows, columns = cell_centres(*maps.shape)
+    picked: NDArray[ValueT] = maps.take(rows, axis=0).take(columns, axis=1)
+    return picked
+
+
+def cells_touched(mask: Mask) -> Mask:
+    """Return (rows, columns): the cells of which any pixel is in `mask` (H, W)."""
+    return cell_means(mask.astype(np.float32)) > 0
+
+
+def cell_means(values: Floats) -> Floats:
+    """Return (rows, columns): the mean of `values` (H, W) in each cell."""
+    bottom, right = (-size % STRIDE for size in values.shape)
+    if bottom or right:
+        values = np.asarray(
+            cv2.copyMakeBorder(values, 0, bottom, 0, right, cv2.BORDER_REPLICATE), np.float32
+        )
+    return shrunk(values, (values.shape[0] // STRIDE, values.shape[1] // STRIDE))
+
+
 def cells_inside(mask: Mask) -> Mask:
     """Return (rows, columns): the cells whose centres are in `mask`, or one that it touches."""
-    rows, columns = cell_centres(*mask.shape)
-    inside: Mask = mask[rows[:, None], columns]
+    inside = at_cells(mask)
     if mask.any() and not inside.any():
         y, x = np.argwhere(mask)[0]
-        inside[min(y // STRIDE, len(rows) - 1), min(x // STRIDE, len(columns) - 1)] = True
+        inside[min(y // STRIDE, len(inside) - 1), min(x // STRIDE, inside.shape[1] - 1)] = True
     return inside
 
 
@@ -72,25 +95,26 @@ def grown(mask: Mask, reach: int) -> Mask:
     return np.asarray(dilated > 0)
 
 
-def square(grid: Floats, centre: complex, radius: float) -> Mask:
-    """Return (h, w): True within `radius` of `centre` in x and in y."""
-    inside: Mask = (np.abs(grid[..., 0] - centre.real) <= radius) & (
-        np.abs(grid[..., 1] - centre.imag) <= radius
-    )
+def square(places: Places, centre: complex, radius: float) -> Mask:
+    """Return (...): True within `radius` of `centre` in x and in y."""
+    away = places - np.complex64(centre)
+    inside: Mask = (np.abs(away.real) <= radius) & (np.abs(away.imag) <= radius)
     return inside
 
 
-def cell_box(mask: Mask) -> Region | None:
-    """Return the smallest box of whole cells around `mask`; None if it is empty."""
-    box = bounding_box(mask)
-    if box is None:
-        return None
-    sides = []
-    for side, size in zip(box, mask.shape, strict=True):
-        start = side.start // STRIDE * STRIDE
-        # Cells past the last centre do not exist: the last whole one stretches to the border.
-        sides.append(slice(start, min(size, -(-side.stop // STRIDE) * STRIDE)))
-    return sides[0], sides[1]
+def pixels_of(cells: Region, shape: tuple[int, ...]) -> Region:
+    """Return the pixels of a box of `cells`, in a map of `shape`."""
+    rows, columns = (
+        slice(side.start * STRIDE, min(size, side.stop * STRIDE))
+        for side, size in zip(cells, shape, strict=True)
+    )
+    return rows, columns
+
+
+def spread(cells: NDArray[ValueT], side: int, shape: tuple[int, ...]) -> NDArray[ValueT]:
+    """Return (h, w) of `shape`: every cell as a square of `side` pixels, cut off at the border."""
+    pixels: NDArray[ValueT] = cells.repeat(side, axis=1).repeat(side, axis=0)
+    return pixels[: shape[0], : shape[1]]
 
 
 def resized(values: Floats, shape: tuple[int, ...]) -> Floats:
@@ -109,10 +133,31 @@ def shrunk(values: Floats, shape: tuple[int, ...]) -> Floats:
 def enlarged(soft: Floats, ids: Sequence[int], height: int, width: int) -> LabelMap:
     """Return (height, width): `soft` at another size, layer k as label `ids[k - 1]`."""
     labels = np.zeros((height, width), np.uint8)
+    scale_y, scale_x = height / soft.shape[1], width / soft.shape[2]
     for layer, identity in enumerate(ids, start=1):
-        others = np.delete(soft, layer, axis=0).max(axis=0)
-        lead = cv2.resize(soft[layer] - others, (width, height))
-        labels[lead > 0] = identity
+        others = np.delete(soft, layer, axis=0).max(axis=0) if len(soft) > 2 else soft[0]
+        lead = soft[layer] - others
+        box = bounding_box(lead > 0, margin=1)  # nothing further away can win
+        if box is None:
+            continue
+        top, left = int(box[0].start * scale_y), int(box[1].start * scale_x)
+        bottom = min(height, math.ceil(box[0].stop * scale_y))
+        right = min(width, math.ceil(box[1].stop * scale_x))
+        # From a pixel of the result to the place in `lead` with the same centre.
+        matrix = np.array(
+            [
+                [1 / scale_x, 0, (left + 0.5) / scale_x - 0.5],
+                [0, 1 / scale_y, (top + 0.5) / scale_y - 0.5],
+            ]
+        )
+        larger = cv2.warpAffine(
+            lead,
+            matrix,
+            (right - left, bottom - top),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        np.copyto(labels[top:bottom, left:right], identity, where=np.asarray(larger) > 0)
     return labels
 
 
@@ -131,7 +176,7 @@ def winning_layer(soft: Floats) -> NDArray[np.uint8]:
     best = soft[0].copy()
     winner = np.zeros(best.shape, np.uint8)
     for layer in range(1, len(soft)):
-        winner[soft[layer] > best] = layer
+        np.copyto(winner, layer, where=soft[layer] > best)
         np.maximum(best, soft[layer], out=best)
     return winner
 

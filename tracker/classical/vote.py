@@ -8,7 +8,7 @@ four it begins; all are asked where an object is expected, and around there.
 import cv2
 import numpy as np
 
-from tracker.classical.appearance import STRIDE, Floats, PatchMemory, cell_centres
+from tracker.classical.appearance import STRIDE, Floats, PatchMemory
 from tracker.classical.softmaps import Picture, Region, cell_places, grown
 from tracker.types import Mask
 
@@ -21,24 +21,19 @@ AROUND = 3  # cells: as far around where an object is expected all are asked
 
 
 def vote(
-    memory: PatchMemory, picture: Picture, near: Mask, region: Region, expected: Floats
+    memory: PatchMemory, picture: Picture, near: Mask, cells: Region, expected: Floats
 ) -> Floats:
     """Return (layers, h, w): how much worse than the best layer each fits, log odds.
 
     Args:
         memory: what the layers look like.
         picture: the frame.
-        near: (H, W) of the frame, where objects may be.
-        region: the part (h, w) of the frame that is wanted.
-        expected: (layers, h, w), how likely each layer is so far.
+        near: (rows, columns), the cells of the frame in which objects may be.
+        cells: the part of them that is wanted.
+        expected: (layers, h, w), how likely each layer is so far in their pixels.
     """
-    height, width = near.shape
-    rows, columns = cell_centres(height, width)
-    cells = (
-        slice(region[0].start // STRIDE, -(-region[0].stop // STRIDE)),
-        slice(region[1].start // STRIDE, -(-region[1].stop // STRIDE)),
-    )
-    wanted = near[rows[:, None], columns][cells]
+    height, width = picture.small.shape[:2]
+    wanted = near[cells]
     features, places = picture.features[cells], cell_places(height, width)[cells]
     objects = (expected[0] < 1 - POSSIBLE).astype(np.float32)
     possible = cv2.resize(objects, wanted.shape[::-1], interpolation=cv2.INTER_AREA) > 0
@@ -57,5 +52,5 @@ def vote(
     rest = wanted & ~asked
     votes[:, rest] = squares[:, : rest.shape[0], : rest.shape[1]][:, rest]
     size = (wanted.shape[1] * STRIDE, wanted.shape[0] * STRIDE)
-    crop_height, crop_width = (side.stop - side.start for side in region)
+    crop_height, crop_width = expected.shape[1:]
     return np.stack([cv2.resize(one, size)[:crop_height, :crop_width] for one in votes])
