@@ -34,8 +34,9 @@ class Sight:
     """Looks at frames; `prepare` may do so beforehand, in another thread."""
 
     def __init__(self) -> None:
-        self._estimator = FlowEstimator(FAST)
-        self._rough = FlowEstimator(ULTRAFAST)  # for whole layers and for checking
+        # Pictures for flow are small, so that nothing is lost by looking at half their size.
+        self._estimator = FlowEstimator(FAST, finest_scale=1)
+        self._rough = FlowEstimator(ULTRAFAST, finest_scale=1)  # for whole layers and for checking
         self._ready: deque[_Seen] = deque(maxlen=MOST_READY)
         self._newest: Picture | None = None  # prepared
         self._current: _Seen | None = None  # looked at by `look`

@@ -20,7 +20,7 @@ Region: TypeAlias = tuple[slice, slice]
 ValueT = TypeVar("ValueT", bound=np.generic)
 
 WORKING_PIXELS = 576 * 324
-FLOW_PIXELS = 432 * 243  # flow gains little from more
+FLOW_PIXELS = 216 * 122  # flow gains little from more
 
 
 @dataclass(frozen=True, eq=False)
