@@ -94,7 +94,7 @@ def test_what_sources_show_a_little_of_only_gains_detail():
 
     found.lay(target, patch, spots)
 
-    laid = patch[hole[target.box]]
+    laid = patch.reshape(-1, 3)[spots.places]
     assert (laid[left_half] == 126).all()  # 120 and three quarters of 8
     assert laid[~left_half].std() > 1  # what nothing shows depends on what is around
     np.testing.assert_array_equal(patch[~hole[target.box]], frame[target.box][~hole[target.box]])

@@ -357,11 +357,12 @@ def test_what_is_around_a_wire_is_looked_at_in_full_size():
     view = View(0, *blank([frame], [hole]), hole, 320)
     part = box_around(~view.known, margin=24)
 
-    colours, _ = from_around(view, Surroundings(view, part), spots_of(view, part))
+    spots = spots_of(view, part)
+    colours, _ = from_around(view, Surroundings(view, part), spots)
 
-    columns = np.nonzero(hole)[1]
+    rows, columns = (one[: spots.count].astype(int) for one in (spots.y, spots.x))
     away = (columns > 210) & (columns < 430)  # from the wire's ends
-    error = np.sqrt(np.square(colours.T[away] - frame[hole][away]).mean())
+    error = np.sqrt(np.square(colours.T - frame[rows, columns])[away].mean())
     assert error < 27  # 24.8 in full size, 28.7 at half of it; 35 if nothing were foretold
 
 
@@ -386,3 +387,17 @@ def test_what_a_pixel_becomes_does_not_depend_on_how_many_are_merged():
     ]
     for whole, pieces in zip(together, zip(*apart, strict=True), strict=True):
         np.testing.assert_array_equal(whole, np.concatenate(pieces, axis=-1))
+
+
+def test_the_pixels_of_a_row_of_spots_are_neighbours():
+    hole = np.random.default_rng(3).uniform(size=(90, 120)) < 0.7
+    view = View(0, np.zeros((90, 120, 3), np.uint8), hole, 120)
+
+    spots = spots_of(view, box_around(~view.known, margin=8))
+
+    seen = np.zeros(hole.shape, int)
+    np.add.at(seen, tuple(one[: spots.count].astype(int) for one in (spots.y, spots.x)), 1)
+    np.testing.assert_array_equal(seen, hole)  # each once, and nothing else
+    x, y = spots.x.reshape(-1, 256), spots.y.reshape(-1, 256)
+    assert np.median(np.ptp(x, axis=1)) < 48  # two or three squares of 16 pixels
+    assert np.median(np.ptp(y, axis=1)) < 16

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.classical.hands import Hands
-from tracker.classical.planes import split
 
 _AGREEMENT = 12.0  # grey levels: colours further apart than this show different things
 _NOISE = 4.0  # grey levels squared: an error that even a perfect source has
+_MEAN_OF_THREE = np.array([[1, 1, 1, 0]], np.float32) / 3  # of four channels
 _PATCH = 3  # pixels: offers are compared as patches, at half the working size
 _LEAST_SHARE = np.float32(0.2)  # of the weightiest: less is noise, not evidence
 OPTIMISM = np.float32(3.0)  # times the squared error expected of a source: what it errs by in holes
@@ -49,27 +49,28 @@ def elect(ballots: Sequence[Ballot]) -> list[NDArray[np.float32]]:
     num_offers = len(ballots)
     if num_offers == 1:
         return trust
-    alike: list[list[NDArray[np.float32]]] = [[trust[0]] * num_offers for _ in ballots]
+    alike = np.ones((num_offers, num_offers, *trust[0].shape), np.float32)
     for one in range(num_offers):
-        alike[one][one] = np.ones_like(trust[0])
         for two in range(one):
-            alike[one][two] = alike[two][one] = _likeness(ballots[one], ballots[two])
+            alike[one, two] = alike[two, one] = _likeness(ballots[one], ballots[two])
     scores = []
     for one, ballot in enumerate(ballots):
         agreeing = np.zeros_like(trust[0])
         asked = np.full_like(trust[0], 1e-9)
         for two, other in enumerate(ballots):
             gap = abs(ballot.when - other.when)
-            independent = np.float32(gap / (gap + APART)) * trust[two]
-            agreeing += independent * alike[one][two]
-            asked += independent
+            if gap:
+                independent = np.float32(gap / (gap + APART)) * trust[two]
+                asked += independent
+                agreeing += np.multiply(independent, alike[one, two], out=independent)
         support = (agreeing + np.float32(0.3) * trust[one]) / (asked + np.float32(0.5) * trust[one])
         scores.append(cv2.blur(trust[one] * support, (3, 3)) * ballot.visible)
     winner = np.stack(scores).argmax(axis=0)
-    weights = []
-    for one in range(num_offers):
-        chosen = np.take_along_axis(np.stack(alike[one]), winner[None], axis=0)[0]
-        weights.append(np.asarray(chosen * trust[one], np.float32))
+    weights = [np.zeros_like(one) for one in trust]
+    for two in np.unique(winner):
+        won = winner == two
+        for one in range(num_offers):
+            np.multiply(trust[one], alike[one, two], out=weights[one], where=won)
     return weights
 
 
@@ -77,10 +78,16 @@ def _likeness(one: Ballot, two: Ballot) -> NDArray[np.float32]:
     """Return (h, w) in [0, 1]: whether two offers show the same patch."""
     shared = (one.visible & two.visible).astype(np.float32)
     size = (_PATCH, _PATCH)
-    gap = mean_square(split(one.colours - two.colours)[:3]) * shared
-    gap = cv2.blur(gap, size) / np.maximum(cv2.blur(shared, size), np.float32(1e-3))
-    expected = np.float32(_AGREEMENT**2) + (one.error + two.error) / 2
-    return np.asarray(np.exp(gap / expected * np.float32(-0.5)), np.float32)
+    gap = one.colours - two.colours
+    gap *= gap
+    difference = np.asarray(cv2.transform(gap, _MEAN_OF_THREE), np.float32)
+    difference *= shared
+    difference = np.asarray(cv2.blur(difference, size), np.float32)
+    difference /= np.maximum(cv2.blur(shared, size), np.float32(1e-3))
+    expected = one.error + two.error
+    expected += np.float32(2 * _AGREEMENT**2)
+    difference /= expected
+    return np.asarray(np.exp(np.negative(difference, out=difference), out=difference), np.float32)
 
 
 def mean_square(
@@ -151,7 +158,7 @@ def merge(
 
 def _merge(readings: Sequence[Reading]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return (3, N), what the sources show, and (N,), its squared error."""
-    first, *others = readings
+    first, *others = [one for one in readings if one.weight.any()] or readings[:1]
     best, leader, leading = first.weight, first.colours, first.error
     for one in others:
         leads = one.weight > best

@@ -16,12 +16,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.classical.blend import Ballot, Reading, elect, merge
+from tracker.classical.blend import merge
 from tracker.classical.chain import Link, Links
 from tracker.classical.flow import FAST, FlowEstimator
 from tracker.classical.hands import Hands
 from tracker.classical.invention import Found, carry, invent
-from tracker.classical.reading import LEAST_WEIGHT, from_around, read
+from tracker.classical.reading import LEAST_WEIGHT, elected, from_around, read
 from tracker.classical.recall import CONVINCING, Memory, recall
 from tracker.classical.registration import Offer, Surroundings, lay_still, register
 from tracker.classical.selection import begin_selection
@@ -30,7 +30,6 @@ from tracker.classical.still import StillPlate
 from tracker.classical.views import View, box_around, worth_keeping
 from tracker.types import Clip, Frame
 
-_LEAST_BELIEF = 0.1  # of the most believed: less is not read
 _LEAST_INVENTION = 0.02  # of the hole: less is filled smoothly
 _URGENT_INVENTION = 0.5  # of the hole: more does not wait
 _PAUSE = 6  # frames between two inventions
@@ -130,7 +129,8 @@ class ClassicalInpainter:
         offers = self._offers(target, replace(effort, offers=1) if plate else effort, around)
         if plate is not None:
             offers.extend((plate, offer) for offer in lay_still(around, plate))
-        readings = self._read_elected(target, offers, spots)
+        chosen = elected(target, around, offers) if offers else []
+        readings = self._hands.each(lambda one: read(one, spots), chosen)
         colours, doubted = from_around(target, around, spots)
         share, near, left = np.zeros_like(doubted), np.zeros(spots.count, bool), doubted
         if readings:
@@ -213,31 +213,6 @@ class ClassicalInpainter:
         """Return what is to be called to `register` a source as it is linked now."""
         link = self._links.to(source.index)
         return partial(register, around, source, link, self._estimator, most)
-
-    def _read_elected(
-        self, target: View, offers: list[tuple[View, Offer]], spots: Spots
-    ) -> list[Reading]:
-        """Return what the offers that are believed somewhere say about the hole's pixels."""
-        if not offers:
-            return []
-        ballots = [
-            Ballot(
-                offer.colours,
-                offer.error,
-                offer.visible,
-                offer.share,
-                source.index - target.index,
-            )
-            for source, offer in offers
-        ]
-        weights = elect(ballots)
-        enough = _LEAST_BELIEF * np.max(weights, axis=0)
-        believed = [
-            (source, offer, weight)
-            for (source, offer), weight in zip(offers, weights, strict=True)
-            if ((weight > enough) & offer.visible).any()
-        ]
-        return self._hands.each(lambda one: read(one[0], one[1], spots, one[2]), believed)
 
     def _carriers(
         self,

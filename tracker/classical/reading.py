@@ -1,10 +1,13 @@
 """The colours of the hole's pixels at full size, each read once from the frame that saw it."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.classical.blend import Reading
+from tracker.classical.blend import Ballot, Reading, elect
 from tracker.classical.flow import sample_at
 from tracker.classical.planes import split
 from tracker.classical.registration import Offer, Surroundings
@@ -14,24 +17,84 @@ from tracker.classical.views import View
 
 _THIN = 6.0  # pixels of the working size, half the width of a hole that is a line
 _MOST_PIXELS = 432 * 243  # of a hole's box that is looked at in full size
+_LEAST_BELIEF = 0.1  # of the most believed: less is not read
+_REACH = np.ones((3, 3), np.uint8)  # what bilinear reading reaches
 LEAST_WEIGHT = np.float32(1e-12)  # of what is seen but not believed
 
 
-def read(source: View, offer: Offer, spots: Spots, weight: NDArray[np.float32]) -> Reading:
-    """Return what the source shows at N spots.
+@dataclass(frozen=True, eq=False)
+class Elected:
+    """An offer that is believed somewhere, at half the working size."""
 
-    Args:
-        source: where colours come from.
-        offer: how the source lies there.
-        spots: which pixels.
-        weight: (h / 2, w / 2) of the part.
+    source: View
+    offer: Offer
+    weight: NDArray[np.float32]  # (h / 2, w / 2), how much
+    needed: NDArray[np.uint8]  # (h / 2, w / 2), not 0 where it is to be read
+
+
+def elected(
+    target: View, around: Surroundings, offers: Sequence[tuple[View, Offer]]
+) -> list[Elected]:
+    """Return the offers that are believed somewhere in the hole.
+
+    They are to be read where they count next to the most believed, and where none is believed.
+    What one source offers excludes each other: each of its pixels is read along one motion.
     """
+    inner = around.inner
+    ballots = [
+        Ballot(
+            offer.colours[inner],
+            offer.error[inner],
+            offer.visible[inner],
+            offer.share if isinstance(offer.share, float) else offer.share[inner],
+            source.index - target.index,
+        )
+        for source, offer in offers
+    ]
+    weights = elect(ballots)
+    best = np.maximum.reduce(weights)
+    enough, none = _LEAST_BELIEF * best, best <= 0
+    of_source: dict[int, NDArray[np.float32]] = {}
+    for ballot, weight in zip(ballots, weights, strict=True):
+        of_source[ballot.when] = np.maximum(weight, of_source.get(ballot.when, weight))
+    results = []
+    for (source, offer), ballot, weight in zip(offers, ballots, weights, strict=True):
+        believed = (weight > enough) & ballot.visible & (weight >= of_source[ballot.when])
+        if not believed.any():
+            continue
+        whole, needed = np.zeros_like(offer.error), np.zeros(offer.error.shape, np.uint8)
+        whole[inner] = weight
+        needed[inner] = believed | none
+        results.append(
+            Elected(source, offer, whole, np.asarray(cv2.dilate(needed, _REACH), np.uint8))
+        )
+    return results
+
+
+def read(one: Elected, spots: Spots) -> Reading:
+    """Return what an elected offer shows at N spots; it counts 0 where it is not needed."""
+    places = spots.half_x.reshape(-1, ROW), spots.half_y.reshape(-1, ROW)
+    needed = sample_at(one.needed, *places, interpolation=cv2.INTER_NEAREST)
+    rows = np.flatnonzero(needed.any(axis=1))
+    if len(rows) == len(needed):
+        return _read(one.source, one.offer, spots, one.weight).at(slice(spots.count))
+    colours = np.zeros((3, *needed.shape), np.float32)
+    error, weight = np.zeros(needed.shape, np.float32), np.zeros(needed.shape, np.float32)
+    if len(rows):
+        some = _read(one.source, one.offer, spots.rows(rows), one.weight)
+        colours[:, rows] = some.colours.reshape(3, -1, ROW)
+        error[rows], weight[rows] = some.error.reshape(-1, ROW), some.weight.reshape(-1, ROW)
+    whole = Reading(colours.reshape(3, -1), error.reshape(-1), weight.reshape(-1))
+    return whole.at(slice(spots.count))
+
+
+def _read(source: View, offer: Offer, spots: Spots, weight: NDArray[np.float32]) -> Reading:
     laid = lay(source, offer, spots, weight)
     places = laid.x.reshape(-1, ROW), laid.y.reshape(-1, ROW)
     unusable = sample_at(source.unusable, *places, interpolation=cv2.INTER_NEAREST)
     usable = (unusable.reshape(-1) == 0) & within(source, laid)
     count = np.maximum(laid.weight, LEAST_WEIGHT) * usable
-    return Reading(colours_at(source.frame, laid), laid.error, count).at(slice(spots.count))
+    return Reading(colours_at(source.frame, laid), laid.error, count)
 
 
 def from_around(target: View, around: Surroundings, spots: Spots) -> tuple[Planes, Plane]:

@@ -94,17 +94,15 @@ class Memory:
         left[numbers] = was + now * (error - was)  # much the same surroundings foretell both
 
     def refine(self, fill: Fill, spots: Spots) -> Fill:
-        """Return a fill joined with the memory of its pixels."""
-        index = spots.places
-        filled, patch = np.array(fill.filled), np.array(fill.filled[fill.box])
+        """Return a fill joined with the memory of its pixels; its frame is changed in place."""
+        index, patch = spots.places, fill.filled[fill.box].copy()
         left, known = (fill.state[..., number].ravel().take(index) for number in (0, 1))
         colours, share, left = self.join(gather(patch, index), (known > 0).astype(np.float32), left)
         put(patch, index, colours)
         missing = share < CONVINCING
         self.steady(patch, missing, left, index)
-        filled[fill.box] = patch
-        filled.setflags(write=False)
-        return fill.changed(filled, index, left, ~missing)
+        fill.repaint(patch)
+        return fill.changed(index, left, ~missing)
 
     def _share(self, error: Plane) -> Plane:
         """Return how much the memory counts beside what errs by `error`, 0 to 1."""

@@ -26,7 +26,7 @@ from tracker.classical.flow import (
 )
 from tracker.classical.layers import median
 from tracker.classical.planes import join, repeat, split
-from tracker.classical.views import View
+from tracker.classical.views import View, box_around
 from tracker.types import Mask
 
 _PATCH = np.ones((9, 9), np.uint8)  # pixels: flow closer to the unknown is not trusted
@@ -88,6 +88,7 @@ class Surroundings:
         self.half = max(1, width // 2), max(1, height // 2)
         share = self.shrink(self.known.astype(np.float32))
         self.half_known = share > _WHOLE
+        self.inner = box_around(~self.half_known, margin=2)  # rows and columns of the hole
         colours = cv2.cvtColor(self.shrink(target.small[part]), cv2.COLOR_RGB2RGBA)
         self.half_colours = np.asarray(colours, np.float32)
         self.half_grid = self.shrink(self.grid)

@@ -1,7 +1,8 @@
 """The pixels of a hole as lists of numbers: NumPy and OpenCV are quickest on long plain arrays.
 
 They are kept as planes of N, a multiple of `ROW`: the last pixel is repeated until a row is
-full, as cv2.remap wants pictures.
+full, as cv2.remap wants pictures.  The pixels of a row are neighbours: they come tile by tile,
+so that whole rows can be left out where a source shows nothing of use.
 """
 
 from dataclasses import dataclass
@@ -14,8 +15,10 @@ from tracker.classical.flow import sample_at
 from tracker.classical.planes import join, rounded, split
 from tracker.classical.registration import Offer
 from tracker.classical.views import Box, View
+from tracker.types import Mask
 
-ROW = 256  # pixels
+TILE = 16  # pixels, the side of a square whose pixels follow each other
+ROW = TILE * TILE  # pixels
 
 Plane = NDArray[np.float32]  # (N,)
 Planes = NDArray[np.float32]  # (3, N): red, green, blue
@@ -26,7 +29,7 @@ class Spots:
     """Some pixels of a frame, in order; all (N,)."""
 
     count: int  # of them that are pixels; the others repeat the last one
-    index: NDArray[np.intp]  # in the box around the hole, row by row
+    index: NDArray[np.intp]  # in the box around the hole, counted row by row
     x: Plane  # in the frame
     y: Plane
     half_x: Plane  # in the registered part, at half the working size
@@ -36,6 +39,12 @@ class Spots:
     def places(self) -> NDArray[np.intp]:
         """Return `index` without what repeats."""
         return self.index[: self.count]
+
+    def rows(self, numbers: NDArray[np.intp]) -> "Spots":
+        """Return some rows of them, at least one."""
+        index = self.index.reshape(-1, ROW)[numbers].ravel()
+        planes = (self.x, self.y, self.half_x, self.half_y)
+        return Spots(len(index), index, *(one.reshape(-1, ROW)[numbers].ravel() for one in planes))
 
     def take(self, numbers: NDArray[np.intp]) -> "Spots":
         """Return some of them, at least one."""
@@ -47,9 +56,11 @@ class Spots:
 def spots_of(target: View, part: Box) -> Spots:
     """Return the pixels of a hole (not empty) around which `part`, working size, is looked at."""
     hole = target.hole[target.box]
-    inside = np.flatnonzero(hole)
-    index = _fill_up(inside)
-    rows, columns = np.divmod(index.astype(np.int32), np.int32(hole.shape[1]))
+    inside = np.flatnonzero(_tiled(hole))
+    tile, place = np.divmod(_fill_up(inside).astype(np.int32), np.int32(ROW))
+    down, across = np.divmod(tile, np.int32(-(-hole.shape[1] // TILE)))
+    rows, columns = down * TILE + place // TILE, across * TILE + place % TILE
+    index = rows.astype(np.intp) * hole.shape[1] + columns
     y, x = (
         np.add(place, edge.start, dtype=np.float32)
         for place, edge in zip((rows, columns), target.box, strict=True)
@@ -125,6 +136,14 @@ def gather(patch: NDArray[np.uint8], index: NDArray[np.intp]) -> Planes:
 def put(patch: NDArray[np.uint8], index: NDArray[np.intp], colours: Planes) -> None:
     """Set the colours (3, N) of some pixels of a picture, as `gather` returns them."""
     patch.reshape(-1, 3)[index] = cv2.merge([rounded(plane[None]) for plane in colours])[0]
+
+
+def _tiled(hole: Mask) -> Mask:
+    """Return the pixels of (h, w) tile by tile, with those that complete the last tiles."""
+    bottom, right = -hole.shape[0] % TILE, -hole.shape[1] % TILE
+    padded = cv2.copyMakeBorder(hole.view(np.uint8), 0, bottom, 0, right, cv2.BORDER_CONSTANT)
+    tiles = np.asarray(padded).reshape(-1, TILE, padded.shape[1] // TILE, TILE)
+    return tiles.swapaxes(1, 2).ravel().view(bool)
 
 
 def _fill_up(numbers: NDArray[np.intp]) -> NDArray[np.intp]:
