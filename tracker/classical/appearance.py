@@ -21,8 +21,8 @@ Floats = NDArray[np.float32]
 Places = NDArray[np.complex64]  # x + iy in pixels
 
 STRIDE = 4  # pixels per cell side
-COLOUR_SCALES = ((3, 0.1), (7, 0.07), (15, 0.05))  # box side, half pixels; weight of one Lab unit
-GRADIENT_SCALES = ((5, 1.5), (11, 1.5))  # box side, half pixels; weight
+COLOUR_SCALES = ((1, 0.1), (3, 0.07), (7, 0.05))  # box side, cells; weight of one Lab unit
+GRADIENT_SCALES = ((3, 1.5), (5, 1.5))  # box side, cells; weight
 FLAT_GRADIENT = 200.0  # Scharr units: gradients well below this are noise
 # A histogram of eight orientations, into which a gradient goes by the cosine of its angle to
 # each, has harmonics 0, 1, 2 and hardly any others.  These five numbers are as far apart as the
@@ -51,25 +51,24 @@ def describe(half_lab: Floats, gray: NDArray[np.uint8]) -> Floats:
         half_lab: (H // 2, W // 2, 3), at least one pixel; CIE Lab, L in [0, 100].
         gray: (H, W).
     """
-    height, width = gray.shape
-    rows, columns = cell_centres(height, width)
-    # Everything described is at least five pixels wide: half the size shows it as well.
+    rows, columns = cell_centres(*gray.shape)
+    cells = len(columns), len(rows)
+    # Everything described is at least a cell wide: half the size shows it as well.
     half = (half_lab.shape[1], half_lab.shape[0])
     gray = np.asarray(cv2.resize(gray, half, interpolation=cv2.INTER_AREA), np.uint8)
-    rows, columns = np.minimum(rows // 2, half[1] - 1), np.minimum(columns // 2, half[0] - 1)
-
-    def pooled(maps: Floats, side: int) -> Floats:
-        blurred = np.asarray(cv2.blur(maps, (side, side)), np.float32)
-        picked: Floats = blurred.take(rows, axis=0).take(columns, axis=1)  # both at once are slow
-        return picked
-
-    parts = [pooled(half_lab, side) * np.float32(weight) for side, weight in COLOUR_SCALES]
     x, y = cv2.Scharr(gray, cv2.CV_32F, 1, 0), cv2.Scharr(gray, cv2.CV_32F, 0, 1)
     steepness = np.asarray(cv2.magnitude(x, y), np.float32)
     double = np.float32(DOUBLE_ANGLE) / np.maximum(steepness, np.float32(1))
-    maps = (x, y, (x * x - y * y) * double, x * y * 2 * double)
-    directed = np.asarray(cv2.merge(maps), np.float32)
-    steepness *= np.float32(ANY_ANGLE)
+    directed = cv2.merge((x, y, (x * x - y * y) * double, x * y * 2 * double))
+    colours, directed, steepness = (
+        np.asarray(cv2.resize(maps, cells, interpolation=cv2.INTER_AREA), np.float32)
+        for maps in (half_lab, directed, steepness * np.float32(ANY_ANGLE))
+    )
+
+    def pooled(maps: Floats, side: int) -> Floats:
+        return np.asarray(cv2.blur(maps, (side, side)), np.float32)
+
+    parts = [pooled(colours, side) * np.float32(weight) for side, weight in COLOUR_SCALES]
     for side, weight in GRADIENT_SCALES:
         harmonics = np.dstack((pooled(directed, side), pooled(steepness, side)))
         length = np.sqrt(np.einsum("hwn,hwn->hw", harmonics, harmonics))[..., None]
