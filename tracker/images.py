@@ -77,15 +77,14 @@ def shrink(frame: Frame, height: int, width: int) -> Frame:
 
 
 def shrink_quickly(frame: Frame, height: int, width: int) -> Frame:
-    """Return `frame` at a smaller size: means of whole squares first, the rest interpolated.
+    """Return `frame` at a smaller size: means of squares of four first, the rest interpolated.
 
-    Nearly what `shrink` returns (means of parts of squares take OpenCV long), in less than half
-    the time: what is left, less than halving, is read between pixels at twice the size wanted,
-    and halved.
+    Nearly what `shrink` returns (means of parts of squares take OpenCV long, and so do those of
+    larger ones), in less than half the time: what is left, less than halving, is read between
+    pixels at twice the size wanted, and halved.
     """
-    step = min(frame.shape[0] // height, frame.shape[1] // width)
-    if step > 1:
-        frame = shrink(frame, frame.shape[0] // step, frame.shape[1] // step)
+    while frame.shape[0] >= 2 * height and frame.shape[1] >= 2 * width:
+        frame = shrink(frame, frame.shape[0] // 2, frame.shape[1] // 2)
     if frame.shape[:2] != (height, width):
         frame = np.asarray(cv2.resize(frame, (2 * width, 2 * height)), np.uint8)
     return shrink(frame, height, width)
