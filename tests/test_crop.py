@@ -18,7 +18,7 @@ from tracker.engine_table import INPAINTERS
 from tracker.jobs import Settings
 from tracker.masks import read_label_image
 from tracker.pipeline import inpaint
-from tracker.sizing import choose_sizing
+from tracker.sizing import MOST_BYTES, choose_sizing
 from tracker.types import Clip
 from tracker.video import VideoReader
 from tracker.windows import causal_windows, offline_windows
@@ -325,13 +325,22 @@ def test_large_frames_reach_an_engine_of_windows_whole_and_its_boxes_share_its_r
 
 @pytest.mark.parametrize(
     ("free", "expected"),
-    [(8 * GIGABYTE, HD), (GIGABYTE, (648, 1151)), (GIGABYTE // 8, (540, 960))],
+    [(8 * GIGABYTE, HD), (GIGABYTE, (586, 1041)), (GIGABYTE // 8, (540, 960))],
 )
 def test_the_weight_free_engine_gets_as_many_pixels_as_memory_allows(free, expected):
     sizing = choose_sizing(*HD, INPAINTERS["classical"], Settings(), free_bytes=free)
 
     assert sizing.room is None
     assert sizing.working_size == expected
+
+
+def test_the_weight_free_engine_leaves_memory_that_4k_does_not_need_unless_asked_for_all():
+    spec, free = INPAINTERS["classical"], 24 * GIGABYTE
+
+    height, width = choose_sizing(2160, 3840, spec, Settings(), free_bytes=free).working_size
+    assert 0.9 * MOST_BYTES < height * width * spec.bytes_per_pixel <= 1.01 * MOST_BYTES
+    whole = choose_sizing(2160, 3840, spec, Settings(size="full"), free_bytes=free)
+    assert whole.working_size == (2160, 3840)
 
 
 def test_while_streaming_the_weight_free_engine_keeps_its_pace_unless_asked_for_all():

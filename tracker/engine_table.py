@@ -291,7 +291,7 @@ INPAINTERS: Mapping[str, InpainterSpec] = {
     "classical": InpainterSpec(
         _classical_inpainter,
         max_pixels=960 * 540,
-        bytes_per_pixel=360,
+        bytes_per_pixel=440,
         schedule=Schedule(stride=10, reach=10, overlap=False),
         history=1,
         num_references=1,

@@ -9,6 +9,7 @@ from tracker.engine_table import InpainterSpec
 from tracker.jobs import Settings
 
 SHARE = 0.25  # of the free memory that pictures may take
+MOST_BYTES = 1.3e9  # that they take unless asked for: 4K within 3 GB
 FRAMES_HELD = 60  # of a window and its references, and those that wait
 BYTES_PER_PIXEL = 4 * FRAMES_HELD  # a frame and its hole
 
@@ -46,7 +47,7 @@ def choose_sizing(
         return Sizing(_shrunk(height, width, room), None)
     free = available_memory_bytes() if free_bytes is None else free_bytes
     per_pixel = spec.bytes_per_pixel or BYTES_PER_PIXEL
-    allowed = max(pixels or 0, int(SHARE * free / per_pixel))
+    allowed = max(pixels or 0, int(min(SHARE * free, MOST_BYTES) / per_pixel))
     largest = images.fit_within(height, width, None if settings.size == "full" else allowed)
     return Sizing(largest, None if spec.bytes_per_pixel else room)
 

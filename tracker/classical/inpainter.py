@@ -116,8 +116,11 @@ class ClassicalInpainter:
     def _forget(self, clip: Clip) -> None:
         current = clip.indices[clip.wanted_positions.stop - 1]
         kept = worth_keeping(self._views, current) | set(clip.indices)
-        for index in [index for index in self._views if index not in kept]:
-            del self._views[index]
+        self._views = {index: view for index, view in self._views.items() if index in kept}
+        first = clip.indices[clip.wanted_positions.start]
+        for index, view in self._views.items():
+            if index < first and view is not self._anchor:
+                view.fill = None  # only the last fills and the anchor's are carried on
         self._links.forget(kept | ({self._anchor.index} if self._anchor else set()))
 
     def _fill_view(self, target: View, effort: Effort) -> _Fresh:

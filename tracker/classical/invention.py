@@ -11,7 +11,7 @@ from tracker.classical.blend import OPTIMISM, share_of
 from tracker.classical.planes import join, repeat, rounded, split
 from tracker.classical.recall import CONVINCING, Memory
 from tracker.classical.spatial import spread
-from tracker.classical.spots import Plane, Planes, Spots, gather, put, spread_out
+from tracker.classical.spots import Plane, Planes, Spots, gather, put, spread_out, usable_at
 from tracker.classical.texture import displacements
 from tracker.classical.views import AROUND, Fill, View, box_around
 from tracker.images import shrink_hole
@@ -126,7 +126,8 @@ def invent(target: View, spots: Spots) -> Planes:
     half_x, half_y = ((one + 0.5) / ratio - 0.5 for one, ratio in ((x, ratio_x), (y, ratio_y)))
     *smooth, _ = spread_out(mean, half_x.astype(np.float32), half_y.astype(np.float32))
     source = y.astype(np.intp) * full_width + x.astype(np.intp)
-    strong = strength.ravel().take(at_tiny) * (target.unusable.ravel().take(source) == 0)
+    usable = usable_at(target, x.astype(np.float32), y.astype(np.float32))
+    strong = strength.ravel().take(at_tiny) * usable
     fine = (gather(np.ascontiguousarray(target.frame), source) - np.stack(smooth)) * strong
     fine = np.clip(np.rint(fine), -127, 127)[:, : spots.count]
     return np.asarray(fine, np.float32)

@@ -12,7 +12,17 @@ from tracker.classical.flow import sample_at
 from tracker.classical.planes import split
 from tracker.classical.registration import Offer, Surroundings
 from tracker.classical.spatial import doubt, spread
-from tracker.classical.spots import ROW, Plane, Planes, Spots, colours_at, lay, spread_out, within
+from tracker.classical.spots import (
+    ROW,
+    Plane,
+    Planes,
+    Spots,
+    colours_at,
+    lay,
+    spread_out,
+    usable_at,
+    within,
+)
 from tracker.classical.views import View
 
 _THIN = 6.0  # pixels of the working size, half the width of a hole that is a line
@@ -90,9 +100,7 @@ def read(one: Elected, spots: Spots) -> Reading:
 
 def _read(source: View, offer: Offer, spots: Spots, weight: NDArray[np.float32]) -> Reading:
     laid = lay(source, offer, spots, weight)
-    places = laid.x.reshape(-1, ROW), laid.y.reshape(-1, ROW)
-    unusable = sample_at(source.unusable, *places, interpolation=cv2.INTER_NEAREST)
-    usable = (unusable.reshape(-1) == 0) & within(source, laid)
+    usable = usable_at(source, laid.x, laid.y) & within(source, laid)
     count = np.maximum(laid.weight, LEAST_WEIGHT) * usable
     return Reading(colours_at(source.frame, laid), laid.error, count)
 

@@ -111,6 +111,18 @@ def within(source: View, laid: Laid) -> NDArray[np.bool_]:
     return inside
 
 
+def usable_at(source: View, x: Plane, y: Plane) -> NDArray[np.bool_]:
+    """Return (N,), whether what lies at places of the source, full size, may be copied."""
+    if not source.has_hole:
+        return np.ones(len(x), bool)
+    rows, columns = source.box  # its border is usable, or that of the frame
+    places = (x - np.float32(columns.start), y - np.float32(rows.start))
+    table = (place.reshape(-1, ROW) for place in places)
+    unusable = sample_at(source.unusable, *table, interpolation=cv2.INTER_NEAREST)
+    usable: NDArray[np.bool_] = unusable.reshape(-1) == 0
+    return usable
+
+
 def spread_out(image: NDArray[np.float32], x: Plane, y: Plane) -> list[Plane]:
     """Return each channel of `image` (h, w, C), read between pixels at N places."""
     table = sample_at(image, x.reshape(-1, ROW), y.reshape(-1, ROW))

@@ -54,7 +54,9 @@ class StillPlate:
             self._mean = np.zeros(view.frame.shape, np.float32)
             self._count = np.zeros(view.hole.shape, np.uint8)
         count = self._count
-        seen = view.unusable == 0
+        seen = np.ones(view.hole.shape, bool)
+        if view.has_hole:
+            seen[view.box] = view.unusable == 0
         gap = cv2.absdiff(cv2.convertScaleAbs(self._mean), view.frame)
         gap = cv2.blur(cv2.cvtColor(gap, cv2.COLOR_RGB2GRAY), (3, 3))
         against = seen & (gap > _CONTRADICTION) & (count > 0)

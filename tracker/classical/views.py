@@ -142,9 +142,9 @@ class View:
 
     @lazily
     def unusable(self) -> NDArray[np.uint8]:
-        """Return (H, W), 255 where nothing may be copied: the hole and its soft edge."""
+        """Return (h, w) of `box`, 255 where nothing may be copied: the hole and its soft edge."""
         kernel = np.ones((2 * _SOFT_EDGE + 1,) * 2, np.uint8)
-        return np.asarray(cv2.dilate(self.hole.astype(np.uint8) * 255, kernel), np.uint8)
+        return np.asarray(cv2.dilate(self.hole[self.box].astype(np.uint8) * 255, kernel), np.uint8)
 
 
 def box_around(mask: Mask, margin: int) -> Box:
