@@ -1,5 +1,6 @@
 import threading
 import time
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +75,29 @@ def test_only_the_hole_changes(mode, num_frames):
     for picture, result in zip(pictures, results, strict=True):
         assert (result.rgb[HOLE] == FILL).all()
         np.testing.assert_array_equal(result.rgb[~HOLE], picture.rgb[~HOLE])
+
+
+def test_it_hurries_no_further_than_a_few_pictures_and_the_results_are_the_same():
+    num_read = 0
+
+    def labelled():
+        nonlocal num_read
+        for frame, _ in numbered_pairs(20):
+            num_read += 1
+            yield Picture(frame), HOLE.astype(np.uint8)
+
+    plan = HolePlan(objects=None, dilation=0, working_size=(4, 6))
+    expected = list(remove(labelled(), causal_windows(), FlatInpainter(), plan))
+    num_read = 0
+    with closing(
+        remove(labelled(), causal_windows(), FlatInpainter(), plan, hurries=True)
+    ) as found:
+        first = next(found)
+        time.sleep(0.2)
+        assert 1 < num_read <= 5  # one is out, two are ready, one waits to be put there
+        results = [first, *found]
+    assert len(results) == len(expected) == 20
+    assert all(np.array_equal(a.rgb, b.rgb) for a, b in zip(results, expected, strict=True))
 
 
 def test_a_smaller_working_size_still_changes_only_the_hole():

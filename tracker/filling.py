@@ -91,9 +91,9 @@ class Filling:
         return make() if room is None else Cropped(make, room)
 
     def as_they_come(
-        self, labelled: Iterator[Labelled], inpainter: Inpainter
+        self, labelled: Iterator[Labelled], inpainter: Inpainter, *, hurries: bool = False
     ) -> Generator[SourceFrame]:
-        """Fill frames, those of the part alone, looking only back."""
+        """Fill frames, those of the part alone, looking only back; `hurries` as in `remove`."""
         windows = causal_windows(
             history=self._spec.history,
             num_references=self._spec.num_references,
@@ -101,7 +101,14 @@ class Filling:
             keyframes=self._keyframes,
         )
         results = remove(
-            labelled, windows, inpainter, self.plan, None, self._keyframes, self.memory
+            labelled,
+            windows,
+            inpainter,
+            self.plan,
+            None,
+            self._keyframes,
+            self.memory,
+            hurries=hurries,
         )
         num_known = self._num_known
         with closing(self._noted(results)) as noted:
@@ -158,7 +165,16 @@ class Filling:
         if self._journal is not None:
             windows = in_spans(windows, schedule.stride, length)
         return self._noted(
-            remove(labelled, windows, inpainter, self.plan, fetch, self._keyframes, memory)
+            remove(
+                labelled,
+                windows,
+                inpainter,
+                self.plan,
+                fetch,
+                self._keyframes,
+                memory,
+                hurries=True,
+            )
         )
 
     def _to_fill(

@@ -6,6 +6,7 @@ outermost generator stops everything.  Nothing here knows files, engines or peop
 
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Generic, Protocol, TypeVar
@@ -13,6 +14,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 
 from tracker import images
+from tracker.ahead import ahead
 from tracker.averages import Average
 from tracker.buffering import FrameBuffer, Pair
 from tracker.interfaces import Inpainter, MaskPropagator
@@ -20,6 +22,7 @@ from tracker.types import Alpha, Frame, LabelMap, Mask, Tracked
 from tracker.windows import Window
 
 SelfT = TypeVar("SelfT", bound="Source")
+AHEAD = 2  # pictures filled and not yet composited, where it hurries
 NO_KEYFRAMES: Mapping[int, Frame] = MappingProxyType({})
 FindNew = Callable[[int, Frame, LabelMap], LabelMap | None]  # labels with more objects, or None
 
@@ -201,12 +204,31 @@ def remove(
     fetch: Callable[[int], Pair] | None = None,
     keyframes: Mapping[int, Frame] = NO_KEYFRAMES,
     memory: FillMemory | None = None,
+    *,
+    hurries: bool = False,
 ) -> Generator[SourceT]:
     """Return every picture without the chosen objects, as soon as it is final.
 
     Where the frame is one of `keyframes`, its hole shows what they show.  Frames `memory`
-    recalls show that, and the inpainter sees them without a hole.
+    recalls show that, and the inpainter sees them without a hole.  If it `hurries`, the next
+    pictures are filled, in a thread of their own, while one is composited.
     """
+    finals = _finals(labelled, windows, inpainter, plan, fetch, keyframes, memory)
+    with closing(ahead(finals, AHEAD) if hurries else finals) as found:
+        for source, hole, shown in found:
+            yield plan.composite(source, hole, shown)
+
+
+def _finals(
+    labelled: Iterable[tuple[SourceT, LabelMap]],
+    windows: Iterable[Window],
+    inpainter: Inpainter,
+    plan: HolePlan,
+    fetch: Callable[[int], Pair] | None,
+    keyframes: Mapping[int, Frame],
+    memory: FillMemory | None,
+) -> Generator[tuple[SourceT, Mask, Frame]]:
+    """Yield every picture, its hole and what is to be seen there."""
     waiting: deque[_Waiting[SourceT]] = deque()
     known: set[int] = set()
 
@@ -231,4 +253,4 @@ def remove(
         if picture.given is None and memory is not None:
             memory.keep(place, picture.fingerprint, filled, picture.small_hole)
         shown = filled if picture.given is None else picture.given
-        yield plan.composite(picture.source, picture.hole, shown)
+        yield picture.source, picture.hole, shown

@@ -243,7 +243,7 @@ class _Run:
         inpainter = TimedInpainter(made or make(), self.watch)
         self.remarks = lambda: remarks_of(inpainter)
         if self.job.mode == "streaming":
-            return filling.as_they_come(labelled, inpainter)
+            return filling.as_they_come(labelled, inpainter, hurries=True)
         length, labels_of = self.labelling.length, self.labelling.of
         reader = stack.enter_context(VideoReader(self.job.source, self.job.fps))
         return filling.at_leisure(labelled, length, inpainter, labels_of, reader)
