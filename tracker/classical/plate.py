@@ -25,7 +25,7 @@ from tracker.types import Mask
 MARGIN = 0.15  # of the longer side: how far the plate reaches past the frame it starts from
 LEAST_SUPPORT = 0.25  # of the corners: fewer agree with the plate, and it is of another scene
 FEWEST_CORNERS = 16
-CORNER_CELL = 10  # pixels: one corner is taken from every such square
+CORNER_CELL = 15  # pixels: one corner is taken from every such square
 SURE = 0.9  # probability of background that is worth keeping
 CONTRADICTED = 1.0  # log odds for an object: the plate is not equalled
 AGREEING_RATE = 0.3  # per frame: how fast the plate follows what equals it
