@@ -21,7 +21,7 @@ def test_every_second_item_is_done_in_the_other_thread():
 def test_two_things_are_done_at_once():
     meeting = threading.Barrier(2, timeout=10)  # breaks unless both are there
 
-    Hands().both(meeting.wait, meeting.wait)
+    Hands().each(lambda _: meeting.wait(), range(2))
 
 
 @pytest.mark.parametrize("bad", [0, 1])
@@ -33,7 +33,7 @@ def test_an_error_in_either_hand_reaches_the_caller(bad):
 def test_the_other_thread_ends_when_nobody_holds_it():
     before = set(threading.enumerate())
     hands = Hands()
-    hands.both(bool, bool)
+    hands.each(bool, range(2))
     (hand,) = set(threading.enumerate()) - before
 
     del hands

@@ -32,6 +32,7 @@ from tracker.types import Mask
 _LEAST_LIKENESS = 0.5  # correlation below which two neighbours are of different scenes
 SPACING = 4  # pixels between two lattice points
 _LARGEST_RESIDUAL = 0.25  # of the longer side: more is a mistake
+_TURNS = 2  # in which a place is looked for against a link: motion is smooth
 _NOISE = 0.1  # pixels, of flow from one frame to the next
 _EDGE = 9  # pixels: side of the square of flow that must be known for its middle to be trusted
 
@@ -74,6 +75,20 @@ def follow(first: Link, second: Link, nodes: Flow, moved: Flow | None = None) ->
     if moved is None:
         moved = first.places(nodes)
     return Link(homography, second.places(moved) - apply(homography, nodes))
+
+
+def reverse(link: Link, nodes: Flow) -> Link:
+    """Return the link from the other frame back: each of its `nodes` is looked for in turn."""
+    back = np.asarray(np.linalg.inv(link.homography), np.float64)
+    back /= back[2, 2]
+    if link.is_plain:
+        return Link(back, link.residual)
+    straight = apply(back, nodes)
+    places = straight
+    for _ in range(_TURNS):
+        extra = sample(link.residual, places * np.float32(1 / SPACING))
+        places = apply(back, nodes - extra)
+    return Link(back, places - straight)
 
 
 class Links:
@@ -138,20 +153,12 @@ class Links:
                 self._links[other] = link
 
     def prepare(self, views: Mapping[int, View], local: Sequence[int], hands: Hands) -> None:
-        """Find the steps between consecutive `local` frames, both ways at once."""
-        pairs = [(k, k + 1) for k in sorted(local)[:-1]]
-        new = [pair for pair in pairs if pair not in self._steps or pair[::-1] not in self._steps]
-        hands.each(lambda index: views[index].gray, sorted({k for pair in new for k in pair}))
-
-        def forwards() -> None:
-            for one, other in new:
-                self.step(one, other, views)
-
-        def backwards() -> None:
-            for one, other in new:
-                self.step(other, one, views)
-
-        hands.both(forwards, backwards)
+        """Find the steps between consecutive `local` frames."""
+        pairs = [(k + 1, k) for k in sorted(local)[:-1]]
+        new = [pair for pair in pairs if pair not in self._steps]
+        hands.each(lambda index: views[index].strength, sorted({k for pair in new for k in pair}))
+        for one, other in new:
+            self.step(one, other, views)
 
     def _advance(self, number: int, views: Mapping[int, View]) -> None:
         """Move the current frame from `number` to the next."""
@@ -169,8 +176,15 @@ class Links:
         }
 
     def step(self, first: int, second: int, views: Mapping[int, View]) -> Link | None:
-        """Return the link between neighbours, None across a cut."""
-        if (first, second) not in self._steps:
+        """Return the link between neighbours, None across a cut.
+
+        It is looked for one way, whichever is asked for first; the other follows from it.
+        """
+        if (first, second) not in self._steps and (second, first) in self._steps:
+            known = self._steps[second, first]
+            found = None if known is None else reverse(known, lattice(*views[first].size))
+            self._steps[first, second] = found
+        elif (first, second) not in self._steps:
             shift = first - second
             guess = self._steps.get((first - abs(shift), second - abs(shift)))
             found = None

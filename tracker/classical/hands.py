@@ -28,14 +28,6 @@ class Hands:
         """Begin `work` in the other thread."""
         return self._other.submit(work)
 
-    def both(self, one: Callable[[], None], two: Callable[[], None]) -> None:
-        """Do `one` here and `two` in the other thread; return when both are done."""
-        later = self.begin(two)
-        try:
-            one()
-        finally:
-            later.result()
-
     def each(self, work: Callable[[ItemT], ResultT], items: Iterable[ItemT]) -> list[ResultT]:
         """Return what `work` makes of each item; every second is done in the other thread."""
         wanted = list(items)
