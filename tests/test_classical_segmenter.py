@@ -1,8 +1,13 @@
 """The weight-free segmenter answers clicks, boxes and masks, and keeps its promises."""
 
+import io
+import zipfile
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from tracker.classical.segmenter import ClassicalSegmenter
 from tracker.types import Point, Prompt
@@ -120,6 +125,21 @@ def test_what_leaves_its_place_is_found_where_colours_do_not_tell():
 
     assert iou(after, truth) >= 0.8
     assert iou(before, truth) < 0.7
+
+
+def test_what_an_object_will_cover_is_not_taken_for_it():
+    assets = Path(__file__).resolve().parent.parent / "assets"
+    with zipfile.ZipFile(assets / "sample_masks.zip") as masks:
+        first = min(name for name in masks.namelist() if name.endswith(".png"))
+        truth = np.asarray(Image.open(io.BytesIO(masks.read(first)))) == 1
+    film = cv2.VideoCapture(str(assets / "sample.mp4"))
+    frames = [cv2.cvtColor(film.read()[1], cv2.COLOR_BGR2RGB) for _ in range(25)]
+    segmenter, prompt = ClassicalSegmenter(), Prompt((Point(298.9, 259.0),))
+    segmenter.look_around(frames[0], ((k, frames[k]) for k in range(2, 25, 2)))
+
+    balloon = segmenter.segment(frames[0], prompt, frames[1:3]).masks[0]
+
+    assert iou(balloon, truth) >= 0.97  # with a strip of the window beside it 0.952
 
 
 def test_frames_around_are_read_once_for_each_frame():

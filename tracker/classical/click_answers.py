@@ -13,6 +13,8 @@ from functools import partial
 
 import numpy as np
 
+from tracker.classical.click_background import Differences
+from tracker.classical.click_course import without
 from tracker.classical.click_hypotheses import Hypothesis, Shown, fit, ranked
 from tracker.classical.click_motion import MotionCues
 from tracker.classical.click_proposals import Proposal, around_click
@@ -56,12 +58,15 @@ class Answer:
         return replace(self, hypotheses=(self.hypotheses[index], *others))
 
 
-def answer_first(sight: Sight, motion: MotionCues, click: Point) -> Answer:
-    """Return what the first click means, nothing known before."""
+def answer_first(sight: Sight, motion: MotionCues, click: Point, around: Differences) -> Answer:
+    """Return what the first click means, nothing known before but how the frame differs."""
     if not click.positive:
         everything = Hypothesis(np.ones(sight.frame.shape[:2], bool), 1.0)
         return answer_next(sight, motion, Answer((everything,)), click, None)
     odds = motion.odds_at(click.x, click.y)
+    if odds is not None:
+        moving = motion.part_at(odds, click.x, click.y)
+        sight = replace(sight, differences=without(around, moving))
     regions = _regions(sight, click, (), None, odds)
     hypotheses = [Hypothesis(mask, worth) for mask, worth in regions]
     nothing = np.zeros(sight.frame.shape[:2], bool)

@@ -20,7 +20,7 @@ from tracker.types import Frame
 
 _PIXELS = 60_000  # of the working size
 _SMALLEST_SIDE = 16  # pixels; below, corners say nothing
-_COMPARED_EVERY = 2  # of the frames given: what is far apart; the motion is corrected there
+COMPARED_EVERY = 2  # of the frames given: what is far apart; the motion is corrected there
 _CORNER_CELL = 10  # pixels: one corner is taken from every such square
 _FEWEST_CORNERS = 8
 _FEWEST_FRAMES = 4  # compared; in fewer, most things are still where they were
@@ -28,6 +28,19 @@ _CHAINED = 0.2  # share of the corners that follow the camera; with fewer the ch
 _REFINED = 0.25  # the same, to correct the chain by the frame itself
 _SHOWN = 0.2  # share of the frame that another must show
 _QUANTILE = 0.3  # of the differences; what was seen again in three tenths is background
+
+
+@dataclass(frozen=True, eq=False)
+class Laid:
+    """Another frame, laid over the frame by the camera's motion.
+
+    Attributes:
+        grey: (h, w).
+        far: (h, w), how far the frame's colours are from it; NaN where it shows nothing.
+    """
+
+    grey: NDArray[np.uint8]
+    far: Plane
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,10 +52,14 @@ class Differences:
     Attributes:
         far: from frames a few apart.
         every: from those between as well: less noise, but more of them are near.
+        grey: (h, w), the frame itself; None as well where too few are known.
+        sides: the frames after and those before, ever further away.
     """
 
     far: Plane | None = None
     every: Plane | None = None
+    grey: NDArray[np.uint8] | None = None
+    sides: tuple[tuple[Laid, ...], ...] = ()
 
 
 def differences(frame: Frame, around: Iterable[tuple[int, Frame]]) -> Differences:
@@ -64,14 +81,16 @@ def differences(frame: Frame, around: Iterable[tuple[int, Frame]]) -> Difference
     }
     later = [steps[offset] for offset in sorted(steps) if offset > 0]
     earlier = [steps[offset] for offset in sorted(steps, reverse=True) if offset < 0]
-    laid = _against(small, later), _against(small, earlier)
-    far = [one for found in laid for one in found[_COMPARED_EVERY - 1 :: _COMPARED_EVERY]]
+    sides = _laid_over(small, later), _laid_over(small, earlier)
+    far = [one.far for side in sides for one in side[COMPARED_EVERY - 1 :: COMPARED_EVERY]]
     if len(far) < _FEWEST_FRAMES:
         return Differences()
-    return Differences(_usual(far), _usual([one for found in laid for one in found]))
+    every = usual([one.far for side in sides for one in side])
+    grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+    return Differences(usual(far), every, grey, sides)
 
 
-def _usual(found: Sequence[Plane]) -> Plane:
+def usual(found: Sequence[Plane]) -> Plane:
     """Return the quantile of differences over those that are known."""
     ordered = np.sort(np.stack(found), axis=0)  # NaN, not shown, comes last
     shown = np.isfinite(ordered).sum(axis=0)
@@ -80,13 +99,13 @@ def _usual(found: Sequence[Plane]) -> Plane:
     return np.asarray(np.nan_to_num(chosen), np.float32)
 
 
-def _against(frame: Frame, others: Sequence[Frame]) -> list[Plane]:
-    """Return the differences from `others`, ever further away; NaN where one does not show."""
+def _laid_over(frame: Frame, others: Sequence[Frame]) -> tuple[Laid, ...]:
+    """Return `others`, ever further away, until the camera's motion is lost."""
     height, width = frame.shape[:2]
     grey = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
     lab = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2LAB), np.float32)
     everywhere = np.full((height, width), 255, np.uint8)
-    found: list[Plane] = []
+    found: list[Laid] = []
     before, carried = grey, np.eye(3)
     for number, other in enumerate(others, start=1):
         now = np.asarray(cv2.cvtColor(other, cv2.COLOR_RGB2GRAY), np.uint8)
@@ -94,7 +113,7 @@ def _against(frame: Frame, others: Sequence[Frame]) -> list[Plane]:
         if support < _CHAINED:
             break
         before, carried = now, chain(carried, step)
-        if number % _COMPARED_EVERY == 0:
+        if number % COMPARED_EVERY == 0:
             direct, support = _camera(grey, now, carried)
             if support > _REFINED:
                 carried = direct
@@ -103,8 +122,9 @@ def _against(frame: Frame, others: Sequence[Frame]) -> list[Plane]:
         if shown.mean() < _SHOWN:
             break
         laid = cv2.warpPerspective(other, back, (width, height))
-        found.append(np.where(shown, _outside(lab, laid), np.float32(np.nan)))
-    return found
+        far = np.where(shown, _outside(lab, laid), np.float32(np.nan))
+        found.append(Laid(np.asarray(cv2.cvtColor(laid, cv2.COLOR_RGB2GRAY), np.uint8), far))
+    return tuple(found)
 
 
 def _camera(

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.classical.click_regions import component_at
 from tracker.classical.click_window import Plane, shrink
 from tracker.types import Box, Frame, Mask
 
@@ -88,11 +89,19 @@ class MotionCues:
         """
         if self._change is None:
             return None
-        column = min(self._width - 1, int((x + 0.5) * self._scale[0]))
-        row = min(self._height - 1, int((y + 0.5) * self._scale[1]))
+        column, row = self._locate(x, y)
         around = np.zeros((self._height, self._width), bool)
         around[max(0, row - 2) : row + 3, max(0, column - 2) : column + 3] = True
         return self._odds_as(around)
+
+    def part_at(self, odds: Plane, x: float, y: float) -> Mask:
+        """Return the connected part of positive `odds` that holds frame pixel (x, y), or none."""
+        return component_at(odds > 0, *self._locate(x, y))
+
+    def _locate(self, x: float, y: float) -> tuple[int, int]:
+        column = min(self._width - 1, int((x + 0.5) * self._scale[0]))
+        row = min(self._height - 1, int((y + 0.5) * self._scale[1]))
+        return column, row
 
     def _odds_as(self, example: Mask) -> Plane:
         """Return log-odds that a pixel moves as the median pixel of `example` does."""

@@ -35,6 +35,7 @@ class _Canvas:
     sight: Sight
     boxed: Sight  # for boxes
     motion: MotionCues
+    around: Differences  # what the first click's differences are asked of
     steps: dict[tuple[Box | None, tuple[Point, ...], int], Answer] = field(default_factory=dict)
     mask: Mask | None = None  # the prompt's, which the steps start from
 
@@ -98,6 +99,7 @@ class ClassicalSegmenter:
                 Sight(small, known.far),
                 Sight(small, known.every),
                 MotionCues(small, neighbours),
+                known,
             )
             self._canvas = canvas
         masks = () if mask is None else (mask,)
@@ -120,7 +122,7 @@ class ClassicalSegmenter:
             if count == 0:
                 answer = _start(canvas, prompt.mask, box)
             elif answer is None:
-                answer = answer_first(canvas.sight, canvas.motion, points[0])
+                answer = answer_first(canvas.sight, canvas.motion, points[0], canvas.around)
                 answer = answer.led_by(prompt.choice)
             else:
                 answer = answer_next(canvas.sight, canvas.motion, answer, points[count - 1], box)
