@@ -34,6 +34,7 @@ _LEAST_INVENTION = 0.02  # of the hole: less is filled smoothly
 _URGENT_INVENTION = 0.5  # of the hole: more does not wait
 _PAUSE = 6  # frames between two inventions
 _NEAR = 100.0  # grey levels squared: what the surroundings foretell so well is no invention
+_REFINEMENTS = 2  # sweeps of smoothing the flow; five, the preset's own, are no better
 _KEYFRAME = np.float32(0.05)  # of the squared error expected: only where it lies may be wrong
 
 
@@ -70,7 +71,7 @@ class ClassicalInpainter:
         self._views: dict[int, View] = {}
         self._effort: Effort | None = None  # decided when the first clip is seen
         self._links = Links(FlowEstimator(FAST, finest_scale=1, refinements=0))
-        self._estimator = FlowEstimator(FAST)
+        self._estimator = _estimator()
         self._hands = Hands()
         self._plate: StillPlate | None = None  # only where the future is unknown
         self._anchor: View | None = None  # the frame whose invented pixels are carried along
@@ -83,7 +84,7 @@ class ClassicalInpainter:
         if self._effort is None:
             sees_ahead = max(clip.indices) > clip.indices[wanted.start]
             self._effort = _AT_LEISURE if sees_ahead else _AT_SPEED
-            self._estimator = FlowEstimator(FAST, self._effort.finest_scale)
+            self._estimator = _estimator(self._effort.finest_scale)
             self._hands = Hands(are_two=self._effort.at_once)
             self._plate = None if sees_ahead else StillPlate(self._effort.side)
         for index, frame, hole in zip(clip.indices, clip.frames, clip.holes, strict=True):
@@ -266,6 +267,11 @@ class ClassicalInpainter:
             found.remember(numbers, invent(target, spots.take(numbers)))
             self._anchor = target
         found.lay(target, patch, spots)
+
+
+def _estimator(finest_scale: int | None = None) -> FlowEstimator:
+    """Return what finds flow around a hole: it is smoothed when it is carried in anyway."""
+    return FlowEstimator(FAST, finest_scale, refinements=_REFINEMENTS)
 
 
 def _margin(target: View) -> int:
