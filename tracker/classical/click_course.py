@@ -4,7 +4,8 @@ What an object will cover differs from most frames as much as the object does, t
 moves there yet: a ghost, as change detection calls it.  But a frame that shows the object at a
 place says nothing of the background there.  So corners of what moves with the click are
 followed through the frames that were laid over it, a similarity is fitted to them (RANSAC),
-and each frame is left out where it takes the object to.
+and each frame is left out where it takes the object to; but only after or before the frame
+where the object is followed out of its place: one that stays, or is lost, casts no such ghost.
 """
 
 from collections.abc import Sequence
@@ -24,12 +25,15 @@ _RETURNED = 1.0  # pixels: a corner followed there and back ends at most so far 
 _TOGETHER = 1.5  # pixels off the common motion
 _FOLLOWING = 0.3  # share of the corners that move together; with fewer the object is lost
 _MOST_GROWTH = 2.0  # of the object; a fit beyond is no motion
+_STAYED = 0.5  # share of its place that it still covers; with more it has not left
 
 Similarity = NDArray[np.float64]  # (2, 3)
 
 
 def without(around: Differences, moving: Mask) -> Plane | None:
     """Return `around.far` (h, w) without the frames that show the object; 0 where none is left.
+
+    Frames of a side (later, earlier) on which it is not seen to leave its place are all kept.
 
     Args:
         around: how the frame differs from others.
@@ -44,11 +48,14 @@ def without(around: Differences, moving: Mask) -> Plane | None:
     cv2.setRNGSeed(0)  # RANSAC draws from OpenCV's global generator
     for side in around.sides:
         course = _follow(around.grey, here > 0, side)
+        shown = [cv2.warpAffine(here, one, size, flags=cv2.INTER_NEAREST) > 0 for one in course]
+        stayed = min((float(there[here > 0].mean()) for there in shown), default=1.0)
+        if stayed > _STAYED:
+            shown = []
         for number, laid in enumerate(side):
             far = laid.far
-            if number < len(course):
-                there = cv2.warpAffine(here, course[number], size, flags=cv2.INTER_NEAREST)
-                far = np.where(there > 0, np.float32(np.nan), far)
+            if number < len(shown):
+                far = np.where(shown[number], np.float32(np.nan), far)
             found += [far] * ((number + 1) % COMPARED_EVERY == 0)
     return usual(found)
 
