@@ -16,7 +16,7 @@ from tracker.video import probe
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 POLL_SECONDS = 0.1
-_BASE_MB, _MB_PER_MEGAPIXEL = 220.0, 700.0  # measured with the weight-free engines, with a margin
+_BASE_MB, _MB_PER_MEGAPIXEL = 320.0, 700.0  # measured with the weight-free engines, with a margin
 _LEARNED_MB = 3500.0  # more, for networks and what they keep
 
 

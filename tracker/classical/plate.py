@@ -36,10 +36,8 @@ UNDECIDED = 30.0  # pixels' worth of differences that say nothing
 TAILS = 0.005  # probability, by bin, of a difference for reasons not foreseen
 PAIRS = 1500  # of an object's pixel and one of the plate, drawn to see how they differ
 WEIGHT = 3.0  # of the log odds: what they must outweigh, appearance, is weighed 4
-EXPECTED = 0.4  # probability from which an object is expected in a pixel
 SPEAKS_AGAINST = 12.0  # log odds: the most that equalling the plate says against an object
-SPEAKS_FOR = 4.0  # the most that differing says for an object where it is expected
-SPEAKS_ELSEWHERE = 2.0  # and around it: shadows and other things differ as well
+SPEAKS_FOR = 4.0  # the most that differing says for an object: shadows differ as well
 
 
 class BackgroundPlate:
@@ -122,8 +120,7 @@ class BackgroundPlate:
         ]
         for layer in range(1, len(expected)):
             table = (WEIGHT * np.log(likely[layer] / likely[0])).astype(np.float32)
-            most_for = np.where(expected[layer] >= EXPECTED, SPEAKS_FOR, SPEAKS_ELSEWHERE)
-            said = np.clip(table[bins], -SPEAKS_AGAINST, most_for)
+            said = np.clip(table[bins], -SPEAKS_AGAINST, SPEAKS_FOR)
             result[layer] = np.where(known, said, 0)
         return result
 
