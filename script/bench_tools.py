@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.masks import MaskReader
+from tracker.video import probe
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "assets" / "sample.mp4"
@@ -126,8 +127,10 @@ def scaled_sample(folder: Path, size: str, num_frames: int | None) -> Path:
 
 def sample_length() -> int:
     """Return the number of frames of the sample."""
-    with MaskReader(SAMPLE_MASKS) as masks:
-        return len(masks)
+    length = probe(SAMPLE).num_frames
+    if length is None:
+        raise SystemExit(f"{SAMPLE} does not say how many frames it has")
+    return length
 
 
 def sample_frames(size: str, count: int) -> list[NDArray[np.uint8]]:

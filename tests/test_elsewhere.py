@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import rendered
 
-from tracker import elsewhere, removal
+from tracker import crew, elsewhere
 from tracker.apart import PropagatorApart
 from tracker.classical.propagator import ClassicalPropagator
 from tracker.elsewhere import Elsewhere
@@ -241,7 +241,7 @@ def test_a_removal_is_the_same_wherever_it_tracks(tmp_path, monkeypatch, mode):
     rendered.write_scene(film, NUM_FRAMES)
     masks = {}
     for fewest in (1, 1000):
-        monkeypatch.setattr(removal, "FEWEST_APART", fewest)
+        monkeypatch.setattr(crew, "FEWEST_APART", fewest)
         job = Job(
             film,
             tmp_path / f"{fewest}.mkv",

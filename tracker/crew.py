@@ -11,6 +11,8 @@ from tracker.pipeline import ids_in
 from tracker.refining import RefiningPropagator
 from tracker.types import MAX_OBJECTS, UserError
 
+FEWEST_APART = 32  # frames: in fewer, a process of its own does not make up for its start
+
 
 def choose(job: Job, own: OwnEngines = NO_OWN) -> dict[str, Choice]:
     """Return the engine for each part of a job; `own` ones come before those it names.
@@ -51,12 +53,16 @@ def looks_for_newcomers(job: Job) -> bool:
 
 
 def make_propagator(
-    job: Job, choices: dict[str, Choice], own: OwnEngines = NO_OWN, *, apart: bool = False
+    job: Job,
+    choices: dict[str, Choice],
+    own: OwnEngines = NO_OWN,
+    num_frames: int | None = None,
 ) -> MaskPropagator:
     """Return a new propagator, which refines its masks and knows motions if the job says so.
 
-    With `apart` it may work in a process of its own.
+    For many frames, or nobody knows how many, it may work in a process of its own.
     """
+    apart = num_frames is None or num_frames >= FEWEST_APART
 
     def make() -> MaskPropagator:
         if own.make_propagator is not None:

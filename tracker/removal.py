@@ -34,7 +34,6 @@ from tracker.video import SourceFrame, VideoReader, probe
 PREVIEW_SECONDS = 0.25  # between two previews
 PLAYING_SECONDS = 0.08  # streaming, where previews are the clean video playing
 PREVIEW_PIXELS = 640 * 360
-FEWEST_APART = 32  # frames: in fewer, a process of its own does not make up for its start
 
 
 def run_job(job: Job, own: OwnEngines = NO_OWN, *, previews: bool = False) -> Generator[Progress]:
@@ -249,9 +248,9 @@ class _Run:
         return filling.at_leisure(labelled, length, inpainter, labels_of, reader)
 
     def _propagator(self) -> MaskPropagator:
-        num_frames = self.info.num_frames
-        apart = num_frames is None or self.part.length_in(num_frames) >= FEWEST_APART
-        made = crew.make_propagator(self.job, self.choices, self.own, apart=apart)
+        whole = self.info.num_frames
+        num_frames = None if whole is None else self.part.length_in(whole)
+        made = crew.make_propagator(self.job, self.choices, self.own, num_frames)
         return timed(made, self.watch)
 
     def _progress(
