@@ -140,6 +140,7 @@ class _Run:
             if self.labelling.num_expected is not None:
                 self._countdown.set_total("track", self.labelling.num_expected + written)
             yield self._progress("track", source, labels)
+        elsewhere.end_all()  # nobody tracks any more, and filling wants the memory
         yield from self._finish(self.labelling.known())
 
     def stream(self) -> Generator[Progress]:
