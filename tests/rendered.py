@@ -78,6 +78,25 @@ def rgb(path: Path):
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
 
 
+def read_only(path: Path):
+    """Return every frame as RGB that nobody may write to, as readers give them."""
+    pictures = [np.array(picture) for picture in rgb(path)]
+    for picture in pictures:
+        picture.flags.writeable = False
+    return pictures
+
+
+def given():
+    """Return the labels of the first frame."""
+    return disc(0).astype(np.uint8)
+
+
+def labels_of(propagator, frames):
+    """Return the labels of all frames, those of the first given."""
+    steps = [propagator.step(frames[0], given()), *map(propagator.step, frames[1:])]
+    return np.stack([tracked.labels for tracked in steps])
+
+
 def stamps(path: Path):
     """Return every frame's time in seconds."""
     with av.open(str(path)) as container:

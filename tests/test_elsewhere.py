@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rendered
+from rendered import given, labels_of
 
 from tracker import crew, elsewhere
 from tracker.apart import PropagatorApart
@@ -76,20 +77,7 @@ def wire():
 def frames(tmp_path_factory):
     path = tmp_path_factory.mktemp("elsewhere") / "in.mkv"
     rendered.write_scene(path, NUM_FRAMES)
-    pictures = [np.array(picture) for picture in rendered.rgb(path)]
-    for picture in pictures:
-        picture.flags.writeable = False
-    return pictures
-
-
-def given():
-    return rendered.disc(0).astype(np.uint8)
-
-
-def labels_of(propagator, frames):
-    return np.stack(
-        [propagator.step(frame, None if k else given()).labels for k, frame in enumerate(frames)]
-    )
+    return rendered.read_only(path)
 
 
 def test_arrays_of_any_kind_arrive_as_they_were(wire):

@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 import rendered
+from rendered import given, labels_of
 
 from tracker.classical import sight
 from tracker.classical.propagator import ClassicalPropagator
@@ -27,19 +28,7 @@ def film(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def frames(film):
-    pictures = [np.array(picture) for picture in rendered.rgb(film)]
-    for picture in pictures:
-        picture.flags.writeable = False
-    return pictures
-
-
-def given():
-    return rendered.disc(0).astype(np.uint8)
-
-
-def labels_of(propagator, frames):
-    steps = [propagator.step(frames[0], given()), *map(propagator.step, frames[1:])]
-    return np.stack([tracked.labels for tracked in steps])
+    return rendered.read_only(film)
 
 
 def test_labels_are_the_same_however_much_is_done_beforehand(frames):
