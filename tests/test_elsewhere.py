@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ import pytest
 import rendered
 from rendered import given, labels_of
 
-from tracker import crew, elsewhere
+from tracker import crew, elsewhere, engines
 from tracker.apart import PropagatorApart
 from tracker.classical.propagator import ClassicalPropagator
 from tracker.elsewhere import Elsewhere
@@ -130,6 +131,17 @@ def test_a_process_that_dies_is_an_error_a_user_can_read():
     assert counter(5).call("add", 1) == 6  # in another process
 
 
+def test_who_has_died_is_not_asked_for_its_memory_nor_given_the_next_object():
+    one, two = counter(), counter()
+    process = two.call("process")
+    one.begin("die")
+    del two
+    gc.collect()
+    os.kill(process, signal.SIGKILL)
+    assert elsewhere.peak_rss_mb_there() < 500
+    assert counter(3).call("add", 1) == 4
+
+
 def test_a_process_nobody_uses_any_more_is_used_again_with_nothing_left_in_it():
     gc.collect()  # what the tests before have left in tracebacks
     elsewhere.end_all()
@@ -177,6 +189,38 @@ def test_a_process_ends_with_the_one_that_started_it():
         time.sleep(0.05)
 
 
+@pytest.mark.skipif(not hasattr(os, "getsid"), reason="Windows has no sessions")
+def test_keys_pressed_in_our_terminal_do_not_reach_it():
+    assert os.getsid(counter().call("process")) != os.getsid(0)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        ["-c", "exec(open(0).read())"],
+        ["-"],  # no main module
+        ["-c", "import os; os.close(2); exec(open(0).read())"],  # nobody to complain to
+        ["-c", "import os; os.close(1); exec(open(0).read())"],
+    ],
+)
+def test_it_works_whatever_the_main_module_is(tmp_path, start):
+    told = tmp_path / "told"
+    program = (
+        "from pathlib import Path\nfrom tracker.elsewhere import Elsewhere\n"
+        "one = Elsewhere('test_elsewhere:Counter', 4)\n"
+        f"Path({str(told)!r}).write_text(str(one.call('add', 1)))\n"
+    )
+    path = os.pathsep.join((str(ROOT), str(ROOT / "tests"), "odd: \udcff"))
+    subprocess.run(
+        [sys.executable, *start],
+        input=program,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+        check=True,
+    )
+    assert told.read_text() == "5"
+
+
 def _lives(process):
     state = Path(f"/proc/{process}/stat")
     return state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z"
@@ -211,15 +255,52 @@ def test_bad_labels_are_refused_as_here(frames):
         PropagatorApart(MAKER).step(frames[0], np.zeros((3, 3), np.uint8))
 
 
-def test_with_one_core_or_no_process_to_be_had_it_works_here(monkeypatch):
+def test_with_one_core_it_works_here(monkeypatch):
     choice = choose("propagator", "classical")
     assert isinstance(make_propagator(choice, apart=True), PropagatorApart)
     assert isinstance(make_propagator(choice), ClassicalPropagator)
-    elsewhere.end_all()
-    monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    assert isinstance(make_propagator(choice, apart=True), ClassicalPropagator)
-    monkeypatch.undo()
     monkeypatch.setattr("tracker.engines.num_cores", lambda: 1)
+    assert isinstance(make_propagator(choice, apart=True), ClassicalPropagator)
+
+
+def refuse(*_, **__):
+    raise BlockingIOError("as many as may be")
+
+
+@pytest.mark.parametrize(
+    ("what", "value", "why"),
+    [
+        ("sys.executable", "/nowhere/python", "No such file"),
+        ("sys.executable", None, "is no Python"),
+        ("sys.executable", "/bin/ls", "is no Python"),
+        ("sys.frozen", True, "is no Python"),
+        ("subprocess.Popen", refuse, "as many as may be"),
+        ("os.getcwd", refuse, "as many as may be"),  # the folder is gone
+    ],
+)
+def test_where_no_process_is_to_be_had_it_works_here_and_says_so_once(
+    monkeypatch, caplog, what, value, why
+):
+    elsewhere.end_all()
+    engines._note_once.cache_clear()
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    monkeypatch.setattr(what, value, raising=False)
+    for _ in range(2):
+        made = make_propagator(choose("propagator", "classical"), apart=True)
+        assert isinstance(made, ClassicalPropagator)
+    (said,) = caplog.records
+    assert "objects are followed in this process" in said.getMessage()
+    assert why in said.getMessage()
+
+
+def test_where_a_process_dies_at_once_no_other_is_started(monkeypatch, frames):
+    elsewhere.end_all()
+    monkeypatch.setattr(elsewhere, "_PROGRAM", "raise SystemExit(9)")
+    monkeypatch.setattr(elsewhere._Process, "starts", True)
+    choice = choose("propagator", "classical")
+    broken = make_propagator(choice, apart=True)
+    with pytest.raises(UserError, match=r"exit code 9"):
+        broken.step(frames[0], given())
     assert isinstance(make_propagator(choice, apart=True), ClassicalPropagator)
 
 

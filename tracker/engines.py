@@ -1,8 +1,8 @@
 """Which engine does each job: the best one that can run on this machine."""
 
 import importlib.util
+import logging
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
@@ -30,6 +30,7 @@ JOBS: Mapping[str, Mapping[str, EngineSpec[object]]] = {
     "inpainter": INPAINTERS,
 }
 DEFAULTS = Settings()
+logger = logging.getLogger(__name__)
 MISSING = "is not here yet"
 OWN_LICENCE = "MIT"  # of the engines that need no weights
 
@@ -161,9 +162,16 @@ def make_propagator(
     """Return a new propagator, for one video; if `apart`, in another process where that helps."""
     spec = PROPAGATORS[choice.name]
     if apart and spec.maker is not None and num_cores() > 1:
-        with suppress(UserError):  # no process can be started: it is slower, no more, without
+        try:
             return PropagatorApart(spec.maker)
+        except UserError as error:  # no process can be started: it is slower, no more, without
+            _note_once(f"objects are followed in this process, which is slower: {error}")
     return spec.load(choice.device)(settings)
+
+
+@cache
+def _note_once(sentence: str) -> None:
+    logger.warning("%s", sentence)
 
 
 def make_inpainter(choice: Choice, settings: Settings = DEFAULTS) -> Inpainter:

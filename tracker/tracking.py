@@ -15,10 +15,11 @@ import numpy as np
 from tracker import images
 from tracker.ahead import ahead
 from tracker.evidence import Evidence
-from tracker.interfaces import MaskPropagator, Preparing
+from tracker.interfaces import MaskPropagator
 from tracker.newcomers import Newcomers
 from tracker.part import Part
 from tracker.pipeline import FindNew, ids_in, propagate
+from tracker.replaying import ReplayingPropagator
 from tracker.routes import Route, outwards, prompted_frames, switch_over, to_be_followed
 from tracker.spool import LabelSpool, LabelStore
 from tracker.types import Frame, LabelMap, Tracked
@@ -72,7 +73,7 @@ class Tracking:
         """
         current: deque[SourceFrame] = deque()
         prompted = {index - first: labels for index, labels in self._prompted.items()}
-        propagator, known = self._make_propagator(), set[int]()
+        propagator, known = self._propagator(), set[int]()
         if before is not None:
             known = self._remind(propagator, before)
         look = self._look_from(first)
@@ -81,6 +82,7 @@ class Tracking:
             def frames() -> Generator[Frame]:
                 for source in prepared:
                     current.append(source)
+                    propagator.turn_to(source.index)
                     yield source.rgb
 
             with closing(propagate(frames(), prompted, propagator, look, known)) as tracked:
@@ -90,11 +92,16 @@ class Tracking:
                     self.num_steps += 1
                     yield source, result.labels
 
-    def _remind(self, propagator: MaskPropagator, before: SourceFrame) -> set[int]:
+    def _propagator(self) -> ReplayingPropagator:
+        return ReplayingPropagator(self._make_propagator, self._reader)
+
+    def _remind(self, propagator: ReplayingPropagator, before: SourceFrame) -> set[int]:
         """Show a propagator what came before; return the objects it knows then."""
         earlier = [index for index in sorted(self._prompted) if index <= before.index]
         for index in earlier[-PROMPTS_SHOWN:]:
+            propagator.turn_to(index)
             propagator.step(self._reader.read(index).rgb, self._prompted[index])
+        propagator.turn_to(before.index)
         propagator.step(before.rgb, self._spool[before.index])
         return set().union(*(ids_in(self._prompted[index]) for index in earlier))
 
@@ -133,7 +140,8 @@ class Tracking:
         """
         known = self._spool[route.start]
         given = _with(known, self._prompted.get(route.start, known), route.stops)
-        propagator = self._make_propagator()
+        propagator = self._propagator()
+        propagator.turn_to(route.start)
         propagator.step(self._reader.read(route.start).rgb, given)
         self._put(route.start, Tracked(given, dict.fromkeys(route.stops, 1.0)), route.stops)
         sources = (
@@ -155,6 +163,7 @@ class Tracking:
                 active = [k for k, stop in route.stops.items() if _is_before(index, stop, route)]
                 if index not in self._part or not active:
                     break
+                propagator.turn_to(index)
                 tracked = propagator.step(source.rgb)
                 self.num_steps += 1
                 found[index] = tracked.labels
@@ -228,16 +237,17 @@ class Tracking:
         self._evidence.note(index, Tracked(merged, tracked.confidence), objects)
 
 
-def _prepared(sources: Iterator[SourceFrame], propagator: MaskPropagator) -> Generator[SourceFrame]:
+def _prepared(
+    sources: Iterator[SourceFrame], propagator: ReplayingPropagator
+) -> Generator[SourceFrame]:
     """Yield `sources`; the propagator does beforehand what it can, in a thread of its own."""
-    if not isinstance(propagator, Preparing):
+    if not propagator.prepares:
         yield from sources
         return
-    preparing = propagator
 
     def prepare() -> Generator[SourceFrame]:
         for source in sources:
-            preparing.prepare(source.rgb)
+            propagator.prepare(source.rgb)
             yield source
 
     with closing(ahead(prepare(), PREPARED)) as prepared:
