@@ -49,6 +49,7 @@ class BackgroundPlate:
         self._to_frame: Homography = np.eye(3)  # from the plate to the newest frame
         self._counts: list[Floats] = []  # by layer: of differences, by bin
         self._random = np.random.default_rng(0)
+        self.since_given: Homography = np.eye(3)  # from the frame objects were given in last
 
     def follow(self, half: Floats, background: Floats, motion: Motion) -> None:
         """Lay the plate under the next frame.
@@ -64,6 +65,7 @@ class BackgroundPlate:
         r, s = motion.rotation, motion.shift
         moved = np.array([[r.real, -r.imag, s.real], [r.imag, r.real, s.imag], [0, 0, 1]])
         self._to_frame = chain(self._to_frame, moved)
+        self.since_given = chain(self.since_given, moved)
         seen, known = self._view(
             np.asarray(cv2.extractChannel(self._colours, 0), np.float32), height, width
         )
@@ -82,6 +84,12 @@ class BackgroundPlate:
             self._colours = None
             return
         self._to_frame = chain(self._to_frame, fitted.homography)
+        self.since_given = chain(self.since_given, fitted.homography)
+
+    def seen(self, shape: tuple[int, ...]) -> Mask:
+        """Return (h, w) of `shape`, the newest frame's: where its background was seen."""
+        known = cv2.warpPerspective(self._known, self._to_frame, shape[::-1])
+        return np.asarray(known == 255) & (self._colours is not None)
 
     def odds(self, half: Floats, expected: Floats, near: Mask) -> Floats:
         """Return (layers, h, w): log odds of each object against the background.

@@ -5,8 +5,9 @@ trusted they say little.  Cells of the new frame are matched with remembered cel
 layer (the background and each object), which compete.  What moves with the background while
 its object does not is held against the object, and so is what equals the background seen
 there before; what differs from it speaks for the object.  These opinions are multiplied and
-follow the picture's edges.  An object that is gone is looked for in the whole frame.  All
-of it happens at a reduced size (see softmaps).
+follow the picture's edges.  What an object uncovers and leaves behind is taken from it; an
+object that is gone is looked for in the whole frame.  All of it happens at a reduced size
+(see softmaps).
 """
 
 import cv2
@@ -21,7 +22,7 @@ from tracker.classical.layers import Motion, layer_motions
 from tracker.classical.lost import SAMPLING_INTERVAL, Background, Found, Scene, resembles
 from tracker.classical.moving import pixel_motion_odds
 from tracker.classical.plate import BackgroundPlate
-from tracker.classical.sight import Sight
+from tracker.classical.sight import Change, Sight
 from tracker.classical.softmaps import (
     Picture,
     Region,
@@ -41,6 +42,8 @@ from tracker.classical.softmaps import (
     square,
     winning_layer,
 )
+from tracker.classical.uncovered import Stray, Uncovered
+from tracker.classical.usual import UsualAreas
 from tracker.classical.vote import vote
 from tracker.images import bounding_box
 from tracker.types import Frame, LabelMap, Mask, Tracked
@@ -53,8 +56,6 @@ EDGE_RADIUS = 4  # pixels
 EDGE_SMOOTHNESS = 1e-3
 REMAINS = 0.5  # of its usual area: an object covering less must still look like itself
 SOUGHT = 0.2  # of its usual area: an object covering less is looked for everywhere
-GONE = 0.1  # of its usual area: an object covering less does not become usually small
-AREA_RATE = 0.05  # per frame: how fast the usual area follows
 SURE = 0.75  # purity of a cell that is worth remembering
 
 
@@ -66,8 +67,9 @@ class ClassicalPropagator:
         self._memory = PatchMemory()
         self._background = Background()
         self._plate = BackgroundPlate()
+        self._uncovered = Uncovered()
         self._plate_odds: Floats | None = None  # what the plate said of the last frame
-        self._areas: dict[int, float] = {}  # by layer: pixels it covers when seen well
+        self._areas = UsualAreas()
         self._count = 0
         self._size: tuple[int, ...] | None = None
         self._ids: list[int] = []
@@ -115,6 +117,8 @@ class ClassicalPropagator:
         half = shrunk(self._soft[0], picture.half.shape)
         self._plate.follow(picture.half, half, Motion())
         self._plate_odds = None
+        self._plate.since_given = np.eye(3)
+        self._uncovered.begin(picture.half)
         self._remember(picture, given=True)
 
     def _carry(self, previous: Picture, picture: Picture) -> tuple[Floats, NDArray[np.uint8]]:
@@ -125,6 +129,7 @@ class ClassicalPropagator:
         layers = at_cells(self._winner)
         motions = layer_motions(where, change.to_next, layers, len(self._soft))
         self._memory.move(motions)
+        self._areas.scale(motions)
         found = self._find_lost(picture)
         boxes = {layer: square(where, f.centre, f.radius) for layer, f in found.items()}
         grid = pixel_grid(*shape)
@@ -150,6 +155,7 @@ class ClassicalPropagator:
             odds[layer][inside] = 0
         odds += self._ask_plate(picture, prior, motions[0], near, region)
         soft[(slice(None), *region)] = self._decide(picture, prior, odds, near, cells)
+        self._drop_uncovered(picture, soft, change, motions[0])
         return soft, self._drop_remains(picture, soft)
 
     def _around(self, objects: Mask) -> Mask:
@@ -206,6 +212,18 @@ class ClassicalPropagator:
         share /= share.sum(axis=0) + np.float32(1e-6)
         return share
 
+    def _drop_uncovered(
+        self, picture: Picture, soft: Floats, change: Change, motion: Motion
+    ) -> None:
+        """Clear what is background that an object has only just uncovered."""
+        winner, stray = winning_layer(soft), Stray(change, motion)
+        for layer in range(1, len(soft)):
+            uncovered = self._uncovered.find(
+                winner == layer, winner == 0, picture.half, self._plate, stray
+            )
+            soft[0][uncovered] += soft[layer][uncovered]
+            soft[layer][uncovered] = 0
+
     def _drop_remains(self, picture: Picture, soft: Floats) -> NDArray[np.uint8]:
         """Clear what is left of objects that have gone: little, and not like them any more.
 
@@ -247,7 +265,7 @@ class ClassicalPropagator:
         self._count += 1
         background = shrunk(self._soft[0], picture.half.shape)
         self._plate.learn(picture.half, background, self._plate_odds)
-        self._note_areas(given=given)
+        self._areas.note(self._soft, given=given)
         kept = near & (share.max(axis=0) > SURE)
         self._memory.remember(
             picture.features[kept],
@@ -256,16 +274,6 @@ class ClassicalPropagator:
             len(self._ids) + 1,
             given=given,
         )
-
-    def _note_areas(self, *, given: bool) -> None:
-        """Follow slowly how large every object usually is."""
-        for layer in range(1, len(self._soft)):
-            area = float(self._soft[layer].sum())
-            known = self._areas.get(layer)
-            if known is None or (given and area > 0):
-                self._areas[layer] = area
-            elif area > GONE * known:
-                self._areas[layer] += AREA_RATE * (area - known)
 
     def _confidence(self, picture: Picture) -> dict[int, float]:
         """Return how sure each object's mask is: 1 certain, 0 lost."""

@@ -1,0 +1,86 @@
+"""Background that an object has uncovered by moving away, and that was taken for a part of it.
+
+What an object hides when it is given is seen only once it has gone, and may look like it: a dark
+door behind dark trousers.  Such a part gives itself away.  It hangs together with the rest of
+the object no more, and stands still with the background while the rest goes on; the background
+was never seen there, so it is new; and it does not look like what was there when the object was
+given, as something would that belongs to the object and has stood there since.
+"""
+
+import cv2
+import numpy as np
+
+from tracker.classical.appearance import Floats
+from tracker.classical.flow import pixel_grid
+from tracker.classical.layers import NOISE, TRUSTED, Motion, median
+from tracker.classical.plate import BackgroundPlate
+from tracker.classical.sight import Change
+from tracker.types import Mask
+
+STEP = 4  # pixels: how densely flow is looked at
+GOES = 4.0  # times as far from the background's motion as what stands still may be
+ALIKE = 4.0  # Lab units: a place is the same if it does not differ more than this,
+USUALLY = 2.0  # or than so many times what the background differs by since then
+
+
+class Stray:
+    """How far what is in a frame moved otherwise than the background, since the frame before."""
+
+    def __init__(self, change: Change, motion: Motion) -> None:
+        """Take how the frame differs from the one before, and the background's motion."""
+        back = np.ascontiguousarray(change.back[::STEP, ::STEP])
+        places = pixel_grid(*change.trust.shape)[::STEP, ::STEP].view(np.complex64)[..., 0]
+        self._pixels = np.abs(places + back.view(np.complex64)[..., 0] - motion.origin(places))
+        self._trusted = change.trust[::STEP, ::STEP] > TRUSTED
+
+    def of(self, mask: Mask) -> float:
+        """Return the median, in pixels, over (h, w) `mask`; nan where few know."""
+        coarse = mask[::STEP, ::STEP]
+        chosen = self._pixels[coarse & self._trusted]
+        return median(chosen) if 2 * chosen.size > np.count_nonzero(coarse) else float("nan")
+
+
+class Uncovered:
+    """Finds uncovered background in the masks of one video's objects."""
+
+    def __init__(self) -> None:
+        self._given: Floats | None = None
+
+    def begin(self, half: Floats) -> None:
+        """Take (h, w, 3) Lab, the frame in which objects are given."""
+        self._given = half
+
+    def find(
+        self, mask: Mask, background: Mask, half: Floats, plate: BackgroundPlate, stray: Stray
+    ) -> Mask:
+        """Return (h, w): which part of an object's `mask` is background.
+
+        Args:
+            mask: (h, w), the object.
+            background: (h, w), what is background.
+            half: (h // 2, w // 2, 3) Lab, the frame.
+            plate: what was seen of the background; it lies under the frame.
+            stray: how the frame moves unlike the background.
+        """
+        result = np.zeros_like(mask)
+        num, parts, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8))
+        if num < 3 or self._given is None:
+            return result
+        rest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+        still, goes = 2 * stray.of(background) + NOISE, stray.of(parts == rest)
+        if not goes > GOES * still:  # or it is not known
+            return result
+        shape = half.shape[:2]
+        was = cv2.warpPerspective(self._given, plate.since_given, shape[::-1])
+        differs = np.linalg.norm(cv2.blur(was - half, (3, 3)), axis=2)
+        seen = plate.seen(shape)
+        limit = max(ALIKE, USUALLY * median(differs[seen])) if seen.any() else ALIKE
+        halves = cv2.resize(parts.astype(np.uint16), shape[::-1], interpolation=cv2.INTER_NEAREST)
+        for part in range(1, num):
+            inside = halves == part
+            if part == rest or not inside.any() or not stray.of(parts == part) < still:
+                continue
+            is_new = 2 * np.count_nonzero(seen & inside) < np.count_nonzero(inside)
+            if is_new and median(differs[inside]) > limit:
+                result |= parts == part
+        return result
