@@ -225,8 +225,8 @@ def tensors_held(inpainter):
 @pytest.mark.parametrize(
     ("recall", "num_frames"),
     [
-        ("recompute", 60),
-        ("memory", 60),
+        ("recompute", 40),
+        ("memory", 40),
         pytest.param("recompute", 2000, marks=pytest.mark.slow),
         pytest.param("memory", 2000, marks=pytest.mark.slow),
     ],

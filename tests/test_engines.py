@@ -240,11 +240,11 @@ def test_an_inpainter_returns_the_local_frames_whole(any_inpainter, num_frames):
 
 @pytest.mark.parametrize("name", ["classical", "e2fgvi_hq"])
 def test_an_inpainter_never_sees_what_is_to_be_removed(random_weights, name):
-    frames, masks = scene(5, step=6)
+    frames, masks = scene(3, step=6)
     results = []
     for blank in (0, 255):
         inpainter = engines.make_inpainter(engines.choose("inpainter", name))
-        results.append(inpainter.fill(clip(frames, masks, 5, blank)))
+        results.append(inpainter.fill(clip(frames, masks, 3, blank)))
 
     for dark, bright, mask in zip(*results, masks, strict=True):
         np.testing.assert_array_equal(dark[mask], bright[mask])
