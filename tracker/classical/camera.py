@@ -21,6 +21,7 @@ Points: TypeAlias = NDArray[np.float32]  # (N, 2), x then y
 _CELL = 12  # pixels: one corner is taken from every such square
 _FLATTEST_CORNER = 2e-5  # smaller eigenvalue of the gradient below which there is no corner
 _INLIER_DISTANCE = 1.0  # pixels
+LEAST_LIKENESS = 0.5  # correlation below which two neighbours are of different scenes
 _STILL = 0.02  # pixels: if standing still explains the points nearly as well, it stands still
 _IDENTITY = np.eye(3)
 

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from tracker.classical.camera import (
+    LEAST_LIKENESS,
     Homography,
     apply,
     at,
@@ -29,7 +30,6 @@ from tracker.classical.views import View
 from tracker.lazy import lazily
 from tracker.types import Mask
 
-_LEAST_LIKENESS = 0.5  # correlation below which two neighbours are of different scenes
 SPACING = 4  # pixels between two lattice points
 _LARGEST_RESIDUAL = 0.25  # of the longer side: more is a mistake
 _TURNS = 2  # in which a place is looked for against a link: motion is smooth
@@ -209,7 +209,7 @@ class Links:
         if motion is None:
             return None
         agreement = likeness(first.gray, second.gray, flow, points[clear])
-        if agreement < _LEAST_LIKENESS:
+        if agreement < LEAST_LIKENESS:
             return None
         return Link(motion.homography, self._residual(first, second, flow, motion.homography))
 

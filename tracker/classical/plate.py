@@ -51,6 +51,10 @@ class BackgroundPlate:
         self._random = np.random.default_rng(0)
         self.since_given: Homography = np.eye(3)  # from the frame objects were given in last
 
+    def forget(self) -> None:
+        """Begin anew: the next frame is of another scene."""
+        self._colours = None
+
     def follow(self, half: Floats, background: Floats, motion: Motion) -> None:
         """Lay the plate under the next frame.
 
@@ -81,7 +85,7 @@ class BackgroundPlate:
         outline = outline_of((slice(0, height), slice(0, width)))
         fitted = fit(points[found], arrived[found, 0], outline)
         if fitted is None or fitted.support < LEAST_SUPPORT:
-            self._colours = None
+            self.forget()
             return
         self._to_frame = chain(self._to_frame, fitted.homography)
         self.since_given = chain(self.since_given, fitted.homography)

@@ -126,8 +126,12 @@ class ClassicalPropagator:
         shape = picture.small.shape[:2]
         change = self._sight.change(previous, picture)
         where = cell_places(*shape)
-        layers = at_cells(self._winner)
-        motions = layer_motions(where, change.to_next, layers, len(self._soft))
+        if change.is_cut:
+            self._lose_all()
+            motions = [Motion()] * len(self._soft)
+        else:
+            layers = at_cells(self._winner)
+            motions = layer_motions(where, change.to_next, layers, len(self._soft))
         self._memory.move(motions)
         self._areas.scale(motions)
         found = self._find_lost(picture)
@@ -157,6 +161,14 @@ class ClassicalPropagator:
         soft[(slice(None), *region)] = self._decide(picture, prior, odds, near, cells)
         self._drop_uncovered(picture, soft, change, motions[0])
         return soft, self._drop_remains(picture, soft)
+
+    def _lose_all(self) -> None:
+        """Take every object for gone: they have to be found again in another scene."""
+        self._soft = np.zeros_like(self._soft)
+        self._soft[0] = 1
+        self._winner = np.zeros_like(self._winner)
+        self._plate.forget()
+        self._uncovered.forget()
 
     def _around(self, objects: Mask) -> Mask:
         """Return (rows, columns): the cells within reach of `objects` (h, w)."""

@@ -4,12 +4,15 @@ from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tracker.classical.appearance import Floats
+from tracker.classical.camera import LEAST_LIKENESS, corners, likeness
 from tracker.classical.flow import FAST, ULTRAFAST, Flow, FlowEstimator, consistency, length
 from tracker.classical.softmaps import Picture, look, rescaled_flow, resized
 from tracker.types import Frame
 
+_STEADY = 0.5  # mean trust in flow: with more, it is no other scene
 MOST_READY = 8  # pictures prepared and not asked for
 
 
@@ -21,6 +24,7 @@ class Change:
     to_next: Flow  # (rows, columns, 2), from the cells of the picture before, in pixels
     back: Flow  # (h, w, 2), to it
     trust: Floats  # (h, w), how far to trust `back`, 0 to 1
+    is_cut: bool  # it is of another scene, and nothing was carried on
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,4 +83,12 @@ class Sight:
         trust = resized(np.exp(-0.5 * (miss / tolerance) ** 2), shape)
         cells = picture.features.shape[:2]
         factors = np.array((shape[1] / to_next.shape[1], shape[0] / to_next.shape[0]), np.float32)
-        return Change(before, resized(to_next, cells) * factors, rescaled_flow(back, shape), trust)
+        is_cut = float(trust.mean()) < _STEADY and _is_other(picture.gray, before.gray, back)
+        to_next = resized(to_next, cells) * factors
+        return Change(before, to_next, rescaled_flow(back, shape), trust, is_cut)
+
+
+def _is_other(picture: NDArray[np.uint8], before: NDArray[np.uint8], back: Flow) -> bool:
+    """Return whether two frames are of different scenes, by what flow lays on each other."""
+    points = corners(picture, np.ones(picture.shape, bool))
+    return not len(points) or likeness(picture, before, back, points) < LEAST_LIKENESS

@@ -50,6 +50,10 @@ class Uncovered:
         """Take (h, w, 3) Lab, the frame in which objects are given."""
         self._given = half
 
+    def forget(self) -> None:
+        """Look no further: what comes is another scene."""
+        self._given = None
+
     def find(
         self, mask: Mask, background: Mask, half: Floats, plate: BackgroundPlate, stray: Stray
     ) -> Mask:

@@ -1,0 +1,58 @@
+"""Clips of several scenes: an object is followed in its own, and found there again."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from tests.test_classical_propagator import HEIGHT, RED, WIDTH, draw, follow, similarity, textured
+from tracker.classical.sight import Sight
+
+FIRST, OTHER, LAST = slice(0, 10), slice(10, 20), slice(20, 30)
+
+
+def other_scene(num_frames):
+    wide = textured(HEIGHT, WIDTH + 3 * num_frames, 77) * 255
+    return [wide[:, 3 * k : 3 * k + WIDTH].astype(np.uint8) for k in range(num_frames)]
+
+
+@pytest.fixture(scope="module")
+def cut_away():
+    """Return frames, true labels and those found: away from a disc for ten frames, and back."""
+    frames, truths = draw(30, {1: (lambda t: (60 + 6 * t, 90), RED)}, pan=2)
+    frames[OTHER], truths[OTHER] = other_scene(10), [np.zeros_like(truths[0])] * 10
+    return frames, truths, follow(frames, truths[0])
+
+
+def test_nothing_is_marked_in_a_scene_without_the_object(cut_away):
+    _, _, tracked = cut_away
+
+    assert not any(labels.any() for labels in tracked[OTHER])
+
+
+def test_the_object_is_found_in_its_scene_when_that_is_shown_again(cut_away):
+    _, truths, tracked = cut_away
+
+    assert min(map(similarity, tracked[FIRST], truths[FIRST])) > 0.8
+    assert min(map(similarity, tracked[LAST][2:], truths[LAST][2:])) > 0.8
+
+
+def test_only_another_scene_is_a_cut(cut_away):
+    frames, _, _ = cut_away
+    sight, cuts = Sight(), []
+    pictures = [sight.look(frame) for frame in frames]
+
+    for before, picture in pairwise(pictures):
+        cuts.append(sight.change(before, picture).is_cut)
+
+    assert np.flatnonzero(cuts).tolist() == [OTHER.start - 1, LAST.start - 1]
+
+
+@pytest.mark.parametrize("step", [2, 12, 30])
+def test_a_camera_that_pans_fast_shows_no_other_scene(step):
+    wide = textured(HEIGHT, WIDTH + 4 * step, 5) * 255
+    sight = Sight()
+    pictures = [sight.look(wide[:, k * step : k * step + WIDTH].astype(np.uint8)) for k in range(5)]
+
+    for before, picture in pairwise(pictures):
+        assert not sight.change(before, picture).is_cut
