@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from tests.test_classical_propagator import HEIGHT, RED, WIDTH, draw, follow, similarity, textured
+from tracker.classical.plate import BackgroundPlate
 from tracker.classical.sight import Sight
 
 FIRST, OTHER, LAST = slice(0, 10), slice(10, 20), slice(20, 30)
 
 
 def other_scene(num_frames):
-    wide = textured(HEIGHT, WIDTH + 3 * num_frames, 77) * 255
+    """Return a scene unlike all of the other: its background and the object as well."""
+    wide = textured(HEIGHT, WIDTH + 3 * num_frames, 77) * 30 + (210, 225, 225)
     return [wide[:, 3 * k : 3 * k + WIDTH].astype(np.uint8) for k in range(num_frames)]
 
 
@@ -35,6 +37,20 @@ def test_the_object_is_found_in_its_scene_when_that_is_shown_again(cut_away):
 
     assert min(map(similarity, tracked[FIRST], truths[FIRST])) > 0.8
     assert min(map(similarity, tracked[LAST][2:], truths[LAST][2:])) > 0.8
+
+
+def test_a_plate_that_has_to_begin_anew_knows_no_object_yet():
+    height, width = 60, 90
+    half = textured(height, width, 4) * np.float32(100)
+    nothing, everywhere = np.zeros((2, height, width), np.float32), np.ones((height, width), bool)
+    nothing[0] = 1
+    plate = BackgroundPlate()
+    plate.learn(half, nothing[0], None)
+
+    odds = plate.odds(half, nothing, everywhere)
+
+    assert odds.shape == nothing.shape
+    assert (odds[1] < 0).all()  # all is background seen before
 
 
 def test_only_another_scene_is_a_cut(cut_away):

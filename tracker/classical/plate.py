@@ -123,6 +123,8 @@ class BackgroundPlate:
         least = np.asarray(cv2.erode(seen, square), np.float32)
         most = np.asarray(cv2.dilate(seen, square), np.float32)
         bins = np.digitize(cv2.blur(_outside(half, least, most), (3, 3)), BINS)
+        missing = len(expected) - len(self._counts)  # layers nothing was counted of yet
+        self._counts += [np.zeros(len(BINS) + 1, np.float32) for _ in range(missing)]
         self._count(half, winning_layer(expected), known, bins, least, most)
         shares = [counts / max(1, counts.sum()) for counts in self._counts]
         mean = sum(shares) / np.float32(len(shares))
@@ -192,8 +194,6 @@ class BackgroundPlate:
         """Note how background differs from the plate, and how objects would anywhere here."""
         new = [np.bincount(bins[known & (winner == 0)], minlength=len(BINS) + 1)]
         places = np.flatnonzero(known)
-        while len(self._counts) <= winner.max(initial=0):
-            self._counts.append(np.zeros(len(BINS) + 1, np.float32))
         for layer in range(1, len(self._counts)):
             mine = np.flatnonzero(winner == layer)
             if not len(mine) or not len(places):
