@@ -263,6 +263,16 @@ def test_with_one_core_it_works_here(monkeypatch):
     assert isinstance(make_propagator(choice, apart=True), ClassicalPropagator)
 
 
+def test_a_process_that_was_warmed_up_is_the_one_that_is_used():
+    elsewhere.end_all()
+    crew.warm_up("classical", "cpu")
+    (waiting,) = elsewhere._idle
+    made = make_propagator(choose("propagator", "classical"), apart=True)
+    assert made._there._process is waiting
+    crew.warm_up("nonsense", "cpu")  # which is not the place to say so
+    assert not elsewhere._idle
+
+
 def refuse(*_, **__):
     raise BlockingIOError("as many as may be")
 

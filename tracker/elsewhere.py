@@ -130,9 +130,10 @@ class _Process:
             raise
 
     def end(self) -> None:
-        """Hang up."""
+        """End it, whatever it does."""
         self._wire.close()
-        self._wait()
+        self._popen.kill()
+        self._popen.wait()
 
     def _wait(self) -> int:
         """Return the exit code of a process that is about to end."""

@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
+from tracker import crew
 from tracker.console import say
 from tracker.exports.flags import export_paths, with_exports
 from tracker.jobs import Job, Settings
@@ -16,6 +17,7 @@ from tracker.types import UserError
 def prompted_job(options: argparse.Namespace, output: Path | None, masks_out: Path | None) -> Job:
     """Find out what is pointed at; say what was found without pointing."""
     check_outputs(options.overwrite, output, masks_out, *export_paths(options))
+    crew.warm_up(options.propagator, options.device, commercial=options.commercial)
     pointed = point(options)
     if not options.quiet:
         for sentence in pointed.sentences:
