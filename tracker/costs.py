@@ -10,8 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
-from tracker.interfaces import Inpainter, MaskPropagator, Preparing, remarks_of
-from tracker.types import Clip, Frame, LabelMap, Tracked
+from tracker.interfaces import (
+    Inpainter,
+    LookingForward,
+    MaskPropagator,
+    Preparing,
+    remarks_of,
+)
+from tracker.types import Clip, Frame, LabelMap, Mask, Tracked
 
 ItemT = TypeVar("ItemT")
 _ASSUMED_FREE = 4 << 30  # bytes, where the system does not tell
@@ -135,6 +141,26 @@ class TimedInpainter:
     def remarks(self) -> Sequence[str]:
         """Return what the inpainter has to tell the user."""
         return remarks_of(self._inpainter)
+
+
+class TimedLookingForward(TimedInpainter):
+    """The same for one that does some of its work beforehand."""
+
+    def __init__(self, inpainter: LookingForward, watch: Stopwatch) -> None:
+        super().__init__(inpainter, watch)
+        self._looking = inpainter
+
+    def prepare(self, index: int, frame: Frame, hole: Mask) -> None:
+        """Look at a frame that will come; see `LookingForward`."""
+        with self._watch.measure("inpaint"):
+            self._looking.prepare(index, frame, hole)
+
+
+def timed_inpainter(inpainter: Inpainter, watch: Stopwatch) -> TimedInpainter:
+    """Return the inpainter with its seconds counted by `watch`."""
+    if isinstance(inpainter, LookingForward):
+        return TimedLookingForward(inpainter, watch)
+    return TimedInpainter(inpainter, watch)
 
 
 class Countdown:

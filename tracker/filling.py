@@ -22,7 +22,14 @@ from tracker.pipeline import HolePlan, remove
 from tracker.sizing import choose_sizing
 from tracker.types import LabelMap
 from tracker.video import SourceFrame, VideoInfo, VideoReader
-from tracker.windows import FAST, PUBLISHED, Schedule, causal_windows, offline_windows
+from tracker.windows import (
+    FAST,
+    PUBLISHED,
+    Schedule,
+    causal_windows,
+    offline_windows,
+    reference_indices,
+)
 
 Labelled = tuple[SourceFrame, LabelMap]
 
@@ -43,6 +50,9 @@ class Filling:
         self._journal: Journal | None = None
         self._job, self._spec = job, spec
         self._part = Part(job.first, job.last)
+        self._schedule = _schedule(spec, job.settings)
+        self._references = self._expected_references(info)
+        self._seen: dict[int, SourceFrame] = {}  # references, until they are asked for
         self._keyframes = Keyframes(job.keyframes).counted_from(job.first)
         height, width = info.height, info.width
         dilation, settings = job.dilate, job.settings
@@ -55,6 +65,20 @@ class Filling:
             self._sizing.working_size,
             settings.feather,
         )
+
+    def _expected_references(self, info: VideoInfo) -> frozenset[int]:
+        """Return the frames that windows will refer to, if the video is as long as it says."""
+        if info.num_frames is None or self._job.mode == "streaming":
+            return frozenset()
+        length = self._part.length_in(info.num_frames)
+        return frozenset(
+            self._part.first + place for place in reference_indices(length, self._schedule)
+        )
+
+    def see(self, source: SourceFrame) -> None:
+        """Keep a picture that is read before the filling begins, if it is a reference then."""
+        if source.index in self._references and source.index not in self._seen:
+            self._seen[source.index] = source.detached()
 
     @property
     def settings(self) -> Settings:
@@ -143,7 +167,7 @@ class Filling:
         With fills of an earlier run only those whose hole has changed, and those near; with
         those of a run that was cut off only those after its last whole span.
         """
-        memory, schedule = self.memory, _schedule(self._spec, self._job.settings)
+        memory, schedule = self.memory, self._schedule
         self.num_filled = length - self._num_known
         if memory is not None and self._journal is None:
             again = self._to_fill(length, schedule, labels_of, memory)
@@ -155,7 +179,8 @@ class Filling:
                 return self.plan.show(self._keyframes[place])
             index = self._part.first + place
             labels = labels_of(index)
-            frame, hole = self.plan.shrink(reader.read(index).rgb, self.plan.hole(labels))
+            source = self._seen.pop(index, None) or reader.read(index)
+            frame, hole = self.plan.shrink(source.rgb, self.plan.hole(labels))
             known = None
             if memory is not None:
                 known = memory.recall(place, memory.fingerprint(labels), frame)

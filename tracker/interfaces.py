@@ -13,6 +13,7 @@ from tracker.types import (
     Detection,
     Frame,
     LabelMap,
+    Mask,
     Prompt,
     Proposal,
     Segmentation,
@@ -94,6 +95,25 @@ class Inpainter(Protocol):
 
     def fill(self, clip: Clip) -> list[Frame]:
         """Return the `clip.num_local` local frames with their holes filled."""
+
+
+@runtime_checkable
+class LookingForward(Inpainter, Protocol):
+    """An inpainter that does beforehand what does not depend on what is filled.
+
+    It is asked to where clips show what comes after the frames to be filled.
+    """
+
+    def prepare(self, index: int, frame: Frame, hole: Mask) -> None:
+        """Look at a frame that will be among the local ones of a clip, for the first time.
+
+        One call for each, in order; they may come from another thread.
+
+        Args:
+            index: of the frame, as in the clip.
+            frame: (H, W, 3), the very array the clip will hold.
+            hole: (H, W), likewise.
+        """
 
 
 @runtime_checkable

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import chain
 from types import MappingProxyType
 from typing import Generic, Protocol, TypeVar
 
@@ -17,12 +18,13 @@ from tracker import images
 from tracker.ahead import ahead
 from tracker.averages import Average
 from tracker.buffering import FrameBuffer, Pair
-from tracker.interfaces import Inpainter, MaskPropagator
+from tracker.interfaces import Inpainter, LookingForward, MaskPropagator
 from tracker.types import Alpha, Frame, LabelMap, Mask, Tracked
 from tracker.windows import Window
 
 SelfT = TypeVar("SelfT", bound="Source")
 AHEAD = 2  # pictures filled and not yet composited, where it hurries
+PREPARED = 4  # pictures prepared and not yet asked for, likewise
 NO_KEYFRAMES: Mapping[int, Frame] = MappingProxyType({})
 FindNew = Callable[[int, Frame, LabelMap], LabelMap | None]  # labels with more objects, or None
 
@@ -185,12 +187,28 @@ class FillMemory(Protocol):
         """Remember a filled frame and its hole, at the working size."""
 
 
+class _Hole:
+    """A mask that takes no more memory than the box around it."""
+
+    def __init__(self, mask: Mask) -> None:
+        self._shape = mask.shape
+        self._box = images.bounding_box(mask) or (slice(0), slice(0))
+        self._inside = mask[self._box].copy()
+
+    @property
+    def mask(self) -> Mask:
+        """Return the mask, (H, W)."""
+        whole = np.zeros(self._shape, bool)
+        whole[self._box] = self._inside
+        return whole
+
+
 @dataclass(frozen=True, eq=False)
 class _Waiting(Generic[SourceT]):
-    """A picture whose fill is not final yet."""
+    """A picture whose fill is not final yet: many may wait."""
 
-    source: SourceT  # without its RGB: many may wait
-    hole: Mask  # at its own size
+    source: SourceT  # without its RGB
+    hole: _Hole  # at its own size
     small_hole: Mask
     fingerprint: bytes  # of the hole
     given: Frame | None  # what the hole is to show, if that is known already
@@ -211,9 +229,10 @@ def remove(
 
     Where the frame is one of `keyframes`, its hole shows what they show.  Frames `memory`
     recalls show that, and the inpainter sees them without a hole.  If it `hurries`, the next
-    pictures are filled, in a thread of their own, while one is composited.
+    pictures are filled while one is composited, in a thread of their own; where windows look
+    ahead, those after them are prepared in another.
     """
-    finals = _finals(labelled, windows, inpainter, plan, fetch, keyframes, memory)
+    finals = _finals(labelled, windows, inpainter, plan, fetch, keyframes, memory, hurries=hurries)
     with closing(ahead(finals, AHEAD) if hurries else finals) as found:
         for source, hole, shown in found:
             yield plan.composite(source, hole, shown)
@@ -227,12 +246,17 @@ def _finals(
     fetch: Callable[[int], Pair] | None,
     keyframes: Mapping[int, Frame],
     memory: FillMemory | None,
+    *,
+    hurries: bool,
 ) -> Generator[tuple[SourceT, Mask, Frame]]:
     """Yield every picture, its hole and what is to be seen there."""
     waiting: deque[_Waiting[SourceT]] = deque()
     known: set[int] = set()
+    first, windows = _peek(windows)
+    looks = hurries and first is not None and first.sees_ahead
+    looking = inpainter if looks and isinstance(inpainter, LookingForward) else None
 
-    def pairs() -> Iterator[Pair]:
+    def pairs() -> Generator[Pair]:
         for place, (source, labels) in enumerate(labelled):
             hole = plan.hole(labels)
             pair = plan.shrink(source.rgb, hole)
@@ -242,15 +266,25 @@ def _finals(
             elif memory is not None:
                 mark = memory.fingerprint(labels)
                 given = memory.recall(place, mark, pair[0])
-            waiting.append(_Waiting(source.detached(), hole, pair[1], mark, given))
+            waiting.append(_Waiting(source.detached(), _Hole(hole), pair[1], mark, given))
             if given is not None and place not in keyframes:
                 known.add(place)
                 pair = given, np.zeros_like(pair[1])
+            elif looking is not None:
+                looking.prepare(place, *pair)
             yield pair
 
-    for place, filled in enumerate(inpaint(pairs(), windows, inpainter, fetch, keyframes, known)):
-        picture = waiting.popleft()
-        if picture.given is None and memory is not None:
-            memory.keep(place, picture.fingerprint, filled, picture.small_hole)
-        shown = filled if picture.given is None else picture.given
-        yield picture.source, picture.hole, shown
+    with closing(ahead(pairs(), PREPARED) if looks else pairs()) as found:
+        for place, filled in enumerate(inpaint(found, windows, inpainter, fetch, keyframes, known)):
+            picture = waiting.popleft()
+            if picture.given is None and memory is not None:
+                memory.keep(place, picture.fingerprint, filled, picture.small_hole)
+            shown = filled if picture.given is None else picture.given
+            yield picture.source, picture.hole.mask, shown
+
+
+def _peek(windows: Iterable[Window]) -> tuple[Window | None, Iterator[Window]]:
+    """Return the first window, and all of them."""
+    rest = iter(windows)
+    first = next(rest, None)
+    return first, rest if first is None else chain([first], rest)

@@ -15,7 +15,7 @@ from itertools import islice
 from tracker import crew, elsewhere, engines, images
 from tracker.ahead import ahead
 from tracker.behind import behind
-from tracker.costs import Countdown, Stopwatch, TimedInpainter, peak_rss_mb, timed
+from tracker.costs import Countdown, Stopwatch, peak_rss_mb, timed, timed_inpainter
 from tracker.engine_table import INPAINTERS
 from tracker.filling import Filling
 from tracker.interfaces import Inpainter, MaskPropagator, remarks_of
@@ -34,6 +34,7 @@ from tracker.video import SourceFrame, VideoReader, probe
 PREVIEW_SECONDS = 0.25  # between two previews
 PLAYING_SECONDS = 0.08  # streaming, where previews are the clean video playing
 PREVIEW_PIXELS = 640 * 360
+SEEN = 2  # pictures as engines see them that wait to be prepared for filling
 
 
 def run_job(job: Job, own: OwnEngines = NO_OWN, *, previews: bool = False) -> Generator[Progress]:
@@ -139,6 +140,8 @@ class _Run:
         for source, labels in self.labelling.find():
             if self.labelling.num_expected is not None:
                 self._countdown.set_total("track", self.labelling.num_expected + written)
+            if self.filling is not None:
+                self.filling.see(source)
             yield self._progress("track", source, labels)
         elsewhere.end_all()  # nobody tracks any more, and filling wants the memory
         yield from self._finish(self.labelling.known())
@@ -188,7 +191,7 @@ class _Run:
         self.num_frames = 0
 
         def pass_on() -> Generator[Labelled]:
-            with closing(ahead(self._seen(labelled))) as pairs:
+            with closing(ahead(self._seen(labelled), SEEN)) as pairs:
                 for source, labels in pairs:
                     with self.watch.measure("encode"):
                         self.outputs.write_labels(source, labels)
@@ -240,7 +243,7 @@ class _Run:
         made: Inpainter | None = None
         if isinstance(self.file, Journal) and filling.memory is not None:
             made = SpanwiseInpainter(make, filling.memory)
-        inpainter = TimedInpainter(made or make(), self.watch)
+        inpainter = timed_inpainter(made or make(), self.watch)
         self.remarks = lambda: remarks_of(inpainter)
         if self.job.mode == "streaming":
             return filling.as_they_come(labelled, inpainter, hurries=True)

@@ -20,6 +20,12 @@ class Window:
     # No later window's local frames, nor a causal reference, lie before; but keyframes may.
     oldest_needed: int
 
+    @property
+    def sees_ahead(self) -> bool:
+        """Return whether it shows what comes after the first frame to be filled."""
+        last: int = max((*self.local, *self.references))
+        return last > self.update.start
+
 
 @dataclass(frozen=True)
 class Schedule:

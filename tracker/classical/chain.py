@@ -6,62 +6,26 @@ frame to the next is put in front of them.  Motion fields are chained, never ima
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
 
 from tracker.classical.camera import (
-    LEAST_LIKENESS,
     Homography,
     apply,
-    at,
     chain,
-    fit,
     is_identity,
     is_plausible,
-    likeness,
-    strongest,
 )
 from tracker.classical.features import Features, describe, match
-from tracker.classical.flow import Flow, FlowEstimator, complete_motion, pixel_grid, sample
+from tracker.classical.flow import Flow, sample
 from tracker.classical.hands import Hands
+from tracker.classical.steps import SPACING, Link, StepFinder, lattice
 from tracker.classical.views import View
-from tracker.lazy import lazily
-from tracker.types import Mask
 
-SPACING = 4  # pixels between two lattice points
-_LARGEST_RESIDUAL = 0.25  # of the longer side: more is a mistake
+_PAUSE = 10  # frames between two attempts to link the same frame by what it shows
 _TURNS = 2  # in which a place is looked for against a link: motion is smooth
-_NOISE = 0.1  # pixels, of flow from one frame to the next
-_EDGE = 9  # pixels: side of the square of flow that must be known for its middle to be trusted
-
-
-@dataclass(frozen=True, eq=False)
-class Link:
-    """Where pixels of one frame lie in another, working size."""
-
-    homography: Homography
-    residual: Flow  # (h / 4, w / 4, 2): what is to be added, on a lattice
-
-    @lazily
-    def is_plain(self) -> bool:
-        """Return whether the homography says all."""
-        return not self.residual.any()
-
-    def places(self, grid: Flow) -> Flow:
-        """Return where `grid` (..., 2) lies in the other frame."""
-        if grid.size == 0 or self.is_plain:
-            return apply(self.homography, grid)
-        table = grid if grid.ndim == 3 else grid[None]
-        extra = sample(self.residual, table * np.float32(1 / SPACING)).reshape(grid.shape)
-        extra += apply(self.homography, grid)
-        return np.asarray(extra, np.float32)
-
-
-def lattice(height: int, width: int) -> Flow:
-    """Return the lattice points of a frame, (h / 4, w / 4, 2), whole pixels."""
-    return pixel_grid(-(-height // SPACING), -(-width // SPACING)) * np.float32(SPACING)
 
 
 def follow(first: Link, second: Link, nodes: Flow, moved: Flow | None = None) -> Link:
@@ -94,8 +58,8 @@ def reverse(link: Link, nodes: Flow) -> Link:
 class Links:
     """The links of the current frame to others, past and future."""
 
-    def __init__(self, estimator: FlowEstimator) -> None:
-        self._estimator = estimator
+    def __init__(self, finder: StepFinder) -> None:
+        self._finder = finder
         self._current: int | None = None
         self._links: dict[int, Link] = {}
         self._steps: dict[tuple[int, int], Link | None] = {}  # between neighbours; None: a cut
@@ -113,6 +77,10 @@ class Links:
     def stand_still_since(self, index: int) -> bool:
         """Return whether the camera has not moved since frame `index`."""
         return index in self._links and is_identity(self._links[index].homography)
+
+    def know(self, first: int, second: int, step: Link | None) -> None:
+        """Take over the step between neighbours, None across a cut, as it has been found."""
+        self._steps[first, second] = step
 
     def correct(self, index: int, link: Link) -> None:
         """Replace a link by a better estimate."""
@@ -186,61 +154,31 @@ class Links:
             self._steps[first, second] = found
         elif (first, second) not in self._steps:
             shift = first - second
-            guess = self._steps.get((first - abs(shift), second - abs(shift)))
-            found = None
-            if guess is not None and not np.array_equal(guess.homography, np.eye(3)):
-                found = self._between(views[first], views[second], guess.homography)
-            if found is None:
-                found = self._between(views[first], views[second], None)
+            before = self._steps.get((first - abs(shift), second - abs(shift)))
+            found = self._finder.step(views[first], views[second], before)
             self._steps[first, second] = found
         return self._steps[first, second]
-
-    def _between(self, first: View, second: View, guess: Homography | None) -> Link | None:
-        height, width = first.size
-        grid, nodes = pixel_grid(height, width), lattice(height, width)
-        points = strongest(first.strength, first.known)
-        if len(points) == 0:
-            return Link(np.eye(3), np.zeros_like(nodes))  # nothing to see, nothing to misplace
-        start = None if guess is None else apply(guess, grid) - grid
-        flow = self._estimator.between(first.gray, second.gray, start)
-        moved = points + at(flow, points)
-        clear = _is_clear(second, moved)
-        motion = fit(points[clear], moved[clear], first.outline)
-        if motion is None:
-            return None
-        agreement = likeness(first.gray, second.gray, flow, points[clear])
-        if agreement < LEAST_LIKENESS:
-            return None
-        return Link(motion.homography, self._residual(first, second, flow, motion.homography))
-
-    def _residual(self, first: View, second: View, flow: Flow, homography: Homography) -> Flow:
-        """Return what `flow` says beyond the homography, carried into the holes."""
-        height, width = first.size
-        nodes = lattice(height, width)
-        places = cv2.blur(flow, (SPACING, SPACING))[::SPACING, ::SPACING] + nodes
-        known = first.known if not first.has_hole else _shrink(first.known)
-        reliable = known[::SPACING, ::SPACING] & _is_clear(second, places)
-        rest = cv2.split(complete_motion(places - apply(homography, nodes), ~reliable))
-        power = rest[0] * rest[0] + rest[1] * rest[1]
-        power /= power + np.float32(_NOISE**2)  # what may be noise counts for little
-        limit = _LARGEST_RESIDUAL * max(height, width)
-        parts = [np.clip(axis * power, -limit, limit) for axis in rest]
-        return np.asarray(cv2.merge(parts), np.float32)
 
     def match(
         self,
         index: int,
         views: Mapping[int, View],
         references: Sequence[int],
+        hands: Hands,
         keyframes: Collection[int] = (),
     ) -> None:
         """Link distant frames directly, by what they show; keyframes even if that is little."""
         size = views[index].size
-        for other in references:
-            if other in self._links or index - self._failed.get(other, -1000) < 10:
-                continue
+        due = [
+            other
+            for other in references
+            if other not in self._links and index - self._failed.get(other, -1000) >= _PAUSE
+        ]
+        if not due:
+            return
+        here, *there = hands.each(self._describe, [views[other] for other in (index, *due)])
+        for other, found in zip(due, hands.each(partial(match, here), there), strict=True):
             self._failed[other] = index
-            found = match(self._describe(views[index]), self._describe(views[other]))
             if found is not None and is_plausible(found, views[index].outline):
                 self._links[other] = Link(found, np.zeros_like(lattice(*size)))
             elif other in keyframes:
@@ -254,7 +192,7 @@ class Links:
         by_points = match(*(describe(view.gray, view.known, faintly=True) for view in views))
         for guess in (by_points, _shift(first, second)):
             if guess is not None and is_plausible(guess, first.outline):
-                link = self._between(first, second, guess)
+                link = self._finder.between(first, second, guess)
                 if link is not None:
                     return link
         return None
@@ -276,17 +214,3 @@ def _shift(first: View, second: View) -> Homography:
     homography = np.eye(3)
     homography[:2, 2] = by
     return homography
-
-
-def _shrink(known: Mask) -> Mask:
-    kernel = np.ones((_EDGE, _EDGE), np.uint8)
-    shrunk: Mask = cv2.erode(known.astype(np.uint8), kernel, borderValue=1) > 0
-    return shrunk
-
-
-def _is_clear(view: View, places: Flow) -> Mask:
-    """Return whether each of `places` (..., 2) lies inside the view and outside its hole."""
-    table = places if places.ndim == 3 else places[None]
-    nearest, outside = cv2.INTER_NEAREST, cv2.BORDER_CONSTANT
-    seen = sample(view.usable, table, interpolation=nearest, border=outside)
-    return np.asarray(seen.reshape(places.shape[:-1]) > 0)

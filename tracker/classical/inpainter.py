@@ -17,18 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.classical.blend import merge
-from tracker.classical.chain import Link, Links
+from tracker.classical.chain import Links
+from tracker.classical.effort import AT_LEISURE, AT_SPEED, Effort
 from tracker.classical.flow import FAST, FlowEstimator
 from tracker.classical.hands import Hands
 from tracker.classical.invention import Found, carry, invent
+from tracker.classical.outlook import Outlook
 from tracker.classical.reading import LEAST_WEIGHT, elected, from_around, read
 from tracker.classical.recall import CONVINCING, Memory, recall
 from tracker.classical.registration import Offer, Surroundings, lay_still, register
 from tracker.classical.selection import begin_selection
 from tracker.classical.spots import Spots, put, spots_of
+from tracker.classical.steps import Link, StepFinder
 from tracker.classical.still import StillPlate
 from tracker.classical.views import View, box_around, worth_keeping
-from tracker.types import Clip, Frame
+from tracker.types import Clip, Frame, Mask
 
 _LEAST_INVENTION = 0.02  # of the hole: less is filled smoothly
 _URGENT_INVENTION = 0.5  # of the hole: more does not wait
@@ -36,18 +39,6 @@ _PAUSE = 6  # frames between two inventions
 _NEAR = 100.0  # grey levels squared: what the surroundings foretell so well is no invention
 _REFINEMENTS = 2  # sweeps of smoothing the flow; five, the preset's own, are no better
 _KEYFRAME = np.float32(0.05)  # of the squared error expected: only where it lies may be wrong
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How much is done for each frame."""
-
-    side: int  # pixels: the longer side of frames where motion is estimated
-    sources: int  # frames merged; some more where these do not show everything
-    offers: int  # motions tried for each of them
-    finest_scale: int  # of the flow around the hole, see FlowEstimator
-    matches_distant: bool  # look for references that no chain of neighbours leads to
-    at_once: bool  # in two threads
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,51 +50,48 @@ class _Fresh:
     spots: Spots  # the hole's pixels
 
 
-# The future is known; streaming.
-_AT_LEISURE = Effort(432, sources=4, offers=3, finest_scale=1, matches_distant=True, at_once=True)
-_AT_SPEED = Effort(320, sources=1, offers=2, finest_scale=2, matches_distant=False, at_once=False)
-
-
 class ClassicalInpainter:
     """Fills the holes of one video; remembers what it has seen of the background."""
 
     def __init__(self) -> None:
         self._views: dict[int, View] = {}
         self._effort: Effort | None = None  # decided when the first clip is seen
-        self._links = Links(FlowEstimator(FAST, finest_scale=1, refinements=0))
+        self._finder = StepFinder()
+        self._links = Links(self._finder)
+        self._outlook: Outlook | None = None
         self._estimator = _estimator()
         self._hands = Hands()
         self._plate: StillPlate | None = None  # only where the future is unknown
         self._anchor: View | None = None  # the frame whose invented pixels are carried along
+
+    def prepare(self, index: int, frame: Frame, hole: Mask) -> None:
+        """Look at a frame that will be filled; see `LookingForward`."""
+        if self._outlook is None:
+            self._outlook = Outlook(self._finder, self._begin(sees_ahead=True).side)
+        self._outlook.look(index, frame, hole)
 
     def fill(self, clip: Clip) -> list[Frame]:
         """Return the local frames, those wanted with their holes filled."""
         results = list(clip.frames[: clip.num_local])
         wanted = clip.wanted_positions
         fresh: list[_Fresh] = []
-        if self._effort is None:
-            sees_ahead = max(clip.indices) > clip.indices[wanted.start]
-            self._effort = _AT_LEISURE if sees_ahead else _AT_SPEED
-            self._estimator = _estimator(self._effort.finest_scale)
-            self._hands = Hands(are_two=self._effort.at_once)
-            self._plate = None if sees_ahead else StillPlate(self._effort.side)
-        for index, frame, hole in zip(clip.indices, clip.frames, clip.holes, strict=True):
-            if index not in self._views:
-                self._views[index] = View(index, frame, hole, self._effort.side)
-                self._views[index].is_keyframe = index in clip.keyframes
-        if self._effort.at_once:
+        effort = self._effort or self._begin(
+            sees_ahead=max(clip.indices) > clip.indices[wanted.start]
+        )
+        self._see(clip, effort)
+        if effort.at_once:
             self._links.prepare(self._views, clip.indices[: clip.num_local], self._hands)
         for position in wanted:
             index = clip.indices[position]
             self._links.move_to(index, self._views, clip.indices[: clip.num_local])
-            if self._effort.matches_distant:
+            if effort.matches_distant:
                 references = clip.indices[clip.num_local :]
-                self._links.match(index, self._views, references, clip.keyframes)
+                self._links.match(index, self._views, references, self._hands, clip.keyframes)
             stands_still = self._links.stand_still_since(index - 1)
             if self._plate is not None and not stands_still:
                 self._plate.forget()
             if self._views[index].has_hole:
-                fresh.append(self._fill_view(self._views[index], self._effort))
+                fresh.append(self._fill_view(self._views[index], effort))
             if self._plate is not None and stands_still:
                 self._plate.learn(self._views[index])
         for after, one in pairwise(reversed(fresh)):
@@ -113,6 +101,28 @@ class ClassicalInpainter:
                 results[clip.indices.index(one.target.index)] = one.target.fill.filled
         self._forget(clip)
         return results
+
+    def _begin(self, *, sees_ahead: bool) -> Effort:
+        """Decide how much is done for each frame."""
+        self._effort = effort = AT_LEISURE if sees_ahead else AT_SPEED
+        self._estimator = _estimator(effort.finest_scale)
+        self._hands = Hands(are_two=effort.at_once)
+        self._plate = None if sees_ahead else StillPlate(effort.side)
+        return effort
+
+    def _see(self, clip: Clip, effort: Effort) -> None:
+        """Make views of the frames that have none, and take over what was seen beforehand."""
+        local = set(clip.indices[: clip.num_local])
+        for index, frame, hole in zip(clip.indices, clip.frames, clip.holes, strict=True):
+            seen = None
+            if self._outlook is not None and index in local:
+                seen = self._outlook.take(index, frame, hole)
+            view, steps = seen or (None, {})
+            for other, step in steps.items():
+                self._links.know(index, other, step)
+            if index not in self._views:
+                self._views[index] = view or View(index, frame, hole, effort.side)
+                self._views[index].is_keyframe = index in clip.keyframes
 
     def _forget(self, clip: Clip) -> None:
         current = clip.indices[clip.wanted_positions.stop - 1]

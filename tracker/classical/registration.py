@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from tracker.classical.blend import mean_square
 from tracker.classical.camera import Homography, apply, at, fit, outline_of, strongest
-from tracker.classical.chain import Link
 from tracker.classical.flow import (
     Flow,
     FlowEstimator,
@@ -26,6 +25,7 @@ from tracker.classical.flow import (
 )
 from tracker.classical.layers import median
 from tracker.classical.planes import join, repeat, split
+from tracker.classical.steps import Link
 from tracker.classical.views import View, box_around
 from tracker.types import Mask
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from tracker.classical.camera import apply
 from tracker.classical.chain import Links
-from tracker.classical.flow import FAST, Flow, FlowEstimator, pixel_grid, sample
+from tracker.classical.flow import Flow, pixel_grid, sample
+from tracker.classical.steps import StepFinder
 from tracker.classical.views import View, box_around, worth_keeping
 from tracker.types import Frame, LabelMap, Mask
 
@@ -87,7 +88,7 @@ class ShadowFinder:
         self._clear: dict[int, NDArray[np.uint8]] = {}  # 255 where neither object nor shadow is
         self._tones: dict[int, NDArray[np.float32]] = {}  # (h, w, 3), logarithms
         self._before: tuple[Mask, NDArray[np.float64]] | None = None  # dark places, the objects'
-        self._links = Links(FlowEstimator(FAST, finest_scale=1, refinements=0))
+        self._links = Links(StepFinder())
 
     def add(self, index: int, frame: Frame, objects: Mask) -> None:
         """Take the next frame; `objects` (H, W) are those whose shadows are looked for."""
