@@ -53,3 +53,41 @@ def test_a_settled_process_multiplies_matrices_in_one_thread():
 
 def test_a_settled_process_passes_python_on_sooner_than_others():
     assert outcome("settled")[2] < outcome("as it was")[2] / 2
+
+
+ARENAS = """
+import ctypes, sys, threading
+from pathlib import Path
+import numpy as np
+from tracker.classical.settling import settle_in
+
+if sys.argv[2] == "settled":
+    settle_in()
+meeting = threading.Barrier(4)
+def take():
+    taken = [bytearray(1000) for _ in range(1000)]
+    meeting.wait()
+threads = [threading.Thread(target=take) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+file = ctypes.c_void_p(libc.fopen(sys.argv[1].encode(), b"w"))
+libc.malloc_info(0, file)
+libc.fclose(file)
+print(Path(sys.argv[1]).read_text().count("<heap nr="))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="others have other rules")
+@pytest.mark.parametrize("how", ["settled", "not"])
+def test_all_threads_take_memory_from_one_place(tmp_path, how):
+    done = subprocess.run(
+        [sys.executable, "-c", ARENAS, tmp_path / "info.xml", how],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert (int(done.stdout) == 1) == (how == "settled")

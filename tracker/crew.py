@@ -86,7 +86,9 @@ def warm_up(propagator: str, device: str, *, commercial: bool = False) -> None:
     """
     with suppress(UserError):  # said when it is wanted
         choice = engines.choose("propagator", propagator, device, commercial=commercial)
-        if PROPAGATORS[choice.name].maker is not None:
+        spec = PROPAGATORS[choice.name]
+        if spec.maker is not None:
+            spec.load(choice.device)  # here as well, before there are threads
             engines.make_propagator(choice, apart=True)  # what becomes of it is kept: a process
 
 

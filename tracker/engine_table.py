@@ -79,6 +79,9 @@ def make_classical_propagator() -> MaskPropagator:
 
 
 def _classical_propagator(device: str) -> Callable[[Settings], MaskPropagator]:
+    from tracker.classical.settling import settle_in
+
+    settle_in()
     return lambda settings: make_classical_propagator()
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tracker.classical.blend import APART
 from tracker.classical.chain import Links
 from tracker.classical.flow import Flow
+from tracker.classical.steps import is_clear
 from tracker.classical.views import View
 
 _NEED = np.array((1.0, 0.25, 0.12, 0.06, 0.03, 0.0))  # worth of the first, second, ... source
@@ -56,7 +57,7 @@ class Selection:
             source = self.views[index]
             visible = self.seen.get(index)  # only links of sources that were tried have changed
             if visible is None:
-                visible = _visible(source, self.links.to(index).places(self.probes))
+                visible = is_clear(source, self.links.to(index).places(self.probes))
                 self.seen[index] = visible
             worth = float(need[visible].sum())
             if not (is_extra or source.is_keyframe):
@@ -94,12 +95,3 @@ def begin_selection(target: View, links: Links, views: Mapping[int, View], most:
     probes = np.stack((columns[::step], rows[::step]), axis=-1).astype(np.float32)
     count = np.zeros(len(probes), np.intp)
     return Selection(target, links, views, most, probes, count, frozenset((target.index,)), {})
-
-
-def _visible(source: View, places: Flow) -> NDArray[np.bool_]:
-    height, width = source.known.shape
-    x, y = np.rint(places[:, 0]).astype(int), np.rint(places[:, 1]).astype(int)
-    inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
-    x, y = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
-    result: NDArray[np.bool_] = inside & source.known[y, x]
-    return result

@@ -78,7 +78,7 @@ class StepFinder:
         start = None if guess is None else apply(guess, grid) - grid
         flow = self._estimator.between(first.gray, second.gray, start)
         moved = points + at(flow, points)
-        clear = _is_clear(second, moved)
+        clear = is_clear(second, moved)
         motion = fit(points[clear], moved[clear], first.outline)
         if motion is None:
             return None
@@ -93,7 +93,7 @@ class StepFinder:
         nodes = lattice(height, width)
         places = cv2.blur(flow, (SPACING, SPACING))[::SPACING, ::SPACING] + nodes
         known = first.known if not first.has_hole else _shrink(first.known)
-        reliable = known[::SPACING, ::SPACING] & _is_clear(second, places)
+        reliable = known[::SPACING, ::SPACING] & is_clear(second, places)
         rest = cv2.split(complete_motion(places - apply(homography, nodes), ~reliable))
         power = rest[0] * rest[0] + rest[1] * rest[1]
         power /= power + np.float32(_NOISE**2)  # what may be noise counts for little
@@ -108,7 +108,7 @@ def _shrink(known: Mask) -> Mask:
     return shrunk
 
 
-def _is_clear(view: View, places: Flow) -> Mask:
+def is_clear(view: View, places: Flow) -> Mask:
     """Return whether each of `places` (..., 2) lies inside the view and outside its hole."""
     table = places if places.ndim == 3 else places[None]
     nearest, outside = cv2.INTER_NEAREST, cv2.BORDER_CONSTANT
