@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tracker.classical.appearance import PatchMemory, nearest_rows
-from tracker.classical.confidence import confidence
+from tracker.classical.confidence import confidence, unlikeness
 from tracker.classical.edges import GuidedFilter
 from tracker.classical.layers import SPEAKS_FOR, Motion, fit_motion, motion_odds
 from tracker.classical.propagator import ClassicalPropagator
@@ -207,11 +207,11 @@ def test_confidence_falls_with_indecision_and_with_unlikeness():
     given = random.random((200, 31), np.float32)
     drifted = given + np.float32(0.5)
 
-    assert confidence(0.98, given, given) > 0.9
-    assert confidence(0.85, given, given) < confidence(0.98, given, given)
-    assert confidence(0.93, drifted, given) < 0.5
-    assert confidence(1.0, given[:0], given) == 0.0
-    assert 0 < confidence(0.0, drifted, given) < 0.01
+    assert confidence(0.98, unlikeness(given, given)) > 0.9
+    assert confidence(0.85, unlikeness(given, given)) < confidence(0.98, unlikeness(given, given))
+    assert confidence(0.93, unlikeness(drifted, given)) < 0.5
+    assert confidence(1.0, unlikeness(given[:0], given)) == 0.0
+    assert 0 < confidence(0.0, unlikeness(drifted, given)) < 0.01
 
 
 def test_a_mask_of_something_else_is_not_trusted():

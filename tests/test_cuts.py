@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 
 from tests.test_classical_propagator import HEIGHT, RED, WIDTH, draw, follow, similarity, textured
+from tracker.classical.appearance import STRIDE
+from tracker.classical.lost import Background, Scene
 from tracker.classical.plate import BackgroundPlate
 from tracker.classical.sight import Sight
+from tracker.classical.softmaps import cell_places
+from tracker.classical.usual import Usual
 
 FIRST, OTHER, LAST = slice(0, 10), slice(10, 20), slice(20, 30)
 
@@ -72,3 +76,27 @@ def test_a_camera_that_pans_fast_shows_no_other_scene(step):
 
     for before, picture in pairwise(pictures):
         assert not sight.change(before, picture).is_cut
+
+
+@pytest.mark.parametrize(("distance", "is_found"), [(np.inf, True), (0.2, True), (0.05, False)])
+def test_what_is_less_alike_than_the_object_ever_was_is_another(distance, is_found):
+    random = np.random.default_rng(0)
+    model = random.random((60, 31), np.float32)
+    features = np.full((40, 60, 31), 9, np.float32)  # a scene of which nothing is known
+    features[10:20, 10:16] = (model + np.float32(0.05)).reshape(10, 6, 31)  # 31 x 0.05^2 away
+    places = cell_places(40 * STRIDE, 60 * STRIDE)
+    scene = Scene(features, places, Background())
+
+    found = scene.find((model, places[10:20, 10:16].ravel()), 60 * STRIDE**2, distance)
+
+    assert (found is not None) == is_found
+
+
+def test_how_unlike_itself_an_object_usually_is_follows_slowly():
+    usual = Usual()
+    assert usual.distance(1) == np.inf
+
+    usual.note_distances(1, np.full(10, 0.4, np.float32))
+    usual.note_distances(1, np.full(10, 2.4, np.float32))
+
+    assert usual.distance(1) == pytest.approx(0.5)

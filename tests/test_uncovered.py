@@ -5,7 +5,7 @@ import pytest
 
 from tests.test_classical_propagator import RADIUS, RED, draw, follow, similarity, textured
 from tracker.classical.layers import Motion
-from tracker.classical.usual import UsualAreas
+from tracker.classical.usual import Usual
 
 AWAY = 16  # frames after which the disc has left its first place
 
@@ -46,19 +46,19 @@ def test_a_part_that_was_given_stays_where_it_is_while_the_rest_goes():
 
 @pytest.mark.parametrize("stretch", [0.95, 1.05])
 def test_what_goes_away_is_usually_smaller_and_what_comes_near_larger(stretch):
-    areas = UsualAreas()
-    areas.note(np.ones((2, 10, 10), np.float32), given=True)
+    areas = Usual()
+    areas.note_areas(np.ones((2, 10, 10), np.float32), given=True)
 
     for _ in range(10):
         areas.scale([Motion(), Motion(rotation=stretch)])
 
-    assert areas[1] == pytest.approx(100 * stretch**20)
+    assert areas.area(1) == pytest.approx(100 * stretch**20)
 
 
 def test_without_a_motion_of_its_own_an_object_keeps_its_usual_area():
-    areas, background = UsualAreas(), Motion(rotation=1.05)
-    areas.note(np.ones((2, 10, 10), np.float32), given=True)
+    areas, background = Usual(), Motion(rotation=1.05)
+    areas.note_areas(np.ones((2, 10, 10), np.float32), given=True)
 
     areas.scale([background, background])
 
-    assert areas[1] == 100
+    assert areas.area(1) == 100

@@ -26,19 +26,30 @@ LEAST_DOUBT = 1e-3  # of a mean probability
 ENOUGH = 150  # cells say how alike an object is
 
 
-def confidence(probability: float, cells: Floats, given: Floats) -> float:
+def unlikeness(cells: Floats, given: Floats) -> Floats:
+    """Return (n,): how far some of the cells of a mask are from the object as it was given.
+
+    Args:
+        cells: (N, features), of the mask now.
+        given: (M, features), of the object.
+    """
+    if not len(cells) or not len(given):
+        return np.empty(0, np.float32)
+    some = cells[:: -(-len(cells) // ENOUGH)]
+    model = given[:: -(-len(given) // LARGEST_MODEL)]
+    return np.maximum(nearest_rows(some, model)[1], 0)
+
+
+def confidence(probability: float, distances: Floats) -> float:
     """Return how likely a mask is to be right, in [0, 1].
 
     Args:
         probability: the mean over the mask's pixels of that of being the object.
-        cells: (N, features), of the mask now.
-        given: (M, features), of the object as it was given.
+        distances: what `unlikeness` says of its cells.
     """
-    if not len(cells) or not len(given):
+    if not len(distances):
         return 0.0
-    some = cells[:: -(-len(cells) // ENOUGH)]
-    model = given[:: -(-len(given) // LARGEST_MODEL)]
-    distance = max(0.0, float(np.median(nearest_rows(some, model)[1])))
+    distance = float(np.median(distances))
     probability = float(np.clip(probability, LEAST_DOUBT, 1 - LEAST_DOUBT))
     score = BIAS + DECIDED * np.log(probability / (1 - probability))
     score += UNLIKE_GIVEN * np.log(distance + LEAST_DISTANCE)

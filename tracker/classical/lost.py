@@ -87,12 +87,13 @@ class Scene:
         """(N,): how far the cells are from any background known."""
         return self._background.distances(self._cells)
 
-    def find(self, model: tuple[Floats, Places], area: float) -> Found | None:
+    def find(self, model: tuple[Floats, Places], area: float, distance: float) -> Found | None:
         """Return where an object is, or None if it is not to be seen.
 
         Args:
             model: the object's features (M, features) and the places (M,) memory has for them.
             area: of the object when last seen well, pixels.
+            distance: squared, of its cells from the model then; those further are not its.
         """
         if not len(model[0]):
             return None
@@ -100,7 +101,7 @@ class Scene:
         model_features, model_places = model[0][thinned], model[1][thinned]
         where = self._places
         match, nearest = nearest_rows(self._cells, model_features)
-        alike: NDArray[np.bool_] = nearest < CLEARLY * self._to_background
+        alike: NDArray[np.bool_] = nearest < np.minimum(CLEARLY * self._to_background, distance)
         side = max(3.0, np.sqrt(area) / (STRIDE * STEP)) * 1.5
         window = (round(side), round(side))
         support = cv2.boxFilter(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.classical.appearance import STRIDE, Floats, PatchMemory
-from tracker.classical.confidence import confidence
+from tracker.classical.confidence import confidence, unlikeness
 from tracker.classical.edges import GuidedFilter
 from tracker.classical.flow import pixel_grid, sample
 from tracker.classical.layers import Motion, layer_motions
@@ -43,7 +43,7 @@ from tracker.classical.softmaps import (
     winning_layer,
 )
 from tracker.classical.uncovered import Stray, Uncovered
-from tracker.classical.usual import UsualAreas
+from tracker.classical.usual import Usual
 from tracker.classical.vote import vote
 from tracker.images import bounding_box
 from tracker.types import Frame, LabelMap, Mask, Tracked
@@ -56,6 +56,7 @@ EDGE_RADIUS = 4  # pixels
 EDGE_SMOOTHNESS = 1e-3
 REMAINS = 0.5  # of its usual area: an object covering less must still look like itself
 SOUGHT = 0.2  # of its usual area: an object covering less is looked for everywhere
+LIKELY = 0.5  # confidence from which a mask shows what an object looks like
 SURE = 0.75  # purity of a cell that is worth remembering
 
 
@@ -69,7 +70,7 @@ class ClassicalPropagator:
         self._plate = BackgroundPlate()
         self._uncovered = Uncovered()
         self._plate_odds: Floats | None = None  # what the plate said of the last frame
-        self._areas = UsualAreas()
+        self._usual = Usual()
         self._count = 0
         self._size: tuple[int, ...] | None = None
         self._ids: list[int] = []
@@ -133,7 +134,7 @@ class ClassicalPropagator:
             layers = at_cells(self._winner)
             motions = layer_motions(where, change.to_next, layers, len(self._soft))
         self._memory.move(motions)
-        self._areas.scale(motions)
+        self._usual.scale(motions)
         found = self._find_lost(picture)
         boxes = {layer: square(where, f.centre, f.radius) for layer, f in found.items()}
         grid = pixel_grid(*shape)
@@ -245,7 +246,7 @@ class ClassicalPropagator:
         for layer in range(1, len(soft)):
             mine = winner == layer
             area = np.count_nonzero(mine)
-            if not 0 < area < REMAINS * self._areas[layer]:
+            if not 0 < area < REMAINS * self._usual.area(layer):
                 continue
             features = picture.features[at_cells(mine)]
             if not resembles(features, self._memory.given(layer)[0], self._background):
@@ -259,9 +260,10 @@ class ClassicalPropagator:
         found = {}
         scene = Scene(picture.features, cell_places(*picture.small.shape[:2]), self._background)
         for layer in range(1, len(self._ids) + 1):
-            if np.count_nonzero(self._winner == layer) > SOUGHT * self._areas[layer]:
+            if np.count_nonzero(self._winner == layer) > SOUGHT * self._usual.area(layer):
                 continue
-            place = scene.find(self._memory.given(layer), self._areas[layer])
+            area, distance = self._usual.area(layer), self._usual.distance(layer)
+            place = scene.find(self._memory.given(layer), area, distance)
             if place is not None:
                 self._memory.shift(layer, place.shift)
                 found[layer] = place
@@ -277,7 +279,7 @@ class ClassicalPropagator:
         self._count += 1
         background = shrunk(self._soft[0], picture.half.shape)
         self._plate.learn(picture.half, background, self._plate_odds)
-        self._areas.note(self._soft, given=given)
+        self._usual.note_areas(self._soft, given=given)
         kept = near & (share.max(axis=0) > SURE)
         self._memory.remember(
             picture.features[kept],
@@ -294,5 +296,8 @@ class ClassicalPropagator:
             mine = self._winner == layer
             probability = cv2.mean(self._soft[layer], mine.view(np.uint8))[0]
             given = self._memory.given(layer)[0]
-            result[identity] = confidence(probability, picture.features[cells_inside(mine)], given)
+            distances = unlikeness(picture.features[cells_inside(mine)], given)
+            result[identity] = confidence(probability, distances)
+            if result[identity] > LIKELY:
+                self._usual.note_distances(layer, distances)
         return result

@@ -1,4 +1,4 @@
-"""How large every object usually is: one that covers much less may have gone."""
+"""What every object usually is like: one much smaller may have gone, one unlike it is another."""
 
 from collections.abc import Sequence
 
@@ -8,19 +8,25 @@ from tracker.classical.appearance import Floats
 from tracker.classical.layers import Motion
 
 GONE = 0.1  # of its usual area: an object covering less does not become usually small
-RATE = 0.05  # per frame: how fast the usual area follows
+RATE = 0.05  # per frame: how fast what is usual follows
 STRETCH = 1.1  # the most an object grows or shrinks in a frame, in length
+MOST = 90  # per cent: so many of its cells are as alike as it usually is
 
 
-class UsualAreas:
-    """The pixels that every layer but the background covers when it is seen well."""
+class Usual:
+    """What the layers of one video but the background are like when they are seen well."""
 
     def __init__(self) -> None:
         self._areas: dict[int, float] = {}
+        self._distances: dict[int, float] = {}
 
-    def __getitem__(self, layer: int) -> float:
-        """Return the usual area of a layer that was noted before, in pixels."""
+    def area(self, layer: int) -> float:
+        """Return the pixels a layer covers that was noted before."""
         return self._areas[layer]
+
+    def distance(self, layer: int) -> float:
+        """Return how far most cells are from the object as it was given; infinite if unknown."""
+        return self._distances.get(layer, np.inf)
 
     def scale(self, motions: Sequence[Motion]) -> None:
         """Let objects be smaller as they go away and larger as they come near.
@@ -32,7 +38,7 @@ class UsualAreas:
                 stretch = np.clip(abs(motion.rotation), 1 / STRETCH, STRETCH)
                 self._areas[layer] *= float(stretch) ** 2
 
-    def note(self, soft: Floats, *, given: bool) -> None:
+    def note_areas(self, soft: Floats, *, given: bool) -> None:
         """Follow what the layers of soft labels (layers, h, w) cover, slowly unless `given`."""
         for layer in range(1, len(soft)):
             area = float(soft[layer].sum())
@@ -41,3 +47,9 @@ class UsualAreas:
                 self._areas[layer] = area
             elif area > GONE * known:
                 self._areas[layer] += RATE * (area - known)
+
+    def note_distances(self, layer: int, distances: Floats) -> None:
+        """Follow slowly how far cells (n,), at least one, of a layer seen well are from it."""
+        most = float(np.percentile(distances, MOST))
+        known = self._distances.get(layer, most)
+        self._distances[layer] = known + RATE * (most - known)
