@@ -43,29 +43,31 @@ def panning(num_frames, height, width, step=3):
     return [scene[:, step * i : step * i + width].copy() for i in range(num_frames)]
 
 
-def run(frames, holes, mode, inpainter=None):
+def run(frames, holes, mode, inpainter=None, lookahead=0):
     """Fill a clip as the pipeline does; what lies under the holes is painted over first."""
     inpainter = inpainter or ClassicalInpainter()
     results = [np.array(frame) for frame in frames]
     windows = (
-        causal_windows(history=ROW.history, num_references=ROW.num_references)
+        causal_windows(history=ROW.history, num_references=ROW.num_references, lookahead=lookahead)
         if mode == "streaming"
         else offline_windows(len(frames), ROW.schedule)
     )
     for window in windows:
-        if window.local.stop > len(frames) or not window.update:
+        if window.update.stop > len(frames) or not window.update:
             break
-        indices = (*window.local, *window.references)
         start = window.local.start
+        local = range(start, min(window.local.stop, len(frames)))
+        indices = (*local, *window.references)
         clip = Clip(
             indices,
             tuple(frames[index] for index in indices),
             tuple(holes[index] for index in indices),
-            len(window.local),
+            len(local),
             wanted=range(window.update.start - start, window.update.stop - start),
+            is_streaming=window.is_streaming,
         )
         filled = inpainter.fill(clip)
-        assert len(filled) == len(window.local)
+        assert len(filled) == len(local)
         for index in window.update:
             results[index] = filled[index - start]
     return results
@@ -94,6 +96,55 @@ def test_a_panned_texture_behind_a_moving_hole_is_restored(mode):
 
     settled = slice(8, None) if mode == "streaming" else slice(None)  # first it must be seen
     assert psnr(results[settled], frames[settled], holes[settled]) >= 35
+
+
+def test_streaming_that_waits_knows_what_its_first_frames_hide():
+    frames, holes = panning(16, 120, 200), moving_holes(16, 120, 200)
+
+    at_once, later = (
+        psnr(
+            run(blank(frames, holes), holes, "streaming", lookahead=lookahead)[:3],
+            frames[:3],
+            holes[:3],
+        )
+        for lookahead in (0, 8)
+    )
+
+    assert later >= max(35, at_once + 5)
+
+
+@pytest.mark.parametrize("lookahead", [1, 4])
+def test_streaming_looks_no_further_ahead_than_it_waits(lookahead):
+    frames, holes = panning(12, 80, 160), moving_holes(12, 80, 160)
+    changed = [*frames[:8], *(frame + np.uint8(9) for frame in frames[8:])]
+
+    one, two = (
+        run(blank(clip, holes), holes, "streaming", lookahead=lookahead)
+        for clip in (frames, changed)
+    )
+
+    first_told = 8 - lookahead
+    np.testing.assert_array_equal(one[:first_told], two[:first_told])
+    assert (np.array(one[first_told:8]) != two[first_told:8]).any()
+
+
+def test_a_stream_goes_on_after_frames_nobody_asked_for():
+    frames, holes = panning(16, 120, 200), moving_holes(16, 120, 200)
+    blanked, inpainter = blank(frames, holes), ClassicalInpainter()
+
+    for start in (0, 1, 7, 8):
+        indices = tuple(range(start, start + 6))
+        clip = Clip(
+            indices,
+            tuple(blanked[index] for index in indices),
+            tuple(holes[index] for index in indices),
+            len(indices),
+            wanted=range(1),
+            is_streaming=True,
+        )
+        filled = inpainter.fill(clip)[0]
+
+        assert psnr([filled], [frames[start]], [holes[start]]) >= 30
 
 
 @pytest.mark.parametrize("mode", ["offline", "streaming"])
@@ -231,6 +282,7 @@ def test_memory_and_links_stay_bounded():
             (hole,) * len(indices),
             len(indices),
             wanted=range(len(indices) - 1, len(indices)),
+            is_streaming=True,
         )
         inpainter.fill(clip)
         sizes.append(len(inpainter._views) + inpainter._links.count())

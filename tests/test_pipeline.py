@@ -234,6 +234,17 @@ def test_a_clip_names_the_frames_it_holds_and_those_that_count():
     assert [clip.indices[p] for clip in inpainter.clips for p in clip.wanted] == list(range(30))
 
 
+@pytest.mark.parametrize("lookahead", [0, 2])
+def test_an_inpainter_is_told_whether_frames_are_coming_in(lookahead):
+    offline, streaming = WatchingInpainter(), WatchingInpainter()
+
+    list(inpaint(numbered_pairs(9), offline_windows(9), offline, fetch))
+    list(inpaint(numbered_pairs(9), causal_windows(lookahead=lookahead), streaming))
+
+    assert {clip.is_streaming for clip in offline.clips} == {False}
+    assert {clip.is_streaming for clip in streaming.clips} == {True}
+
+
 @pytest.mark.parametrize("num_frames", [1, 2, 3, 9])
 def test_looking_ahead_waits_for_that_many_frames_and_loses_none(num_frames):
     read, inpainter = [], WatchingInpainter()

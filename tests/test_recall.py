@@ -1,7 +1,14 @@
+import cv2
 import numpy as np
+import pytest
 
+from tracker.classical.backwards import Fresh, join_backwards
+from tracker.classical.chain import Links
+from tracker.classical.flow import FAST, FlowEstimator
 from tracker.classical.recall import Memory
+from tracker.classical.registration import Surroundings
 from tracker.classical.spots import spots_of
+from tracker.classical.steps import StepFinder
 from tracker.classical.views import Fill, View, box_around
 
 COUNT = 4000
@@ -79,3 +86,34 @@ def test_refining_a_fill_changes_its_hole_and_nothing_around_it():
     np.testing.assert_array_equal(refined.filled[~hole], 90)
     np.testing.assert_allclose(refined.state[..., 0][hole[target.box]], 15)
     assert (refined.state[..., 1] == 255).all()  # all is genuine now
+
+
+def fresh(index, colour, error):
+    """Return a frame of grey ground whose hole was filled with `colour`, seen by no frame."""
+    ground = cv2.GaussianBlur(np.random.default_rng(3).normal(128, 400, (60, 80, 3)), (0, 0), 3)
+    frame = np.clip(ground, 0, 255).astype(np.uint8)
+    hole = np.zeros((60, 80), bool)
+    hole[25:35, 35:45] = True
+    target = View(index, frame, hole, 80)
+    filled = frame.copy()
+    filled[hole] = colour
+    part = box_around(hole, margin=24)
+    state = np.zeros((*hole[target.box].shape, 4), np.float32)
+    state[..., 0] = error * hole[target.box]
+    state[..., 1] = 255
+    fill = Fill(target.box, filled, state, None)
+    return Fresh(target, Surroundings(target, part), spots_of(target, part), fill)
+
+
+@pytest.mark.parametrize(("second", "expected"), [(1, 175), (2, 100)])
+def test_a_fill_is_joined_with_that_of_the_next_frame_and_no_other(second, expected):
+    frames = [fresh(0, colour=100, error=300), fresh(second, colour=200, error=100)]
+    views = {one.target.index: one.target for one in frames}
+    estimator = FlowEstimator(FAST)
+
+    first, last = join_backwards(frames, Links(StepFinder()), views, estimator)
+
+    middle = (slice(28, 32), slice(38, 42))
+    np.testing.assert_allclose(first.filled[middle].astype(int), expected, atol=3)
+    assert last is frames[1].fill
+    assert (frames[0].fill.filled[middle] == 100).all()  # as later frames were told

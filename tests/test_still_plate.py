@@ -94,6 +94,7 @@ def windows(frames: list[Frame], holes: list[Mask]) -> Iterator[Clip]:
             tuple(holes[part]),
             last + 1 - first,
             range(last - first, last - first + 1),
+            is_streaming=True,
         )
 
 

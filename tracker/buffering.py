@@ -58,6 +58,7 @@ class FrameBuffer:
             len(window.local),
             range(window.update.start - first, window.update.stop - first),
             self._keyframes.intersection(indices),
+            window.is_streaming,
         )
 
     def _reference(self, index: int) -> Pair:

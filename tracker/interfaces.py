@@ -101,7 +101,7 @@ class Inpainter(Protocol):
 class LookingForward(Inpainter, Protocol):
     """An inpainter that does beforehand what does not depend on what is filled.
 
-    It is asked to where clips show what comes after the frames to be filled.
+    It is asked to offline, where frames are there long before their turn.
     """
 
     def prepare(self, index: int, frame: Frame, hole: Mask) -> None:

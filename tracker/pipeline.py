@@ -253,7 +253,7 @@ def _finals(
     waiting: deque[_Waiting[SourceT]] = deque()
     known: set[int] = set()
     first, windows = _peek(windows)
-    looks = hurries and first is not None and first.sees_ahead
+    looks = hurries and first is not None and not first.is_streaming
     looking = inpainter if looks and isinstance(inpainter, LookingForward) else None
 
     def pairs() -> Generator[Pair]:

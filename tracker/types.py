@@ -117,6 +117,9 @@ class Clip:
     computed for a frame (features, flows) from one call to the next.  Only the results at
     the positions `wanted` count; an engine may return the other local frames as they are.
     Frames named in `keyframes` were given by the user as they should look, without a hole.
+    If it `is_streaming`, the next clip is one frame further on, and somebody waits: each frame
+    is worth as little time as it takes to keep up.  Local frames after those wanted may be
+    there all the same.
     """
 
     indices: tuple[int, ...]
@@ -125,6 +128,7 @@ class Clip:
     num_local: int
     wanted: range | None = None  # positions in `frames`; None: all local frames
     keyframes: frozenset[int] = frozenset()  # frame numbers
+    is_streaming: bool = False
 
     @property
     def wanted_positions(self) -> range:

@@ -19,12 +19,7 @@ class Window:
     final: range  # frames no later window touches: emit them
     # No later window's local frames, nor a causal reference, lie before; but keyframes may.
     oldest_needed: int
-
-    @property
-    def sees_ahead(self) -> bool:
-        """Return whether it shows what comes after the first frame to be filled."""
-        last: int = max((*self.local, *self.references))
-        return last > self.update.start
+    is_streaming: bool = False  # one of many, a frame apart, made while frames come in
 
 
 @dataclass(frozen=True)
@@ -107,4 +102,4 @@ def causal_windows(
         references = tuple(sorted({*distant, *past}))
         newest = range(current, current + 1)
         oldest = min((local.start, *distant))
-        yield Window(local, references, update=newest, final=newest, oldest_needed=oldest)
+        yield Window(local, references, newest, newest, oldest, is_streaming=True)

@@ -13,8 +13,13 @@ class Effort:
     finest_scale: int  # of the flow around the hole, see FlowEstimator
     matches_distant: bool  # look for references that no chain of neighbours leads to
     at_once: bool  # in two threads
+    ahead: int  # frames filled before their turn, if they are known: to be joined backwards
 
 
-# The future is known; streaming.
-AT_LEISURE = Effort(432, sources=4, offers=3, finest_scale=1, matches_distant=True, at_once=True)
-AT_SPEED = Effort(320, sources=1, offers=2, finest_scale=2, matches_distant=False, at_once=False)
+# Offline; streaming.
+AT_LEISURE = Effort(
+    432, sources=4, offers=3, finest_scale=1, matches_distant=True, at_once=True, ahead=0
+)
+AT_SPEED = Effort(
+    320, sources=1, offers=2, finest_scale=2, matches_distant=False, at_once=False, ahead=2
+)

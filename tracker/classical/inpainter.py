@@ -9,13 +9,13 @@ carried along from then on.
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.classical.backwards import Fresh, join_backwards
 from tracker.classical.blend import merge
 from tracker.classical.chain import Links
 from tracker.classical.effort import AT_LEISURE, AT_SPEED, Effort
@@ -30,7 +30,7 @@ from tracker.classical.selection import begin_selection
 from tracker.classical.spots import Spots, put, spots_of
 from tracker.classical.steps import Link, StepFinder
 from tracker.classical.still import StillPlate
-from tracker.classical.views import View, box_around, worth_keeping
+from tracker.classical.views import Fill, View, box_around, worth_keeping
 from tracker.types import Clip, Frame, Mask
 
 _LEAST_INVENTION = 0.02  # of the hole: less is filled smoothly
@@ -39,15 +39,6 @@ _PAUSE = 6  # frames between two inventions
 _NEAR = 100.0  # grey levels squared: what the surroundings foretell so well is no invention
 _REFINEMENTS = 2  # sweeps of smoothing the flow; five, the preset's own, are no better
 _KEYFRAME = np.float32(0.05)  # of the squared error expected: only where it lies may be wrong
-
-
-@dataclass(frozen=True, eq=False)
-class _Fresh:
-    """A frame just filled, and what was prepared for that."""
-
-    target: View
-    around: Surroundings
-    spots: Spots  # the hole's pixels
 
 
 class ClassicalInpainter:
@@ -61,29 +52,27 @@ class ClassicalInpainter:
         self._outlook: Outlook | None = None
         self._estimator = _estimator()
         self._hands = Hands()
-        self._plate: StillPlate | None = None  # only where the future is unknown
+        self._plate: StillPlate | None = None  # streaming only
         self._anchor: View | None = None  # the frame whose invented pixels are carried along
+        self._fresh: list[Fresh] = []  # filled, but not asked for yet
+        self._next = 0  # the first frame that no clip of a stream had filled
 
     def prepare(self, index: int, frame: Frame, hole: Mask) -> None:
         """Look at a frame that will be filled; see `LookingForward`."""
         if self._outlook is None:
-            self._outlook = Outlook(self._finder, self._begin(sees_ahead=True).side)
+            self._outlook = Outlook(self._finder, self._begin(is_streaming=False).side)
         self._outlook.look(index, frame, hole)
 
     def fill(self, clip: Clip) -> list[Frame]:
         """Return the local frames, those wanted with their holes filled."""
-        results = list(clip.frames[: clip.num_local])
-        wanted = clip.wanted_positions
-        fresh: list[_Fresh] = []
-        effort = self._effort or self._begin(
-            sees_ahead=max(clip.indices) > clip.indices[wanted.start]
-        )
+        local = clip.indices[: clip.num_local]
+        wanted = [clip.indices[position] for position in clip.wanted_positions]
+        effort = self._effort or self._begin(is_streaming=clip.is_streaming)
         self._see(clip, effort)
-        if effort.at_once:
-            self._links.prepare(self._views, clip.indices[: clip.num_local], self._hands)
-        for position in wanted:
-            index = clip.indices[position]
-            self._links.move_to(index, self._views, clip.indices[: clip.num_local])
+        self._links.prepare(self._views, local, self._hands)
+        stop = min(wanted[-1] + effort.ahead, max(local)) + 1
+        for index in range(max(wanted[0], self._next), stop):
+            self._links.move_to(index, self._views, local)
             if effort.matches_distant:
                 references = clip.indices[clip.num_local :]
                 self._links.match(index, self._views, references, self._hands, clip.keyframes)
@@ -91,23 +80,26 @@ class ClassicalInpainter:
             if self._plate is not None and not stands_still:
                 self._plate.forget()
             if self._views[index].has_hole:
-                fresh.append(self._fill_view(self._views[index], effort))
+                self._fresh.append(self._fill_view(self._views[index], effort))
             if self._plate is not None and stands_still:
                 self._plate.learn(self._views[index])
-        for after, one in pairwise(reversed(fresh)):
-            self._join_next(one, after.target)
-        for one in fresh:
-            if one.target.fill is not None:
-                results[clip.indices.index(one.target.index)] = one.target.fill.filled
-        self._forget(clip)
+        self._next = stop if clip.is_streaming else 0
+        fills = join_backwards(self._fresh, self._links, self._views, self._estimator)
+        results = list(clip.frames[: clip.num_local])
+        for one, fill in zip(self._fresh, fills, strict=True):
+            if one.target.index in wanted:
+                one.target.fill = fill
+                results[local.index(one.target.index)] = fill.filled
+        self._fresh = [one for one in self._fresh if one.target.index > wanted[-1]]
+        self._forget(clip, wanted)
         return results
 
-    def _begin(self, *, sees_ahead: bool) -> Effort:
+    def _begin(self, *, is_streaming: bool) -> Effort:
         """Decide how much is done for each frame."""
-        self._effort = effort = AT_LEISURE if sees_ahead else AT_SPEED
+        self._effort = effort = AT_SPEED if is_streaming else AT_LEISURE
         self._estimator = _estimator(effort.finest_scale)
         self._hands = Hands(are_two=effort.at_once)
-        self._plate = None if sees_ahead else StillPlate(effort.side)
+        self._plate = StillPlate(effort.side) if is_streaming else None
         return effort
 
     def _see(self, clip: Clip, effort: Effort) -> None:
@@ -124,17 +116,15 @@ class ClassicalInpainter:
                 self._views[index] = view or View(index, frame, hole, effort.side)
                 self._views[index].is_keyframe = index in clip.keyframes
 
-    def _forget(self, clip: Clip) -> None:
-        current = clip.indices[clip.wanted_positions.stop - 1]
-        kept = worth_keeping(self._views, current) | set(clip.indices)
+    def _forget(self, clip: Clip, wanted: list[int]) -> None:
+        kept = worth_keeping(self._views, wanted[-1]) | set(clip.indices)
         self._views = {index: view for index, view in self._views.items() if index in kept}
-        first = clip.indices[clip.wanted_positions.start]
         for index, view in self._views.items():
-            if index < first and view is not self._anchor:
+            if index < wanted[0] and view is not self._anchor:
                 view.fill = None  # only the last fills and the anchor's are carried on
         self._links.forget(kept | ({self._anchor.index} if self._anchor else set()))
 
-    def _fill_view(self, target: View, effort: Effort) -> _Fresh:
+    def _fill_view(self, target: View, effort: Effort) -> Fresh:
         """Fill the hole of the frame, and remember it so."""
         part = box_around(~target.known, margin=_margin(target))
         around, spots = Surroundings(target, part), spots_of(target, part)
@@ -169,25 +159,15 @@ class ClassicalInpainter:
         result[target.box] = patch
         result.setflags(write=False)
         target.fill = found.fill(target, spots, result)
-        return _Fresh(target, around, spots)
+        return Fresh(target, around, spots, target.fill)
 
-    def _join_next(self, fresh: _Fresh, after: View) -> None:
-        """Join the fill of a frame with that of the one after it."""
-        target, fill = fresh.target, fresh.target.fill
-        follows = after.index == target.index + 1
-        link = self._links.step(target.index, after.index, self._views) if follows else None
-        found = register(fresh.around, after, link, self._estimator, 1)[0] if link else []
-        memory = recall(after, found[0], fresh.spots) if found else None
-        if memory is not None and fill is not None:
-            target.fill = memory.refine(fill, fresh.spots)
-
-    def _before(self, target: View, around: Surroundings) -> tuple[View, Offer] | None:
+    def _before(self, target: View, around: Surroundings) -> tuple[View, Fill, Offer] | None:
         """Return the frame before, if it was filled, and how it lies under the target."""
         view = self._views.get(target.index - 1)
         if view is None or view.fill is None or view.index not in self._links.known():
             return None
         found, _ = self._registering(around, view, 1)()
-        return (view, found[0]) if found else None
+        return (view, view.fill, found[0]) if found else None
 
     def _offers(
         self, target: View, effort: Effort, around: Surroundings
@@ -234,18 +214,19 @@ class ClassicalInpainter:
         around: Surroundings,
         spots: Spots,
         offers: list[tuple[View, Offer]],
-        before: tuple[View, Offer] | None,
+        before: tuple[View, Fill, Offer] | None,
         memory: Memory | None,
-    ) -> Iterator[Callable[[NDArray[np.intp]], Memory | None]]:
+    ) -> Iterator[Callable[[NDArray[np.intp]], Memory]]:
         """Yield what says what earlier frames were filled with: the anchor, then the last."""
         anchor = self._anchor
-        if anchor and anchor.index in self._links.known() and anchor.index != target.index - 1:
+        known = self._links.known()
+        if anchor and anchor.fill and anchor.index in known and anchor.index != target.index - 1:
             found = [offer for source, offer in offers if source is anchor][:1]
             if not found:
                 found, link = self._registering(around, anchor, 1)()
                 self._links.correct(anchor.index, link)
             if found:
-                yield partial(recall, anchor, found[0], spots)
+                yield partial(recall, anchor, anchor.fill, found[0], spots)
         if memory is not None:
             yield memory.at
         elif before is not None:
@@ -257,7 +238,7 @@ class ClassicalInpainter:
         patch: NDArray[np.uint8],
         found: Found,
         spots: Spots,
-        carriers: Iterable[Callable[[NDArray[np.intp]], Memory | None]],
+        carriers: Iterable[Callable[[NDArray[np.intp]], Memory]],
         doubted: NDArray[np.float32] | None,
     ) -> None:
         """Fill what no frame saw, in `found` and in `patch`, the box around the hole.

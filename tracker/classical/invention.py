@@ -71,7 +71,7 @@ class Found:
         return image
 
 
-def carry(found: Found, carriers: Iterable[Callable[[NDArray[np.intp]], Memory | None]]) -> None:
+def carry(found: Found, carriers: Iterable[Callable[[NDArray[np.intp]], Memory]]) -> None:
     """Take over what earlier frames were filled with, in place.
 
     Genuine background, which a frame got from a source since forgotten, is copied and no
@@ -81,9 +81,9 @@ def carry(found: Found, carriers: Iterable[Callable[[NDArray[np.intp]], Memory |
     """
     for recalled in carriers:
         numbers = np.flatnonzero(found.missing)
-        memory = recalled(numbers) if len(numbers) else None
-        if memory is None:
+        if not len(numbers):
             continue
+        memory = recalled(numbers)
         was = found.left.take(numbers)
         share = share_of(memory.error + (OPTIMISM - 1) * memory.risk, was)
         usable = memory.genuine & (share > CONVINCING)

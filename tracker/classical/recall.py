@@ -94,15 +94,14 @@ class Memory:
         left[numbers] = was + now * (error - was)  # much the same surroundings foretell both
 
     def refine(self, fill: Fill, spots: Spots) -> Fill:
-        """Return a fill joined with the memory of its pixels; its frame is changed in place."""
+        """Return a fill joined with the memory of its pixels."""
         index, patch = spots.places, fill.filled[fill.box].copy()
         left, known = (fill.state[..., number].ravel().take(index) for number in (0, 1))
         colours, share, left = self.join(gather(patch, index), (known > 0).astype(np.float32), left)
         put(patch, index, colours)
         missing = share < CONVINCING
         self.steady(patch, missing, left, index)
-        fill.repaint(patch)
-        return fill.changed(index, left, ~missing)
+        return fill.changed(patch, index, left, ~missing)
 
     def _share(self, error: Plane) -> Plane:
         """Return how much the memory counts beside what errs by `error`, 0 to 1."""
@@ -110,19 +109,17 @@ class Memory:
 
 
 def recall(
-    view: View, offer: Offer, spots: Spots, numbers: NDArray[np.intp] | None = None
-) -> Memory | None:
-    """Return what a frame was filled with; None if it was not.
+    view: View, fill: Fill, offer: Offer, spots: Spots, numbers: NDArray[np.intp] | None = None
+) -> Memory:
+    """Return what a frame was filled with.
 
     Args:
         view: the frame.
+        fill: what it was filled with.
         offer: how it lies under the registered part.
         spots: which pixels are asked for.
         numbers: of some of them; None: all.
     """
-    fill = view.fill
-    if fill is None:
-        return None
     if numbers is not None:
         spots = spots.take(numbers)
     count = spots.count

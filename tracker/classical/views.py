@@ -32,23 +32,20 @@ class Fill:
     state: NDArray[np.float32]
     detail: NDArray[np.float32] | None  # (h, w, 3), the fine part of what is invented
 
-    def repaint(self, patch: NDArray[np.uint8]) -> None:
-        """Change the box of the filled frame, which nobody else must have seen yet."""
-        self.filled.setflags(write=True)
-        self.filled[self.box] = patch
-        self.filled.setflags(write=False)
-
     def changed(
         self,
+        patch: NDArray[np.uint8],
         index: NDArray[np.intp],
         error: NDArray[np.float32],
         genuine: Mask,
     ) -> "Fill":
-        """Return it with other errors and genuine pixels; `index` as in `Spots`."""
-        state = self.state.copy()
+        """Return it with another box, other errors and genuine pixels; `index` as in `Spots`."""
+        filled, state = self.filled.copy(), self.state.copy()
+        filled[self.box] = patch
+        filled.setflags(write=False)
         table = state.reshape(-1, 4)
         table[index, 0], table[index, 1] = error, 255 * genuine
-        return replace(self, state=state)
+        return replace(self, filled=filled, state=state)
 
 
 class View:
