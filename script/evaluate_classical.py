@@ -9,7 +9,8 @@ new, keeps every frame that was made, to be looked at.  Masks: J and F as DAVIS 
 from the true first mask.  Fill: PSNR in the hole, all its pixels in one mean, at 432x240 by
 the protocol of E2FGVI; "gain" is over the better of OpenCV's Telea and copying the same pixel
 from the nearest frame that shows it; "(past)" is over Telea and copying from the past, all
-that streaming may know.  "warp" is the warping error in the hole over that of the true frames.
+that streaming may know.  "ahead" is streaming that waits for ten frames more.  "warp" is the
+warping error in the hole over that of the true frames.
 """
 
 import argparse
@@ -32,11 +33,15 @@ from tracker.evaluation.layout import find_clips
 from tracker.evaluation.perceptual import Perception
 from tracker.evaluation.protocol import PUBLISHED, Protocol
 from tracker.evaluation.runs import FillPlan
+from tracker.jobs import Mode
 from tracker.metrics import Summary
 
 JOBS = ("masks", "fill", "stationary")
 STILL = 1e-3  # of the diagonal per frame: below it, a camera stands still
-WAYS = ("telea", "nearest", "previous", "offline", "streaming")
+BASELINES = ("telea", "nearest", "previous")
+OURS = ("offline", "streaming", "ahead")
+WAYS = (*BASELINES, *OURS)
+LOOKAHEAD = 10  # frames: 0.4 s at 25 per second
 NOBODY = Perception(None, None, "cpu")
 
 
@@ -97,7 +102,7 @@ def fill(clips: Path, work: Path, only: Sequence[str] | None, protocol: Protocol
     truths, masks = find_clips(clips, "bg"), find_clips(clips, "masks")
     rows = []
     print(f"{'clip':26}{'':6} telea  near.  past | offline  gain  warp   fps |", end="")
-    print(" stream.  gain (past)  warp   fps | whole frame")
+    print(" stream.  gain (past)  warp   fps |   ahead  gain  warp   fps | whole frame")
     for name in only or truths:
         scores, fps = {}, {}
         for way in WAYS:
@@ -120,9 +125,11 @@ def fill(clips: Path, work: Path, only: Sequence[str] | None, protocol: Protocol
 
 def plan(way: str, protocol: Protocol) -> FillPlan:
     """Return how to fill in one of the `WAYS`."""
-    if way in ("offline", "streaming"):
+    if way in OURS:
         choice = engines.choose("inpainter", "classical", "cpu")
-        return FillPlan(choice, way, False, protocol.size, protocol.dilation)
+        mode: Mode = "offline" if way == "offline" else "streaming"
+        lookahead = LOOKAHEAD if way == "ahead" else 0
+        return FillPlan(choice, mode, False, protocol.size, protocol.dilation, lookahead)
     return FillPlan(way, "offline", False, protocol.size, protocol.dilation)
 
 
@@ -143,25 +150,25 @@ def _row(name: str, scores: Mapping[str, ClipScore], fps: Mapping[str, float]) -
 
 def _fill_line(row: FillRow) -> str:
     line = f"{row.clip:26}{'still' if row.is_still else 'moves':6}"
-    line += "".join(f"{row.psnr_hole[way]:6.2f} " for way in WAYS[:3])
-    for way in WAYS[3:]:
+    line += "".join(f"{row.psnr_hole[way]:6.2f} " for way in BASELINES)
+    for way in OURS:
         line += f"| {row.psnr_hole[way]:7.2f} {row.gain(way):+5.2f} "
         if way == "streaming":
             line += f"({row.gain(way, ('telea', 'previous')):+.2f}) "
         line += f"{row.warp[way]:5.2f} {row.fps[way]:5.1f} "
-    return f"{line}| {row.psnr['offline']:.2f} {row.psnr['streaming']:.2f}"
+    return line + "|" + "".join(f" {row.psnr[way]:.2f}" for way in OURS)
 
 
 def _sum_line(
     title: str, rows: Sequence[FillRow], how: Callable[[list[float]], np.floating]
 ) -> str:
-    gains = [how([row.gain(way) for row in rows]) for way in WAYS[3:]]
+    gains = [how([row.gain(way) for row in rows]) for way in OURS]
     causal = how([row.gain("streaming", ("telea", "previous")) for row in rows])
-    warps = [how([row.warp[way] for row in rows]) for way in WAYS[3:]]
-    whole = [how([row.psnr[way] for row in rows]) for way in WAYS[3:]]
+    warps = ", ".join(f"{how([row.warp[way] for row in rows]):.2f}" for way in OURS)
+    whole = ", ".join(f"{how([row.psnr[way] for row in rows]):.2f}" for way in OURS)
     return (
-        f"{title:26} gain {gains[0]:+.2f} offline, {gains[1]:+.2f} ({causal:+.2f}) streaming; "
-        f"warp {warps[0]:.2f}, {warps[1]:.2f}; whole frame {whole[0]:.2f}, {whole[1]:.2f} dB"
+        f"{title:26} gain {gains[0]:+.2f} offline, {gains[1]:+.2f} ({causal:+.2f}) streaming, "
+        f"{gains[2]:+.2f} ahead; warp {warps}; whole frame {whole} dB"
     )
 
 

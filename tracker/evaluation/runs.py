@@ -44,6 +44,7 @@ class FillPlan:
     is_published: bool  # offline windows as published, seeing every tenth frame of the clip
     size: tuple[int, int] | None  # height, width; None: the clip's
     dilation: int  # times the masks are grown by a 3x3 cross
+    lookahead: int = 0  # frames streaming waits for
 
     @property
     def name(self) -> str:
@@ -165,7 +166,9 @@ def _fill(plan: FillPlan, pairs: Sequence[Pair]) -> Iterable[Prediction]:
 def _windows(plan: FillPlan, choice: Choice, num_frames: int) -> Iterator[Window]:
     spec = INPAINTERS[choice.name]
     if plan.mode == "streaming":
-        return causal_windows(history=spec.history, num_references=spec.num_references)
+        return causal_windows(
+            history=spec.history, num_references=spec.num_references, lookahead=plan.lookahead
+        )
     if plan.is_published:
         return offline_windows(num_frames, replace(PUBLISHED, max_references=None))
     return offline_windows(num_frames, spec.schedule)
