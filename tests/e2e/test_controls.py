@@ -212,7 +212,10 @@ def test_quality_is_chosen_in_a_fold(page):
         page.get_by_label(name, exact=True).check()
     for label in ("Margin around the object, pixels", "Soft seam, pixels"):
         page.get_by_role("slider", name=re.compile(label)).fill("3")
+    wait = page.get_by_role("slider", name=re.compile("Frames to wait for"))
+    assert wait.count() == 0  # offline looks at all of them
     page.get_by_label("Streaming", exact=True).check()
+    wait.fill("10")
     page.get_by_label("Look ahead (best)").check()
     for label in ("Tracking by", "Filling by"):
         page.get_by_label(label).click()

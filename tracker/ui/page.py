@@ -151,6 +151,7 @@ def _wire(demo: gr.Blocks, panels: Panels, wiring: Wiring) -> None:
     panels.film.wire(wiring)
     panels.objects.wire(wiring)
     panels.words.wire(wiring, panels.search)
+    panels.quality.wire(wiring)
     panels.models.wire(wiring, panels.words, panels.engines)
     panels.removal.wire(wiring, choices, panels.stage, panels.engines)
     panels.export.wire(wiring)

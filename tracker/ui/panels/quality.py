@@ -13,8 +13,10 @@ from tracker.options import Options
 from tracker.session import Session
 from tracker.ui import texts
 from tracker.ui.panel import Panel, State, Updates, choice, number
+from tracker.ui.wiring import Wiring
 
 MODES = [("Look ahead (best)", "offline"), ("Streaming", "streaming")]
+LONGEST_WAIT = 30  # frames
 SIZES = [("Fast", "fast"), ("Balanced", "balanced"), ("Full", "full")]
 
 
@@ -26,6 +28,7 @@ class QualityPanel(Panel):
     margin: gr.Slider
     feather: gr.Slider
     mode: gr.Radio
+    lookahead: gr.Slider
     propagator: gr.Dropdown
     inpainter: gr.Dropdown
     memory_gap: gr.Slider
@@ -72,6 +75,15 @@ class QualityPanel(Panel):
                     label="Mode",
                     info="Streaming fills each frame from the past only, as a live feed would.",
                 )
+                lookahead = gr.Slider(
+                    0,
+                    LONGEST_WAIT,
+                    0,
+                    step=1,
+                    label="Frames to wait for",
+                    info="Fills each from so many frames ahead as well; it comes that much later.",
+                    visible=False,
+                )
                 propagator = gr.Dropdown(
                     texts.engine_choices("propagator"), value="auto", label="Tracking by"
                 )
@@ -104,6 +116,7 @@ class QualityPanel(Panel):
             margin=margin,
             feather=feather,
             mode=mode,
+            lookahead=lookahead,
             propagator=propagator,
             inpainter=inpainter,
             memory_gap=memory_gap,
@@ -126,6 +139,7 @@ class QualityPanel(Panel):
             self.memory_frames,
             self.shadow,
             self.crop,
+            self.lookahead,
         ]
 
     @staticmethod
@@ -136,7 +150,7 @@ class QualityPanel(Panel):
             UserError: something is chosen that the page does not offer.
         """
         mode, margin, propagator, inpainter, size, feather, *others = values
-        memory_gap, memory_frames, shadow, crop = others
+        memory_gap, memory_frames, shadow, crop, lookahead = others
         settings = replace(
             base.settings,
             size=cast(Size, choice(size, get_args(Size), "the working size")),
@@ -145,6 +159,7 @@ class QualityPanel(Panel):
             memory_frames=int(number(memory_frames, "the number of memories")) or None,
             grow_shadow=bool(shadow),
             crop="auto" if crop else "off",
+            lookahead=max(0, int(number(lookahead, "the number of frames to wait for"))),
         )
         return replace(
             base,
@@ -154,6 +169,14 @@ class QualityPanel(Panel):
             inpainter=choice(inpainter, ["auto", *JOBS["inpainter"]], "what fills"),
             settings=settings,
         )
+
+    def wire(self, wiring: Wiring) -> None:
+        """Offer to wait where that makes a difference."""
+
+        def offer(session: Session | None, mode: str) -> Updates:
+            return {self.lookahead: gr.update(visible=mode == "streaming")}
+
+        wiring.beside(self.mode.change, offer, self.mode, outputs=[self.lookahead])
 
     def show(self, session: Session | None, state: State) -> Updates:
         """Return what can be chosen now."""
@@ -186,6 +209,9 @@ class QualityPanel(Panel):
         return self._seam(session, margin, feather) | {
             self.size: gr.update(value=settings.size),
             self.mode: gr.update(value=options.mode),
+            self.lookahead: gr.update(
+                value=settings.lookahead, maximum=max(LONGEST_WAIT, settings.lookahead)
+            ),
             self.propagator: gr.update(value=_known("propagator", options.propagator)),
             self.inpainter: gr.update(value=_known("inpainter", options.inpainter)),
             self.memory_gap: gr.update(value=settings.memory_gap or 0),
