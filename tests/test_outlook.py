@@ -12,7 +12,7 @@ from tracker.classical.inpainter import ClassicalInpainter
 from tracker.classical.outlook import Outlook
 from tracker.classical.steps import StepFinder
 from tracker.costs import Stopwatch, timed_inpainter
-from tracker.jobs import Job
+from tracker.jobs import Job, Settings
 from tracker.pipeline import HolePlan, inpaint, remove
 from tracker.removal import run_job
 from tracker.video import VideoReader
@@ -130,14 +130,15 @@ def test_frames_are_shown_beforehand_where_windows_look_ahead(tmp_path):
         run(causal_windows(), hurries=True)
 
 
-@pytest.mark.parametrize("tracks", [True, False])
-def test_references_are_not_read_again_if_they_were_seen_while_tracking(
-    tmp_path, monkeypatch, tracks
+@pytest.mark.parametrize(("tracks", "limit"), [(True, 20), (True, None), (False, 20)])
+def test_references_are_not_read_again_if_they_were_seen_while_tracking_and_are_few(
+    tmp_path, monkeypatch, tracks, limit
 ):
     num_frames = 32
     film, masks = tmp_path / "in.mkv", tmp_path / "masks.zip"
     rendered.write_scene(film, num_frames)
-    job = Job(film, tmp_path / "1.mkv", {0: given()}, masks_out=masks)
+    settings = Settings(max_references=limit)
+    job = Job(film, tmp_path / "1.mkv", {0: given()}, masks_out=masks, settings=settings)
     if not tracks:
         list(run_job(job))
         job = Job(film, tmp_path / "2.mkv", masks=masks)
@@ -149,4 +150,4 @@ def test_references_are_not_read_again_if_they_were_seen_while_tracking(
 
     list(run_job(job))
 
-    assert set(read) == ({0} if tracks else {0, 10, 20, 30})  # 0: the prompt
+    assert set(read) == ({0} if tracks and limit else {0, 10, 20, 30})  # 0: the prompt

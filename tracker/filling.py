@@ -68,7 +68,8 @@ class Filling:
 
     def _expected_references(self, info: VideoInfo) -> frozenset[int]:
         """Return the frames that windows will refer to, if the video is as long as it says."""
-        if info.num_frames is None or self._job.mode == "streaming":
+        is_bounded = self._schedule.max_references is not None  # else they are too many to keep
+        if info.num_frames is None or self._job.mode == "streaming" or not is_bounded:
             return frozenset()
         length = self._part.length_in(info.num_frames)
         return frozenset(
