@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.test_classical_propagator import RADIUS, RED, draw, follow, similarity, textured
+from tests.test_classical_propagator import BLUE, RADIUS, RED, draw, follow, similarity, textured
 from tracker.classical.layers import Motion
 from tracker.classical.usual import Usual
 
@@ -33,15 +33,25 @@ def test_a_door_like_the_object_that_stood_before_it_is_background():
 
 
 def test_a_part_that_was_given_stays_where_it_is_while_the_rest_goes():
-    frames, truths = with_doors(AWAY + 4, [(80, 35)])
+    frames, truths = with_doors(AWAY + 4, [(80, 50)])
     given = truths[0].copy()
-    given[20:50, 65:95] = 1
+    given[35:65, 65:95] = 1  # in one piece with the disc
 
     tracked = follow(frames, given)
 
     for index in range(AWAY, AWAY + 4):
         assert similarity(tracked[index], truths[index]) < 0.8  # there is more than the disc
-        assert (tracked[index][23:47, 70 - index : 90 - index] == 1).mean() > 0.9
+        assert (tracked[index][38:62, 70 - index : 90 - index] == 1).mean() > 0.9
+
+
+def test_of_several_pieces_given_each_may_be_slow():
+    paths = {1: (lambda t: (60 + 7 * t, 120), RED), 2: (lambda t: (230 + 0.4 * t, 50), BLUE)}
+    frames, truths = draw(AWAY, paths)
+
+    tracked = follow(frames, (truths[0] > 0).astype(np.uint8))
+
+    for labels, truth in zip(tracked, truths, strict=True):
+        assert similarity(labels, (truth > 0).astype(np.uint8)) > 0.8
 
 
 @pytest.mark.parametrize("stretch", [0.95, 1.05])

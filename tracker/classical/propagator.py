@@ -119,7 +119,7 @@ class ClassicalPropagator:
         self._plate.follow(picture.half, half, Motion())
         self._plate_odds = None
         self._plate.since_given = np.eye(3)
-        self._uncovered.begin(picture.half)
+        self._uncovered.begin(picture.half, self._winner)
         self._remember(picture, given=True)
 
     def _carry(self, previous: Picture, picture: Picture) -> tuple[Floats, NDArray[np.uint8]]:
@@ -231,9 +231,7 @@ class ClassicalPropagator:
         """Clear what is background that an object has only just uncovered."""
         winner, stray = winning_layer(soft), Stray(change, motion)
         for layer in range(1, len(soft)):
-            uncovered = self._uncovered.find(
-                winner == layer, winner == 0, picture.half, self._plate, stray
-            )
+            uncovered = self._uncovered.find(layer, winner, picture.half, self._plate, stray)
             soft[0][uncovered] += soft[layer][uncovered]
             soft[layer][uncovered] = 0
 

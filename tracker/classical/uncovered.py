@@ -9,6 +9,7 @@ given, as something would that belongs to the object and has stood there since.
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from tracker.classical.appearance import Floats
 from tracker.classical.flow import pixel_grid
@@ -17,6 +18,7 @@ from tracker.classical.plate import BackgroundPlate
 from tracker.classical.sight import Change
 from tracker.types import Mask
 
+CRUMB = 0.05  # of an object's largest piece: smaller ones are no pieces
 STEP = 4  # pixels: how densely flow is looked at
 GOES = 4.0  # times as far from the background's motion as what stands still may be
 ALIKE = 4.0  # Lab units: a place is the same if it does not differ more than this,
@@ -45,33 +47,45 @@ class Uncovered:
 
     def __init__(self) -> None:
         self._given: Floats | None = None
+        self._whole: set[int] = set()  # the layers given in one piece
 
-    def begin(self, half: Floats) -> None:
-        """Take (h, w, 3) Lab, the frame in which objects are given."""
+    def begin(self, half: Floats, winner: NDArray[np.uint8]) -> None:
+        """Take the frame (h // 2, w // 2, 3) Lab in which objects are given, and them (h, w)."""
         self._given = half
+        self._whole = {layer for layer in range(1, winner.max() + 1) if _is_whole(winner == layer)}
 
     def forget(self) -> None:
         """Look no further: what comes is another scene."""
         self._given = None
 
     def find(
-        self, mask: Mask, background: Mask, half: Floats, plate: BackgroundPlate, stray: Stray
+        self,
+        layer: int,
+        winner: NDArray[np.uint8],
+        half: Floats,
+        plate: BackgroundPlate,
+        stray: Stray,
     ) -> Mask:
-        """Return (h, w): which part of an object's `mask` is background.
+        """Return (h, w): which part of an object's mask is background.
+
+        Of an object given in several pieces, people in a row, it is none: each may stand.
 
         Args:
-            mask: (h, w), the object.
-            background: (h, w), what is background.
+            layer: the object.
+            winner: (h, w), the layers.
             half: (h // 2, w // 2, 3) Lab, the frame.
             plate: what was seen of the background; it lies under the frame.
             stray: how the frame moves unlike the background.
         """
+        mask: Mask = winner == layer
         result = np.zeros_like(mask)
+        if self._given is None or layer not in self._whole:
+            return result
         num, parts, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8))
-        if num < 3 or self._given is None:
+        if num < 3:
             return result
         rest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
-        still, goes = 2 * stray.of(background) + NOISE, stray.of(parts == rest)
+        still, goes = 2 * stray.of(winner == 0) + NOISE, stray.of(parts == rest)
         if not goes > GOES * still:  # or it is not known
             return result
         shape = half.shape[:2]
@@ -88,3 +102,10 @@ class Uncovered:
             if is_new and median(differs[inside]) > limit:
                 result |= parts == part
         return result
+
+
+def _is_whole(mask: Mask) -> bool:
+    """Return whether (h, w) is one piece, but for crumbs."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8))
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    return bool(areas.size) and np.count_nonzero(areas > CRUMB * areas.max()) == 1
