@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.classical.blend import OPTIMISM, share_of
+from tracker.classical.continuation import continue_edges
 from tracker.classical.planes import join, repeat, rounded, split
 from tracker.classical.recall import CONVINCING, Memory
 from tracker.classical.spatial import spread
@@ -16,6 +17,8 @@ from tracker.classical.texture import displacements
 from tracker.classical.views import AROUND, Fill, View, box_around
 from tracker.images import shrink_hole
 from tracker.types import Frame, Mask
+
+_MUCH = 0.5  # of the hole: edges are continued where that much is missing
 
 
 @dataclass(eq=False)
@@ -102,7 +105,10 @@ def carry(found: Found, carriers: Iterable[Callable[[NDArray[np.intp]], Memory]]
 
 
 def invent(target: View, spots: Spots) -> Planes:
-    """Return (3, N): fine detail for some pixels of a hole, from like places."""
+    """Return (3, N), what is to be added to the membrane at some pixels of a hole.
+
+    Fine detail from like places, and, if much of the hole is missing, edges continued through it.
+    """
     (height, width), (full_height, full_width) = target.tiny.shape[:2], target.hole.shape
     missing = np.zeros(target.hole.shape, bool)
     missing[spots.y.astype(np.intp), spots.x.astype(np.intp)] = True
@@ -129,8 +135,19 @@ def invent(target: View, spots: Spots) -> Planes:
     usable = usable_at(target, x.astype(np.float32), y.astype(np.float32))
     strong = strength.ravel().take(at_tiny) * usable
     fine = (gather(np.ascontiguousarray(target.frame), source) - np.stack(smooth)) * strong
+    if np.count_nonzero(wanted) > _MUCH * np.count_nonzero(~known):
+        fine += _edges(target, spots)
     fine = np.clip(np.rint(fine), -127, 127)[:, : spots.count]
     return np.asarray(fine, np.float32)
+
+
+def _edges(target: View, spots: Spots) -> Planes:
+    """Return (3, N): by how much edges continued through the hole differ from the membrane."""
+    small = target.small.astype(np.float32)
+    edges = join([continue_edges(small, ~target.known) - small, np.zeros(target.size, np.float32)])
+    scale_x, scale_y = (target.size[axis] / target.hole.shape[axis] for axis in (1, 0))
+    x, y = (spots.x + 0.5) * scale_x - 0.5, (spots.y + 0.5) * scale_y - 0.5
+    return np.stack(spread_out(edges, x.astype(np.float32), y.astype(np.float32))[:3])
 
 
 def lay_base(
