@@ -55,6 +55,10 @@ class BackgroundPlate:
         """Begin anew: the next frame is of another scene."""
         self._colours = None
 
+    def note_given(self) -> None:
+        """Count `since_given` from the newest frame: objects are given in it."""
+        self.since_given = np.eye(3)
+
     def follow(self, half: Floats, background: Floats, motion: Motion) -> None:
         """Lay the plate under the next frame.
 

@@ -42,7 +42,7 @@ from tracker.classical.softmaps import (
     square,
     winning_layer,
 )
-from tracker.classical.uncovered import Stray, Uncovered
+from tracker.classical.uncovered import Uncovered
 from tracker.classical.usual import Usual
 from tracker.classical.vote import vote
 from tracker.images import bounding_box
@@ -118,7 +118,7 @@ class ClassicalPropagator:
         half = shrunk(self._soft[0], picture.half.shape)
         self._plate.follow(picture.half, half, Motion())
         self._plate_odds = None
-        self._plate.since_given = np.eye(3)
+        self._plate.note_given()
         self._uncovered.begin(picture.half, self._winner)
         self._remember(picture, given=True)
 
@@ -160,8 +160,10 @@ class ClassicalPropagator:
             odds[layer][inside] = 0
         odds += self._ask_plate(picture, prior, motions[0], near, region)
         soft[(slice(None), *region)] = self._decide(picture, prior, odds, near, cells)
-        self._drop_uncovered(picture, soft, change, motions[0])
-        return soft, self._drop_remains(picture, soft)
+        winner = winning_layer(soft)
+        self._drop_uncovered(picture, soft, winner, change, motions[0])
+        self._drop_remains(picture, soft, winner)
+        return soft, winner
 
     def _lose_all(self) -> None:
         """Take every object for gone: they have to be found again in another scene."""
@@ -226,21 +228,30 @@ class ClassicalPropagator:
         return share
 
     def _drop_uncovered(
-        self, picture: Picture, soft: Floats, change: Change, motion: Motion
+        self,
+        picture: Picture,
+        soft: Floats,
+        winner: NDArray[np.uint8],
+        change: Change,
+        motion: Motion,
     ) -> None:
-        """Clear what is background that an object has only just uncovered."""
-        winner, stray = winning_layer(soft), Stray(change, motion)
+        """Clear what is background that an object has only just uncovered.
+
+        `soft` (layers, h, w) and which of them wins (h, w) are changed in place.
+        """
         for layer in range(1, len(soft)):
-            uncovered = self._uncovered.find(layer, winner, picture.half, self._plate, stray)
+            uncovered = self._uncovered.find(
+                layer, winner, picture.half, self._plate, change, motion
+            )
             soft[0][uncovered] += soft[layer][uncovered]
             soft[layer][uncovered] = 0
+            winner[uncovered] = winning_layer(soft[:, uncovered])
 
-    def _drop_remains(self, picture: Picture, soft: Floats) -> NDArray[np.uint8]:
+    def _drop_remains(self, picture: Picture, soft: Floats, winner: NDArray[np.uint8]) -> None:
         """Clear what is left of objects that have gone: little, and not like them any more.
 
-        Returns (h, w): which layer wins.
+        `soft` (layers, h, w) and which of them wins (h, w) are changed in place.
         """
-        winner = winning_layer(soft)
         for layer in range(1, len(soft)):
             mine = winner == layer
             area = np.count_nonzero(mine)
@@ -251,7 +262,6 @@ class ClassicalPropagator:
                 soft[0] += soft[layer]
                 soft[layer] = 0
                 winner[mine] = winning_layer(soft[:, mine])
-        return winner
 
     def _find_lost(self, picture: Picture) -> dict[int, Found]:
         """Look for the objects that have gone, and tell memory where those found are."""

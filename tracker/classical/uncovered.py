@@ -31,7 +31,8 @@ class Stray:
     def __init__(self, change: Change, motion: Motion) -> None:
         """Take how the frame differs from the one before, and the background's motion."""
         back = np.ascontiguousarray(change.back[::STEP, ::STEP])
-        places = pixel_grid(*change.trust.shape)[::STEP, ::STEP].view(np.complex64)[..., 0]
+        grid = pixel_grid(*back.shape[:2]) * np.float32(STEP)
+        places = grid.view(np.complex64)[..., 0]
         self._pixels = np.abs(places + back.view(np.complex64)[..., 0] - motion.origin(places))
         self._trusted = change.trust[::STEP, ::STEP] > TRUSTED
 
@@ -64,7 +65,8 @@ class Uncovered:
         winner: NDArray[np.uint8],
         half: Floats,
         plate: BackgroundPlate,
-        stray: Stray,
+        change: Change,
+        motion: Motion,
     ) -> Mask:
         """Return (h, w): which part of an object's mask is background.
 
@@ -75,7 +77,8 @@ class Uncovered:
             winner: (h, w), the layers.
             half: (h // 2, w // 2, 3) Lab, the frame.
             plate: what was seen of the background; it lies under the frame.
-            stray: how the frame moves unlike the background.
+            change: how the frame differs from the one before.
+            motion: of the background since then.
         """
         mask: Mask = winner == layer
         result = np.zeros_like(mask)
@@ -84,6 +87,7 @@ class Uncovered:
         num, parts, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8))
         if num < 3:
             return result
+        stray = Stray(change, motion)
         rest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
         still, goes = 2 * stray.of(winner == 0) + NOISE, stray.of(parts == rest)
         if not goes > GOES * still:  # or it is not known
