@@ -35,6 +35,15 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(num_threads)
 
 
+@pytest.fixture
+def no_process_left() -> Iterator[None]:
+    """End the processes that wait for objects when the test has ended."""
+    from tracker import elsewhere
+
+    yield
+    elsewhere.end_all()
+
+
 @pytest.fixture(scope="session")
 def models_dir() -> Path:
     """Return the folder of golden outputs and key manifests, or skip."""

@@ -28,6 +28,7 @@ from tracker.wire import Wire
 
 ROOT = Path(__file__).resolve().parent.parent
 MAKER = PROPAGATORS["classical"].maker
+pytestmark = pytest.mark.usefixtures("no_process_left")
 NUM_FRAMES = 10
 
 
@@ -54,12 +55,6 @@ class Counter:
 
 def counter(start=0):
     return Elsewhere("test_elsewhere:Counter", start)
-
-
-@pytest.fixture(autouse=True)
-def _no_process_left():
-    yield
-    elsewhere.end_all()
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from tracker.replaying import ReplayingPropagator
 from tracker.types import Tracked
 from tracker.video import VideoReader
 
+pytestmark = pytest.mark.usefixtures("no_process_left")
 NUM_FRAMES = 12
 
 
@@ -48,12 +49,6 @@ class Noting:
             raise ProcessDiedError("died")
         self.notes.append((number, None if labels is None else int(labels[0, 0])))
         return Tracked(np.zeros(frame.shape[:2], np.uint8))
-
-
-@pytest.fixture(autouse=True)
-def _no_process_left():
-    yield
-    elsewhere.end_all()
 
 
 @pytest.fixture
