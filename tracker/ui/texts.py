@@ -16,7 +16,7 @@ from tracker.types import Origin, Prompt
 TAGLINE = (
     "Click an object in a video and get the video without it. Everything stays on this machine."
 )
-NO_VIDEO = '<div class="small">Drop one on the left, or</div>'
+NO_VIDEO = '<div class="small">Drop one into the dashed frame, or</div>'
 NOTHING_DONE = '<div class="progress small">Nothing is running.</div>'
 ABOUT_KEYFRAMES = (
     "A frame filled badly: choose Repair, paint a better place over the bad one, or save it, "
