@@ -73,7 +73,7 @@ class QualityPanel(Panel):
                     MODES,
                     value="offline",
                     label="Mode",
-                    info="Streaming fills each frame as it comes, from the past, as a live feed would.",
+                    info="Streaming fills frames as they come, from the past, as for a live feed.",
                 )
                 lookahead = gr.Slider(
                     0,
