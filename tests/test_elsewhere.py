@@ -149,6 +149,38 @@ def test_a_process_nobody_uses_any_more_is_used_again_with_nothing_left_in_it():
     assert other.call("add", 1) == 1
 
 
+def test_garbage_may_be_collected_while_a_process_is_started(monkeypatch):
+    def leave_garbage():
+        circle = [counter()]
+        circle.append(circle)
+        return circle[0].call("process")
+
+    def collect_and_start():
+        gc.collect()
+        return start()
+
+    def count():
+        found.append((other := counter(5)).call("process"))
+        found.append(other.call("add", 1))
+
+    elsewhere.end_all()
+    gc.collect()
+    gc.disable()
+    try:
+        found, start = [], elsewhere._start
+        process = leave_garbage()
+        monkeypatch.setattr(elsewhere, "_start", collect_and_start)
+        thread = threading.Thread(target=count, daemon=True)
+        thread.start()
+        thread.join(30)
+    finally:
+        gc.enable()
+    assert found[1:] == [6]
+    assert found[0] != process
+    one, two = counter(), counter()
+    assert {one.call("process"), two.call("process")} == {process, found[0]}  # both were kept
+
+
 def test_two_objects_have_a_process_each():
     one, two = counter(), counter()
     assert one.call("process") != two.call("process")

@@ -5,8 +5,9 @@ from collections import deque
 from typing import Any, cast
 
 from tracker.costs import Stopwatch
-from tracker.elsewhere import Elsewhere, resolve
+from tracker.elsewhere import Elsewhere
 from tracker.interfaces import MaskPropagator, Preparing
+from tracker.there import resolve
 from tracker.types import Frame, LabelMap, Tracked
 
 _MOST_READY = 8  # frames prepared and not asked for

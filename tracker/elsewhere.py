@@ -8,25 +8,24 @@ the next object; where one died before it had begun, no other is started.
 """
 
 import atexit
-import importlib
 import os
 import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Callable
-from contextlib import suppress
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tracker.costs import peak_rss_mb
 from tracker.types import UserError
 from tracker.wire import Wire
 
 _MOST_IDLE = 2  # processes that wait for work
 _PIPE_BYTES = 1 << 20  # the most Linux grants everybody
 _SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ
-_PROGRAM = "import sys; sys.path[:] = {path!r}; from tracker.elsewhere import serve; serve()"
+_PROGRAM = "import sys; sys.path[:] = {path!r}; from tracker.there import serve; serve()"
 _SECONDS_TO_END = 5.0
 _OWN_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # Windows: Ctrl-C is not for it
 
@@ -165,12 +164,56 @@ def _start() -> "subprocess.Popen[bytes]":
 
 
 _idle: list[_Process] = []
-_used: "weakref.WeakSet[_Process]" = weakref.WeakSet()
+_used: set[_Process] = set()
+_given_back: deque[_Process] = deque()  # but not seen to yet
 _lock = threading.Lock()
 
 
+def _give_back(process: _Process) -> None:
+    """Keep a process that nobody uses any more for the next object, or end it.
+
+    This is called where garbage is collected, which may be anywhere, also in a thread that holds
+    the lock or talks to a process: it must not wait, so whoever holds the lock sees to it then.
+    """
+    _given_back.append(process)
+    _see_to_given_back()
+
+
+def _see_to_given_back() -> None:
+    while _given_back and _lock.acquire(blocking=False):
+        try:
+            _sort_given_back()
+        finally:
+            _lock.release()
+
+
+def _sort_given_back() -> None:
+    """Keep or end what was given back; only who holds the lock may call this."""
+    while _given_back:
+        process = _given_back.popleft()
+        if process not in _used:  # our parent's
+            continue
+        _used.remove(process)
+        if process.is_usable and len(_idle) < _MOST_IDLE:
+            with suppress(ProcessDiedError):
+                process.tell("drop")
+                _idle.append(process)
+                continue
+        process.end()
+
+
+@contextmanager
+def _locked() -> Iterator[None]:
+    try:
+        with _lock:
+            _sort_given_back()
+            yield
+    finally:
+        _see_to_given_back()
+
+
 def _take() -> _Process:
-    with _lock:
+    with _locked():
         while _idle:
             process = _idle.pop()
             if process.is_usable:
@@ -184,40 +227,35 @@ def _take() -> _Process:
         return process
 
 
-def _give_back(process: _Process) -> None:
-    """Keep a process that nobody uses any more for the next object, or end it."""
-    with _lock:
-        _used.discard(process)
-        if process.is_usable and len(_idle) < _MOST_IDLE:
-            with suppress(ProcessDiedError):
-                process.tell("drop")
-                _idle.append(process)
-                return
-    process.end()
-
-
 @atexit.register
 def end_all() -> None:
     """End the processes that wait for work."""
-    with _lock:
-        ending, _idle[:] = list(_idle), []
-    for process in ending:
-        process.end()
-
-
-if hasattr(os, "register_at_fork"):  # what our parent talks to is not ours
-    os.register_at_fork(after_in_child=_idle.clear)
+    with _locked():
+        while _idle:
+            _idle.pop().end()
 
 
 def peak_rss_mb_there() -> float:
     """Return the largest resident memory of our other processes together, in megabytes."""
-    with _lock:
-        processes = [process for process in (*_used, *_idle) if process.is_usable]
     total = 0.0
-    for process in processes:
-        with suppress(ProcessDiedError):
-            total += process.ask("memory")
+    with _locked():
+        for process in (*_used, *_idle):
+            if process.is_usable:
+                with suppress(ProcessDiedError):
+                    total += process.ask("memory")
     return total
+
+
+def _forget_all() -> None:
+    """Leave what our parent talks to alone: it is not ours."""
+    global _lock
+    _lock = threading.Lock()
+    for known in (_idle, _used, _given_back):
+        known.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
 
 
 def _widen(pipe: int) -> None:
@@ -229,48 +267,3 @@ def _widen(pipe: int) -> None:
             fcntl.fcntl(pipe, _SET_PIPE_SIZE, _PIPE_BYTES)
         except OSError:  # less is granted
             return
-
-
-def serve() -> None:
-    """Keep one object and call its methods until the pipe closes: the program of the process."""
-    try:
-        os.fstat(2)
-    except OSError:  # our parent has nowhere to complain to
-        os.open(os.devnull, os.O_WRONLY)  # becomes 2, the lowest number that is free
-    source, target = (os.fdopen(os.dup(number), mode, 0) for number, mode in ((0, "rb"), (1, "wb")))
-    os.dup2(2, 1)  # whatever prints must not print into the wire
-    wire = Wire(source, target)
-    wire.send("begun")
-    found: object = None
-    failure: Exception | None = None
-    while True:
-        try:
-            is_call, method, arguments = wire.receive()
-        except EOFError:
-            return
-        result: object = None
-        try:
-            if method == "make":
-                found, failure = None, None
-                found = resolve(arguments[0])(*arguments[1:])
-            elif method == "drop":
-                found = None
-            elif method == "memory":
-                result = peak_rss_mb()
-            elif failure is None:
-                result = getattr(found, method)(*arguments)
-        except Exception as error:  # noqa: BLE001 - raised again where it is awaited
-            failure = error
-        if is_call:
-            try:
-                wire.send((failure, result))
-            except OSError:
-                return
-            failure = None
-
-
-def resolve(maker: str) -> Callable[..., object]:
-    """Return the function "package.module:name" names."""
-    module, _, name = maker.partition(":")
-    function: Callable[..., object] = getattr(importlib.import_module(module), name)
-    return function
