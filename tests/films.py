@@ -44,3 +44,21 @@ def write_film(
             container.mux(stream.encode(av.VideoFrame.from_ndarray(stored, "rgb24")))
         container.mux(stream.encode(None))
     return path
+
+
+def repeat_film(source: Path, path: Path, times: int) -> Path:
+    """Write the pictures of a film several times over, as they are stored."""
+    with av.open(str(source)) as film, av.open(str(path), "w") as container:
+        stored = film.streams.video[0]
+        stream = container.add_stream_from_template(stored)
+        packets = [packet for packet in film.demux(stored) if packet.size]
+        length = sum(packet.duration for packet in packets)
+        for round_ in range(times):
+            for packet in packets:
+                copy = av.Packet(bytes(packet))
+                copy.pts = packet.pts + round_ * length
+                copy.dts = packet.dts + round_ * length
+                copy.duration, copy.time_base = packet.duration, packet.time_base
+                copy.is_keyframe, copy.stream = packet.is_keyframe, stream
+                container.mux(copy)
+    return path

@@ -14,7 +14,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
-from films import write_film
+from films import repeat_film, write_film
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = [
@@ -143,6 +143,13 @@ def wide_pixel_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the film slowed down: 500 frames, each done quickly."""
     return write_film(tmp_path_factory.mktemp("film") / "long.mp4", num_frames=500)
+
+
+@pytest.fixture(scope="session")
+def slow_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the sample five times over: its removal outlasts what another person does."""
+    path = tmp_path_factory.mktemp("film") / "slow.mp4"
+    return repeat_film(ROOT / "assets" / "sample.mp4", path, 5)
 
 
 @pytest.fixture(scope="session")

@@ -179,18 +179,18 @@ def test_what_was_finished_before_a_cancel_can_be_saved(open_page, long_film, tm
     assert 5 < len(read(path)) < 500
 
 
-def two_people(open_page, film):
+def two_people(open_page, slow_film, film):
     """Return the pages of two people with an object each."""
     first, second = open_page(), open_page()
-    bring_sample(first)
+    bring(first, slow_film)
     click_at(first, 300 / 854, 260 / 480)
     bring(second, film)
     click_at(second, *RED_AT)
     return first, second
 
 
-def test_a_closed_tab_keeps_nobody_waiting(open_page, film):
-    first, second = two_people(open_page, film)
+def test_a_closed_tab_keeps_nobody_waiting(open_page, slow_film, film):
+    first, second = two_people(open_page, slow_film, film)
     press(first, "Remove")
     first.locator('.stage[data-mode="run"]').wait_for()
     press(second, "Remove")
@@ -220,8 +220,10 @@ def test_a_killed_process_is_one_failed_removal(server, open_page):
     page.get_by_text("Cancelled").wait_for()
 
 
-def test_two_people_wait_for_each_other_and_see_only_their_own(open_page, film, tmp_path):
-    first, second = two_people(open_page, film)
+def test_two_people_wait_for_each_other_and_see_only_their_own(
+    open_page, slow_film, film, tmp_path
+):
+    first, second = two_people(open_page, slow_film, film)
 
     press(first, "Remove")
     first.locator('.stage[data-mode="run"]').wait_for()
@@ -231,14 +233,14 @@ def test_two_people_wait_for_each_other_and_see_only_their_own(open_page, film, 
     first.get_by_text("Cancelled").wait_for()
     wait_until_done(second)
 
-    assert "sample.mp4" in first.locator("#about").inner_text()
+    assert "slow.mp4" in first.locator("#about").inner_text()
     assert "red square.mp4" in second.locator("#about").inner_text()
     assert download(second, "clean", tmp_path).name == "red_square_clean.mp4"
 
 
-def test_a_click_is_answered_while_a_removal_runs(open_page, film):
+def test_a_click_is_answered_while_a_removal_runs(open_page, slow_film, film):
     first, second = open_page(), open_page()
-    bring_sample(first)
+    bring(first, slow_film)
     click_at(first, 300 / 854, 260 / 480)
     press(first, "Remove")
     first.get_by_text(re.compile(r"(Following|Filling).*: \d+ of")).wait_for()
