@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Everything a change must pass: lint, types, tests.  Arguments go to pytest (-m slow, -k name).
+# Everything a change must pass: lint, types, tests.  Arguments go to pytest (-m slow, -k name;
+# -n 0 for one process).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash script/install.sh dev
@@ -7,4 +8,4 @@ export PATH="$PWD/.venv/bin:$PATH"
 ruff check .
 ruff format --check .
 mypy
-pytest "$@"
+pytest -n logical --maxprocesses 4 --dist loadfile "$@"
