@@ -19,13 +19,12 @@ from tracker.classical.camera import (
     is_plausible,
 )
 from tracker.classical.features import Features, describe, match
-from tracker.classical.flow import Flow, sample
+from tracker.classical.flow import Flow
 from tracker.classical.hands import Hands
-from tracker.classical.steps import SPACING, Link, StepFinder, lattice
+from tracker.classical.steps import Link, StepFinder, lattice, reverse
 from tracker.classical.views import View
 
 _PAUSE = 10  # frames between two attempts to link the same frame by what it shows
-_TURNS = 2  # in which a place is looked for against a link: motion is smooth
 
 
 def follow(first: Link, second: Link, nodes: Flow, moved: Flow | None = None) -> Link:
@@ -39,20 +38,6 @@ def follow(first: Link, second: Link, nodes: Flow, moved: Flow | None = None) ->
     if moved is None:
         moved = first.places(nodes)
     return Link(homography, second.places(moved) - apply(homography, nodes))
-
-
-def reverse(link: Link, nodes: Flow) -> Link:
-    """Return the link from the other frame back: each of its `nodes` is looked for in turn."""
-    back = np.asarray(np.linalg.inv(link.homography), np.float64)
-    back /= back[2, 2]
-    if link.is_plain:
-        return Link(back, link.residual)
-    straight = apply(back, nodes)
-    places = straight
-    for _ in range(_TURNS):
-        extra = sample(link.residual, places * np.float32(1 / SPACING))
-        places = apply(back, nodes - extra)
-    return Link(back, places - straight)
 
 
 class Links:
@@ -192,7 +177,9 @@ class Links:
         by_points = match(*(describe(view.gray, view.known, faintly=True) for view in views))
         for guess in (by_points, _shift(first, second)):
             if guess is not None and is_plausible(guess, first.outline):
-                link = self._finder.between(first, second, guess)
+                link = self._finder.between(
+                    first, second, Link(guess, np.zeros_like(lattice(*first.size)))
+                )
                 if link is not None:
                     return link
         return None

@@ -104,9 +104,8 @@ def register(
 ) -> tuple[list[Offer], Link]:
     """Return up to `most` offers of `source` for what is hidden, and the link as refined."""
     known, gray, half_grid = around.known, around.gray, around.half_grid
-    if abs(source.index - around.index) == 1 and most == 1:  # the step between neighbours will do
-        offer = _offer(around, source, link.places(half_grid) - half_grid, _PRIOR_FLOW)
-        return ([offer] if offer is not None else []), link
+    if abs(source.index - around.index) == 1 and most == 1:
+        return _offer_step(around, source, link), link
     base = link.places(around.grid)
     both = known & visible_in(source, base)
     if np.count_nonzero(both) < _FEWEST_PIXELS:
@@ -133,6 +132,31 @@ def register(
             if offer is not None:
                 offers.append(offer)
     return _weigh(offers), _refine(link, motions, around.part)
+
+
+def _offer_step(around: Surroundings, source: View, step: Link) -> list[Offer]:
+    """Return what a neighbour offers along the step to it, which will do: one offer or none.
+
+    What the step adds to the camera's motion is a guess inside the hole: there it must explain
+    the surroundings better than that motion alone.  Frames to come are not asked so: that
+    costs as much and brings a quarter.
+    """
+    shifts = [step.places(around.half_grid) - around.half_grid]
+    straight = apply(step.homography, around.half_grid) - around.half_grid
+    if source.index < around.index and _differ(around, straight, shifts[0]):
+        shifts.append(straight)
+    offers = [_offer(around, source, shift, _PRIOR_FLOW) for shift in shifts]
+    found = [offer for offer in offers if offer is not None]
+    if len(found) < 2:
+        return found
+    offer, plain = found
+    is_better = offer.error <= plain.error
+    tones = np.where(is_better[..., None], offer.tones, plain.tones)
+    shift = np.where(is_better[..., None], offer.shift, plain.shift)
+    colours = np.where(is_better[..., None], offer.colours, plain.colours)
+    visible = np.where(is_better, offer.visible, plain.visible)
+    error = np.minimum(offer.error, plain.error)
+    return [Offer(shift, colours, tones, error, visible, _PRIOR_FLOW)]
 
 
 def lay_still(around: Surroundings, plate: View) -> list[Offer]:

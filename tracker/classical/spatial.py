@@ -53,7 +53,7 @@ def doubt(colours: NDArray[np.float32], hole: Mask) -> NDArray[np.float32]:
     each other do (their variogram; half of it, as the membrane is a mean of many).
 
     Args:
-        colours: (h, w, C), red, green and blue first.
+        colours: (h, w, C), red, green and blue first; or a motion, (h, w, 2).
         hole: (h, w).
     """
     distance = cv2.distanceTransform(hole.view(np.uint8), cv2.DIST_L2, 3)

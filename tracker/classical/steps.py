@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from tracker.classical.camera import (
     LEAST_LIKENESS,
@@ -14,14 +15,24 @@ from tracker.classical.camera import (
     likeness,
     strongest,
 )
-from tracker.classical.flow import FAST, Flow, FlowEstimator, complete_motion, pixel_grid, sample
-from tracker.classical.views import View
+from tracker.classical.flow import (
+    FAST,
+    Flow,
+    FlowEstimator,
+    complete,
+    complete_motion,
+    pixel_grid,
+    sample,
+)
+from tracker.classical.spatial import doubt
+from tracker.classical.views import View, box_around
 from tracker.lazy import lazily
 from tracker.types import Mask
 
 SPACING = 4  # pixels between two lattice points
 _LARGEST_RESIDUAL = 0.25  # of the longer side: more is a mistake
 _NOISE = 0.1  # pixels, of flow from one frame to the next
+_TURNS = 2  # in which a place is looked for against a link: motion is smooth
 _EDGE = 9  # pixels: side of the square of flow that must be known for its middle to be trusted
 
 
@@ -31,6 +42,8 @@ class Link:
 
     homography: Homography
     residual: Flow  # (h / 4, w / 4, 2): what is to be added, on a lattice
+    # (h / 4, w / 4): of a step's residual, squared pixels, 0 where it was seen; None: unknown
+    variance: NDArray[np.float32] | None = None
 
     @lazily
     def is_plain(self) -> bool:
@@ -52,6 +65,20 @@ def lattice(height: int, width: int) -> Flow:
     return pixel_grid(-(-height // SPACING), -(-width // SPACING)) * np.float32(SPACING)
 
 
+def reverse(link: Link, nodes: Flow) -> Link:
+    """Return the link from the other frame back: each of its `nodes` is looked for in turn."""
+    back = np.asarray(np.linalg.inv(link.homography), np.float64)
+    back /= back[2, 2]
+    if link.is_plain:
+        return Link(back, link.residual)
+    straight = apply(back, nodes)
+    places = straight
+    for _ in range(_TURNS):
+        extra = sample(link.residual, places * np.float32(1 / SPACING))
+        places = apply(back, nodes - extra)
+    return Link(back, places - straight)
+
+
 class StepFinder:
     """Finds steps between neighbours; may be used in several threads."""
 
@@ -65,18 +92,21 @@ class StepFinder:
         """
         found = None
         if before is not None and not np.array_equal(before.homography, np.eye(3)):
-            found = self.between(first, second, before.homography)
+            found = self.between(first, second, go_on(before, lattice(*first.size)))
         return self.between(first, second) if found is None else found
 
-    def between(self, first: View, second: View, guess: Homography | None = None) -> Link | None:
+    def between(self, first: View, second: View, guess: Link | None = None) -> Link | None:
         """Return the link between two frames that show much the same; None if they do not."""
         height, width = first.size
         grid, nodes = pixel_grid(height, width), lattice(height, width)
         points = strongest(first.strength, first.known)
         if len(points) == 0:
             return Link(np.eye(3), np.zeros_like(nodes))  # nothing to see, nothing to misplace
-        start = None if guess is None else apply(guess, grid) - grid
-        flow = self._estimator.between(first.gray, second.gray, start)
+        if guess is None:
+            flow = self._estimator.between(first.gray, second.gray)
+        else:
+            pair = with_holes_alike(first, second, guess)
+            flow = self._estimator.between(*pair, apply(guess.homography, grid) - grid)
         moved = points + at(flow, points)
         clear = is_clear(second, moved)
         motion = fit(points[clear], moved[clear], first.outline)
@@ -85,21 +115,82 @@ class StepFinder:
         agreement = likeness(first.gray, second.gray, flow, points[clear])
         if agreement < LEAST_LIKENESS:
             return None
-        return Link(motion.homography, self._residual(first, second, flow, motion.homography))
+        return Link(
+            motion.homography, *self._residual(first, second, flow, motion.homography, guess)
+        )
 
-    def _residual(self, first: View, second: View, flow: Flow, homography: Homography) -> Flow:
+    def _residual(
+        self, first: View, second: View, flow: Flow, homography: Homography, guess: Link | None
+    ) -> tuple[Flow, NDArray[np.float32] | None]:
         """Return what `flow` says beyond the homography, carried into the holes."""
         height, width = first.size
         nodes = lattice(height, width)
         places = cv2.blur(flow, (SPACING, SPACING))[::SPACING, ::SPACING] + nodes
         known = first.known if not first.has_hole else _shrink(first.known)
         reliable = known[::SPACING, ::SPACING] & is_clear(second, places)
-        rest = cv2.split(complete_motion(places - apply(homography, nodes), ~reliable))
-        power = rest[0] * rest[0] + rest[1] * rest[1]
+        rest = places - apply(homography, nodes)
+        variance = None
+        if not reliable.all():
+            rest, variance = carry_in(rest, ~reliable, guess)
+        parts = cv2.split(rest)
+        power = parts[0] * parts[0] + parts[1] * parts[1]
         power /= power + np.float32(_NOISE**2)  # what may be noise counts for little
         limit = _LARGEST_RESIDUAL * max(height, width)
-        parts = [np.clip(axis * power, -limit, limit) for axis in rest]
-        return np.asarray(cv2.merge(parts), np.float32)
+        parts = [np.clip(axis * power, -limit, limit) for axis in parts]
+        return np.asarray(cv2.merge(parts), np.float32), variance
+
+
+def carry_in(rest: Flow, hole: Mask, guess: Link | None) -> tuple[Flow, NDArray[np.float32]]:
+    """Return a residual (h / 4, w / 4, 2) carried into a hole, and what to expect of its error.
+
+    Its surroundings foretell it, and so does how the same places moved a step ago (`guess`),
+    changed as its surroundings have changed since: each weighed by the inverse of its variance
+    (Kalman, 1960), (h / 4, w / 4), as the variogram of what is carried in says.
+    """
+    around, variance = complete_motion(rest, hole), doubt(rest, hole)
+    if guess is None or guess.is_plain:
+        return around, variance
+    change = rest - guess.residual
+    foretold, risk = guess.residual + complete(change, hole), doubt(change, hole)
+    if guess.variance is not None:
+        risk += guess.variance
+    share = variance / np.maximum(variance + risk, np.float32(1e-6))
+    carried = around + share[..., None] * (foretold - around)
+    return np.where(hole[..., None], carried, rest), share * risk
+
+
+def go_on(step: Link, nodes: Flow) -> Link:
+    """Return what the next step is likely to be: every place goes on as it did."""
+    if step.is_plain:
+        return step
+    straight = apply(step.homography, nodes)
+    residual = step.residual
+    for _ in range(_TURNS):
+        places = (straight + residual) * np.float32(1 / SPACING)
+        residual = sample(step.residual, places)
+    variance = None if step.variance is None else sample(step.variance, places)
+    return Link(step.homography, residual, variance)
+
+
+def with_holes_alike(
+    first: View, second: View, guess: Link
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return both frames, grey, each with what the other shows in its hole, moved by a guess.
+
+    What holes are filled with smoothly moves as they do, not as the background, and draws the
+    flow around them along.
+    """
+    one, two = first.gray, second.gray
+    if first.has_hole:
+        one, part = one.copy(), box_around(~first.known, margin=0)
+        there = guess.places(np.ascontiguousarray(pixel_grid(*first.size)[part]))
+        cv2.copyTo(sample(two, there), ~first.usable[part], one[part])
+    if second.has_hole:
+        two, part = two.copy(), box_around(~second.known, margin=0)
+        back = reverse(guess, lattice(*second.size))
+        there = back.places(np.ascontiguousarray(pixel_grid(*second.size)[part]))
+        cv2.copyTo(sample(one, there), ~second.usable[part], two[part])
+    return one, two
 
 
 def _shrink(known: Mask) -> Mask:
