@@ -87,7 +87,7 @@ def test_what_is_less_alike_than_the_object_ever_was_is_another(distance, is_fou
     places = cell_places(40 * STRIDE, 60 * STRIDE)
     scene = Scene(features, places, Background())
 
-    found = scene.find((model, places[10:20, 10:16].ravel()), 60 * STRIDE**2, distance)
+    found = scene.find((model, places[10:20, 10:16].ravel()), 60 * STRIDE**2, 0.2, distance)
 
     assert (found is not None) == is_found
 

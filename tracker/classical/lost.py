@@ -2,7 +2,9 @@
 
 Nothing is known about where it is, so the whole frame is compared with what the object
 looked like, and with samples of all the background seen so far.  An object is back where
-enough cells close to each other are clearly more like it than like anything else.
+enough cells close to each other are clearly more like it than like anything else.  That is
+asked of few cells, as soon as some of it is seen: what then becomes of the mask is looked at
+once more (see `belief.py`).
 """
 
 from collections import deque
@@ -19,11 +21,10 @@ SAMPLES = 1200  # background cells kept per sampled frame
 SAMPLED_FRAMES = 4  # the first and the newest
 SAMPLING_INTERVAL = 10  # frames
 LARGEST_MODEL = 1500  # cells of the object looked for
-CLEARLY = 0.5  # squared distance to the object, as a share of that to the background
-VISIBLE_SHARE = 0.2  # of the object's cells that must be seen at least
+CLEARLY = 0.65  # squared distance to the object, as a share of that to the background
+VISIBLE_SHARE = 0.1  # of a hidden object's cells: so many are enough to look closer
 FEWEST_CELLS = 3
 STEP = 2  # cells: every other is enough to see that an object is there
-STILL_ALIKE = 0.3  # share of the cells that remain
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,6 @@ class Background:
         return nearest_rows(features, np.concatenate(known))[1]
 
 
-def resembles(features: Floats, model: Floats, background: Background) -> bool:
-    """Return whether cells (N, features) still look like the object `model` (M, features)."""
-    if not len(features) or not len(model):
-        return False
-    nearest = nearest_rows(features, model[:: -(-len(model) // LARGEST_MODEL)])[1]
-    alike = nearest < background.distances(features)
-    return bool(alike.mean() >= STILL_ALIKE)
-
-
 class Scene:
     """A whole frame, in which objects are looked for."""
 
@@ -87,12 +79,15 @@ class Scene:
         """(N,): how far the cells are from any background known."""
         return self._background.distances(self._cells)
 
-    def find(self, model: tuple[Floats, Places], area: float, distance: float) -> Found | None:
+    def find(
+        self, model: tuple[Floats, Places], area: float, share: float, distance: float
+    ) -> Found | None:
         """Return where an object is, or None if it is not to be seen.
 
         Args:
             model: the object's features (M, features) and the places (M,) memory has for them.
             area: of the object when last seen well, pixels.
+            share: of its cells that must be seen at least.
             distance: squared, of its cells from the model then; those further are not its.
         """
         if not len(model[0]):
@@ -112,7 +107,7 @@ class Scene:
             borderType=cv2.BORDER_CONSTANT,
         )
         peak = np.unravel_index(int(support.argmax()), support.shape)
-        needed = max(FEWEST_CELLS, VISIBLE_SHARE * area / (STRIDE * STEP) ** 2)
+        needed = max(FEWEST_CELLS, share * area / (STRIDE * STEP) ** 2)
         if support[peak] < needed - 0.5:
             return None
         radius = side * STRIDE * STEP / 2

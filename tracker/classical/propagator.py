@@ -10,16 +10,19 @@ object that is gone is looked for in the whole frame.  All of it happens at a re
 (see softmaps).
 """
 
+from collections.abc import Container
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from tracker.classical.appearance import STRIDE, Floats, PatchMemory
+from tracker.classical.belief import FAR, REMAINS, is_believed
 from tracker.classical.confidence import confidence, unlikeness
 from tracker.classical.edges import GuidedFilter
 from tracker.classical.flow import pixel_grid, sample
 from tracker.classical.layers import Motion, layer_motions
-from tracker.classical.lost import SAMPLING_INTERVAL, Background, Found, Scene, resembles
+from tracker.classical.lost import SAMPLING_INTERVAL, VISIBLE_SHARE, Background, Found, Scene
 from tracker.classical.moving import pixel_motion_odds
 from tracker.classical.plate import BackgroundPlate
 from tracker.classical.sight import Change, Sight
@@ -54,7 +57,6 @@ BLUR = 15  # pixels: how vague labels become where flow is not to be trusted
 DOUBT = 0.1  # probability that flow is wrong although it looks right
 EDGE_RADIUS = 4  # pixels
 EDGE_SMOOTHNESS = 1e-3
-REMAINS = 0.5  # of its usual area: an object covering less must still look like itself
 SOUGHT = 0.2  # of its usual area: an object covering less is looked for everywhere
 LIKELY = 0.5  # confidence from which a mask shows what an object looks like
 SURE = 0.75  # purity of a cell that is worth remembering
@@ -71,6 +73,7 @@ class ClassicalPropagator:
         self._uncovered = Uncovered()
         self._plate_odds: Floats | None = None  # what the plate said of the last frame
         self._usual = Usual()
+        self._unlike: dict[int, Floats] = {}  # what `unlikeness` says of masks
         self._count = 0
         self._size: tuple[int, ...] | None = None
         self._ids: list[int] = []
@@ -104,7 +107,7 @@ class ClassicalPropagator:
         self._soft, self._winner = self._carry(self._picture, picture)
         self._picture = picture
         self._remember(picture, given=False)
-        return Tracked(enlarged(self._soft, self._ids, *frame.shape[:2]), self._confidence(picture))
+        return Tracked(enlarged(self._soft, self._ids, *frame.shape[:2]), self._confidence())
 
     def _learn(self, picture: Picture, labels: LabelMap) -> None:
         self._ids += [int(k) for k in np.unique(labels) if k and int(k) not in self._ids]
@@ -135,6 +138,7 @@ class ClassicalPropagator:
             motions = layer_motions(where, change.to_next, layers, len(self._soft))
         self._memory.move(motions)
         self._usual.scale(motions)
+        self._unlike.clear()
         found = self._find_lost(picture)
         boxes = {layer: square(where, f.centre, f.radius) for layer, f in found.items()}
         grid = pixel_grid(*shape)
@@ -162,7 +166,7 @@ class ClassicalPropagator:
         soft[(slice(None), *region)] = self._decide(picture, prior, odds, near, cells)
         winner = winning_layer(soft)
         self._drop_uncovered(picture, soft, winner, change, motions[0])
-        self._drop_remains(picture, soft, winner)
+        self._drop_others(picture, soft, winner, found)
         return soft, winner
 
     def _lose_all(self) -> None:
@@ -247,18 +251,36 @@ class ClassicalPropagator:
             soft[layer][uncovered] = 0
             winner[uncovered] = winning_layer(soft[:, uncovered])
 
-    def _drop_remains(self, picture: Picture, soft: Floats, winner: NDArray[np.uint8]) -> None:
-        """Clear what is left of objects that have gone: little, and not like them any more.
+    def _drop_others(
+        self,
+        picture: Picture,
+        soft: Floats,
+        winner: NDArray[np.uint8],
+        found: Container[int],
+    ) -> None:
+        """Clear masks that are not their object's: of what is left of it, or of something else.
 
-        `soft` (layers, h, w) and which of them wins (h, w) are changed in place.
+        `soft` (layers, h, w) and which of them wins (h, w) are changed in place; `found` were
+        found in this frame.
         """
         for layer in range(1, len(soft)):
             mine = winner == layer
             area = np.count_nonzero(mine)
-            if not 0 < area < REMAINS * self._usual.area(layer):
+            if not area:
                 continue
-            features = picture.features[at_cells(mine)]
-            if not resembles(features, self._memory.given(layer)[0], self._background):
+            given, features = self._memory.given(layer)[0], picture.features[cells_inside(mine)]
+            distances = unlikeness(features, given)
+            if is_believed(
+                features,
+                given,
+                distances,
+                self._usual.distance(layer),
+                self._background,
+                is_small=bool(area < REMAINS * self._usual.area(layer)),
+                is_found=layer in found,
+            ):
+                self._unlike[layer] = distances
+            else:
                 soft[0] += soft[layer]
                 soft[layer] = 0
                 winner[mine] = winning_layer(soft[:, mine])
@@ -268,10 +290,12 @@ class ClassicalPropagator:
         found = {}
         scene = Scene(picture.features, cell_places(*picture.small.shape[:2]), self._background)
         for layer in range(1, len(self._ids) + 1):
-            if np.count_nonzero(self._winner == layer) > SOUGHT * self._usual.area(layer):
+            followed, area = np.count_nonzero(self._winner == layer), self._usual.area(layer)
+            if followed > SOUGHT * area:
                 continue
-            area, distance = self._usual.area(layer), self._usual.distance(layer)
-            place = scene.find(self._memory.given(layer), area, distance)
+            farthest = FAR * self._usual.distance(layer)
+            share = SOUGHT if followed else VISIBLE_SHARE  # a find must show more than is followed
+            place = scene.find(self._memory.given(layer), area, share, farthest)
             if place is not None:
                 self._memory.shift(layer, place.shift)
                 found[layer] = place
@@ -297,14 +321,13 @@ class ClassicalPropagator:
             given=given,
         )
 
-    def _confidence(self, picture: Picture) -> dict[int, float]:
+    def _confidence(self) -> dict[int, float]:
         """Return how sure each object's mask is: 1 certain, 0 lost."""
         result = {}
         for layer, identity in enumerate(self._ids, start=1):
             mine = self._winner == layer
             probability = cv2.mean(self._soft[layer], mine.view(np.uint8))[0]
-            given = self._memory.given(layer)[0]
-            distances = unlikeness(picture.features[cells_inside(mine)], given)
+            distances = self._unlike.get(layer, np.empty(0, np.float32))
             result[identity] = confidence(probability, distances)
             if result[identity] > LIKELY:
                 self._usual.note_distances(layer, distances)

@@ -1,0 +1,54 @@
+"""Whether a mask is its object's at all, by what its cells look like.
+
+Masks slide onto what comes in front of an object, and something else may be taken for an object
+that is hidden.  Such masks are seldom doubtful in themselves; but most of their cells are
+further from the object as it was given than nine in ten used to be (see `usual.py`), or nearer
+to some background.  One sign is not enough against an object followed from frame to frame: it
+may turn, or drive into the shade.  It is enough against a find, where nothing else speaks for it.
+"""
+
+from tracker.classical.appearance import Floats, nearest_rows
+from tracker.classical.layers import median
+from tracker.classical.lost import LARGEST_MODEL, Background
+
+FAR = 1.5  # times as far as usual
+REMAINS = 0.5  # of its usual area: an object covering less may be what is left of one gone
+STILL_ALIKE = 0.3  # share of the cells that remain
+
+
+def is_believed(
+    features: Floats,
+    model: Floats,
+    distances: Floats,
+    usual: float,
+    background: Background,
+    *,
+    is_small: bool,
+    is_found: bool,
+) -> bool:
+    """Return whether a mask is likely to be of its object.
+
+    Args:
+        features: (N, features), the mask's cells, at least one.
+        model: (M, features), of the object as it was given.
+        distances: (n,), squared, of some of the cells from it.
+        usual: the squared distance that nine in ten cells are usually within.
+        background: what the object could be mistaken for.
+        is_small: the mask is much smaller than usual, see `REMAINS`.
+        is_found: it was only just found; else it was followed.
+    """
+    is_far = bool(len(distances)) and median(distances) > FAR * usual
+    if is_far and is_found:
+        return False
+    if not (is_far or is_found or is_small):
+        return True
+    return resembles(features, model, background)
+
+
+def resembles(features: Floats, model: Floats, background: Background) -> bool:
+    """Return whether cells (N, features) still look like the object `model` (M, features)."""
+    if not len(features) or not len(model):
+        return False
+    nearest = nearest_rows(features, model[:: -(-len(model) // LARGEST_MODEL)])[1]
+    alike = nearest < background.distances(features)
+    return bool(alike.mean() >= STILL_ALIKE)
