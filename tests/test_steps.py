@@ -58,11 +58,34 @@ def test_a_motion_is_carried_in_from_when_it_was_seen_if_motion_is_steady(steady
     before[hole] = (5, 0)
     now = before if steady else np.zeros_like(before)
 
-    carried, variance = carry_in(now, hole, Link(np.eye(3), before))
+    carried, variance, dispute = carry_in(now, hole, Link(np.eye(3), before))
 
     np.testing.assert_allclose(carried[hole][:, 0], expected, atol=0.1)
     np.testing.assert_array_equal(carried[~hole], now[~hole])
     assert variance[hole].max() < 0.1
+    assert dispute is not None
+    assert not dispute[~hole].any()
+
+
+def test_where_motion_is_disputed_what_is_laid_so_is_expected_to_err():
+    target, source = panned(1), panned(0)
+    camera = np.array([[1, 0, SPEED], [0, 1, 0], [0, 0, 1]], np.float64)
+    disputed = np.zeros(NODES.shape[:2], np.float32)
+    disputed[:, 30:] = 4  # the right half of the hole may lie two pixels elsewhere
+    around = Surroundings(target, box_around(target.hole, margin=24))
+    plain, doubted = (
+        register(
+            around, source, Link(camera, np.zeros_like(NODES), dispute=one), FlowEstimator(), 1
+        )
+        for one in (None, disputed)
+    )
+
+    more = doubted[0][0].error - plain[0][0].error
+
+    shifted = np.square(np.diff(WORLD[..., :3].astype(np.float32)[:, ::2], axis=1)).mean()
+    left, right = np.hsplit(more[around.inner], 2)
+    np.testing.assert_allclose(left[:, :-2], 0, atol=1e-3)
+    np.testing.assert_allclose(right[:, 2:], shifted, rtol=0.5)  # what two pixels make
 
 
 def test_every_place_goes_on_with_the_step_it_made():

@@ -19,9 +19,9 @@ from tracker.classical.camera import (
     is_plausible,
 )
 from tracker.classical.features import Features, describe, match
-from tracker.classical.flow import Flow
+from tracker.classical.flow import Flow, sample
 from tracker.classical.hands import Hands
-from tracker.classical.steps import Link, StepFinder, lattice, reverse
+from tracker.classical.steps import SPACING, Link, StepFinder, lattice, reverse
 from tracker.classical.views import View
 
 _PAUSE = 10  # frames between two attempts to link the same frame by what it shows
@@ -33,11 +33,15 @@ def follow(first: Link, second: Link, nodes: Flow, moved: Flow | None = None) ->
     `moved` is where `first` takes the `nodes`, if that is known already.
     """
     homography = chain(first.homography, second.homography)
-    if first.is_plain and second.is_plain:
-        return Link(homography, first.residual)
+    dispute = first.dispute
+    if first.is_plain and second.is_plain and second.dispute is None:
+        return Link(homography, first.residual, dispute=dispute)
     if moved is None:
         moved = first.places(nodes)
-    return Link(homography, second.places(moved) - apply(homography, nodes))
+    if second.dispute is not None:
+        there = sample(second.dispute, moved * np.float32(1 / SPACING))
+        dispute = there if dispute is None else dispute + there
+    return Link(homography, second.places(moved) - apply(homography, nodes), dispute=dispute)
 
 
 class Links:

@@ -25,8 +25,9 @@ from tracker.classical.flow import (
 )
 from tracker.classical.layers import median
 from tracker.classical.planes import join, repeat, split
-from tracker.classical.steps import Link
+from tracker.classical.steps import SPACING, Link
 from tracker.classical.views import View, box_around
+from tracker.lazy import lazily
 from tracker.types import Mask
 
 _PATCH = np.ones((9, 9), np.uint8)  # pixels: flow closer to the unknown is not trusted
@@ -71,6 +72,12 @@ class Offer:
         cv2.insertChannel(error, tones, 3)
         return replace(self, error=error, tones=tones)
 
+    def riskier(self, more: NDArray[np.float32]) -> "Offer":
+        """Return it with `more` squared error (h / 2, w / 2)."""
+        error, tones = self.error + more, self.tones.copy()
+        cv2.insertChannel(error, tones, 3)
+        return replace(self, error=error, tones=tones)
+
 
 class Surroundings:
     """The part of the target around its hole, prepared once for all sources."""
@@ -94,6 +101,20 @@ class Surroundings:
         self.half_grid = self.shrink(self.grid)
         self.probes = ~self.half_known[::2, ::2]
 
+    @lazily
+    def contrast(self) -> tuple[np.float32, np.float32]:
+        """Return the squared change of colours from pixel to pixel, and their variance."""
+        colours, both = (
+            self.half_colours[..., :3],
+            self.half_known[1:, 1:] & self.half_known[:-1, :-1],
+        )
+        across = colours[1:, 1:] - colours[1:, :-1]
+        down = colours[1:, 1:] - colours[:-1, 1:]
+        kept = np.concatenate((across[both], down[both], np.zeros((1, 3), np.float32)))
+        change = np.square(kept).mean() / 4  # pixels of half the size are two apart
+        _, deviation = cv2.meanStdDev(self.half_colours, mask=self.half_known.view(np.uint8))
+        return np.float32(change), np.float32(np.square(deviation[:3]).mean())
+
     def shrink(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return `values` at half the working size."""
         return np.asarray(cv2.resize(values, self.half, interpolation=cv2.INTER_AREA))
@@ -105,7 +126,7 @@ def register(
     """Return up to `most` offers of `source` for what is hidden, and the link as refined."""
     known, gray, half_grid = around.known, around.gray, around.half_grid
     if abs(source.index - around.index) == 1 and most == 1:
-        return _offer_step(around, source, link), link
+        return [_dispute(around, link, offer) for offer in _offer_step(around, source, link)], link
     base = link.places(around.grid)
     both = known & visible_in(source, base)
     if np.count_nonzero(both) < _FEWEST_PIXELS:
@@ -130,7 +151,7 @@ def register(
         if len(offers) < most and all(_differ(around, shift, it.shift) for it in offers):
             offer = _offer(around, source, shift, prior)
             if offer is not None:
-                offers.append(offer)
+                offers.append(_dispute(around, link, offer) if places is carried else offer)
     return _weigh(offers), _refine(link, motions, around.part)
 
 
@@ -157,6 +178,18 @@ def _offer_step(around: Surroundings, source: View, step: Link) -> list[Offer]:
     visible = np.where(is_better, offer.visible, plain.visible)
     error = np.minimum(offer.error, plain.error)
     return [Offer(shift, colours, tones, error, visible, _PRIOR_FLOW)]
+
+
+def _dispute(around: Surroundings, link: Link, offer: Offer) -> Offer:
+    """Return an offer along a link with the error to be expected where its motion is disputed.
+
+    Colours a little apart differ by their gradient, far ones no more than any two do.
+    """
+    if link.dispute is None:
+        return offer
+    squared = sample(link.dispute, around.half_grid * np.float32(1 / SPACING))
+    change, variance = around.contrast
+    return offer.riskier(np.minimum(squared * change, variance))
 
 
 def lay_still(around: Surroundings, plate: View) -> list[Offer]:

@@ -44,6 +44,8 @@ class Link:
     residual: Flow  # (h / 4, w / 4, 2): what is to be added, on a lattice
     # (h / 4, w / 4): of a step's residual, squared pixels, 0 where it was seen; None: unknown
     variance: NDArray[np.float32] | None = None
+    # (h / 4, w / 4): by how much what foretells it disagrees, squared pixels; None: it does not
+    dispute: NDArray[np.float32] | None = None
 
     @lazily
     def is_plain(self) -> bool:
@@ -69,14 +71,17 @@ def reverse(link: Link, nodes: Flow) -> Link:
     """Return the link from the other frame back: each of its `nodes` is looked for in turn."""
     back = np.asarray(np.linalg.inv(link.homography), np.float64)
     back /= back[2, 2]
-    if link.is_plain:
+    if link.is_plain and link.dispute is None:
         return Link(back, link.residual)
     straight = apply(back, nodes)
     places = straight
     for _ in range(_TURNS):
         extra = sample(link.residual, places * np.float32(1 / SPACING))
         places = apply(back, nodes - extra)
-    return Link(back, places - straight)
+    dispute = link.dispute
+    if dispute is not None:
+        dispute = sample(dispute, places * np.float32(1 / SPACING))
+    return Link(back, places - straight, dispute=dispute)
 
 
 class StepFinder:
@@ -121,42 +126,47 @@ class StepFinder:
 
     def _residual(
         self, first: View, second: View, flow: Flow, homography: Homography, guess: Link | None
-    ) -> tuple[Flow, NDArray[np.float32] | None]:
-        """Return what `flow` says beyond the homography, carried into the holes."""
+    ) -> tuple[Flow, NDArray[np.float32] | None, NDArray[np.float32] | None]:
+        """Return what `flow` says beyond the homography, carried in; see `carry_in`."""
         height, width = first.size
         nodes = lattice(height, width)
         places = cv2.blur(flow, (SPACING, SPACING))[::SPACING, ::SPACING] + nodes
         known = first.known if not first.has_hole else _shrink(first.known)
         reliable = known[::SPACING, ::SPACING] & is_clear(second, places)
         rest = places - apply(homography, nodes)
-        variance = None
+        variance = dispute = None
         if not reliable.all():
-            rest, variance = carry_in(rest, ~reliable, guess)
+            rest, variance, dispute = carry_in(rest, ~reliable, guess)
         parts = cv2.split(rest)
         power = parts[0] * parts[0] + parts[1] * parts[1]
         power /= power + np.float32(_NOISE**2)  # what may be noise counts for little
         limit = _LARGEST_RESIDUAL * max(height, width)
         parts = [np.clip(axis * power, -limit, limit) for axis in parts]
-        return np.asarray(cv2.merge(parts), np.float32), variance
+        return np.asarray(cv2.merge(parts), np.float32), variance, dispute
 
 
-def carry_in(rest: Flow, hole: Mask, guess: Link | None) -> tuple[Flow, NDArray[np.float32]]:
-    """Return a residual (h / 4, w / 4, 2) carried into a hole, and what to expect of its error.
+def carry_in(
+    rest: Flow, hole: Mask, guess: Link | None
+) -> tuple[Flow, NDArray[np.float32], NDArray[np.float32] | None]:
+    """Return a residual (h / 4, w / 4, 2) carried into a hole, its variance, and the dispute.
 
     Its surroundings foretell it, and so does how the same places moved a step ago (`guess`),
     changed as its surroundings have changed since: each weighed by the inverse of its variance
-    (Kalman, 1960), (h / 4, w / 4), as the variogram of what is carried in says.
+    (Kalman, 1960), (h / 4, w / 4), as the variogram of what is carried in says.  Where the two
+    disagree something else may be hidden than either knows: see `Link`.
     """
     around, variance = complete_motion(rest, hole), doubt(rest, hole)
     if guess is None or guess.is_plain:
-        return around, variance
+        return around, variance, None
     change = rest - guess.residual
     foretold, risk = guess.residual + complete(change, hole), doubt(change, hole)
     if guess.variance is not None:
         risk += guess.variance
     share = variance / np.maximum(variance + risk, np.float32(1e-6))
     carried = around + share[..., None] * (foretold - around)
-    return np.where(hole[..., None], carried, rest), share * risk
+    gap = foretold - around
+    dispute = share * (1 - share) * (gap[..., 0] * gap[..., 0] + gap[..., 1] * gap[..., 1])
+    return np.where(hole[..., None], carried, rest), share * risk, dispute * hole
 
 
 def go_on(step: Link, nodes: Flow) -> Link:
