@@ -11,12 +11,19 @@ USUAL = 1.0  # squared distance
 OBJECT, GROUND = np.zeros((40, 4), np.float32), np.full((40, 4), 3, np.float32)
 
 
-def believed(features, *, is_small=False, is_found=False):
+def believed(features, *, is_small=False, is_found=False, is_elsewhere=False):
     background = Background()
     background.remember(GROUND)
     distances = unlikeness(features, OBJECT)
     return is_believed(
-        features, OBJECT, distances, USUAL, background, is_small=is_small, is_found=is_found
+        features,
+        OBJECT,
+        distances,
+        USUAL,
+        background,
+        is_small=is_small,
+        is_found=is_found,
+        is_elsewhere=is_elsewhere,
     )
 
 
@@ -43,6 +50,14 @@ def test_an_object_that_has_changed_is_believed_while_it_is_followed_but_not_as_
     assert not believed(changed, is_found=True)
 
 
+def test_in_another_scene_a_find_must_be_as_near_as_usual():
+    less_near = np.full((20, 4), 0.55, np.float32)
+    assert USUAL < unlikeness(less_near, OBJECT).max() < FAR * USUAL
+
+    assert believed(less_near, is_found=True)
+    assert not believed(less_near, is_found=True, is_elsewhere=True)
+
+
 def test_little_that_is_nearer_to_the_background_is_not_believed():
     background = Background()
     background.remember(OBJECT + 0.5)
@@ -50,7 +65,16 @@ def test_little_that_is_nearer_to_the_background_is_not_believed():
     near = unlikeness(rest, OBJECT)
 
     def judge(*, is_small):
-        return is_believed(rest, OBJECT, near, USUAL, background, is_small=is_small, is_found=False)
+        return is_believed(
+            rest,
+            OBJECT,
+            near,
+            USUAL,
+            background,
+            is_small=is_small,
+            is_found=False,
+            is_elsewhere=False,
+        )
 
     assert judge(is_small=False)
     assert not judge(is_small=True)

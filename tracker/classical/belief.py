@@ -25,6 +25,7 @@ def is_believed(
     *,
     is_small: bool,
     is_found: bool,
+    is_elsewhere: bool,
 ) -> bool:
     """Return whether a mask is likely to be of its object.
 
@@ -36,8 +37,11 @@ def is_believed(
         background: what the object could be mistaken for.
         is_small: the mask is much smaller than usual, see `REMAINS`.
         is_found: it was only just found; else it was followed.
+        is_elsewhere: this is another scene than the object was given in, so that not much of
+            the background need be known: nothing is let pass for it.
     """
-    is_far = bool(len(distances)) and median(distances) > FAR * usual
+    most = usual if is_elsewhere else FAR * usual
+    is_far = bool(len(distances)) and median(distances) > most
     if is_far and is_found:
         return False
     if not (is_far or is_found or is_small):

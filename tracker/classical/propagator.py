@@ -75,6 +75,7 @@ class ClassicalPropagator:
         self._usual = Usual()
         self._unlike: dict[int, Floats] = {}  # what `unlikeness` says of masks
         self._count = 0
+        self._is_elsewhere = False  # there was a cut since objects were given
         self._size: tuple[int, ...] | None = None
         self._ids: list[int] = []
         self._picture: Picture | None = None
@@ -121,6 +122,7 @@ class ClassicalPropagator:
         half = shrunk(self._soft[0], picture.half.shape)
         self._plate.follow(picture.half, half, Motion())
         self._plate_odds = None
+        self._is_elsewhere = False
         self._plate.note_given()
         self._uncovered.begin(picture.half, self._winner)
         self._remember(picture, given=True)
@@ -176,6 +178,7 @@ class ClassicalPropagator:
         self._winner = np.zeros_like(self._winner)
         self._plate.forget()
         self._uncovered.forget()
+        self._is_elsewhere = True
 
     def _around(self, objects: Mask) -> Mask:
         """Return (rows, columns): the cells within reach of `objects` (h, w)."""
@@ -278,6 +281,7 @@ class ClassicalPropagator:
                 self._background,
                 is_small=bool(area < REMAINS * self._usual.area(layer)),
                 is_found=layer in found,
+                is_elsewhere=self._is_elsewhere,
             ):
                 self._unlike[layer] = distances
             else:
