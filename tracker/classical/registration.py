@@ -72,12 +72,6 @@ class Offer:
         cv2.insertChannel(error, tones, 3)
         return replace(self, error=error, tones=tones)
 
-    def riskier(self, more: NDArray[np.float32]) -> "Offer":
-        """Return it with `more` squared error (h / 2, w / 2)."""
-        error, tones = self.error + more, self.tones.copy()
-        cv2.insertChannel(error, tones, 3)
-        return replace(self, error=error, tones=tones)
-
 
 class Surroundings:
     """The part of the target around its hole, prepared once for all sources."""
@@ -104,14 +98,12 @@ class Surroundings:
     @lazily
     def contrast(self) -> tuple[np.float32, np.float32]:
         """Return the squared change of colours from pixel to pixel, and their variance."""
-        colours, both = (
-            self.half_colours[..., :3],
-            self.half_known[1:, 1:] & self.half_known[:-1, :-1],
-        )
-        across = colours[1:, 1:] - colours[1:, :-1]
-        down = colours[1:, 1:] - colours[:-1, 1:]
-        kept = np.concatenate((across[both], down[both], np.zeros((1, 3), np.float32)))
-        change = np.square(kept).mean() / 4  # pixels of half the size are two apart
+        colours, both = self.half_colours, self.half_known[1:, 1:] & self.half_known[:-1, :-1]
+        change = 0.0
+        for other in (colours[1:, :-1], colours[:-1, 1:]):
+            step = cv2.absdiff(colours[1:, 1:], other)
+            squares = cv2.mean(cv2.multiply(step, step), both.view(np.uint8))
+            change += sum(squares[:3]) / (3 * 2 * 4)  # pixels of half the size are two apart
         _, deviation = cv2.meanStdDev(self.half_colours, mask=self.half_known.view(np.uint8))
         return np.float32(change), np.float32(np.square(deviation[:3]).mean())
 
@@ -126,7 +118,7 @@ def register(
     """Return up to `most` offers of `source` for what is hidden, and the link as refined."""
     known, gray, half_grid = around.known, around.gray, around.half_grid
     if abs(source.index - around.index) == 1 and most == 1:
-        return [_dispute(around, link, offer) for offer in _offer_step(around, source, link)], link
+        return _offer_step(around, source, link), link
     base = link.places(around.grid)
     both = known & visible_in(source, base)
     if np.count_nonzero(both) < _FEWEST_PIXELS:
@@ -149,9 +141,10 @@ def register(
     for places, prior in choices:
         shift = places - half_grid
         if len(offers) < most and all(_differ(around, shift, it.shift) for it in offers):
-            offer = _offer(around, source, shift, prior)
+            more = _dispute(around, link) if places is carried else None
+            offer = _offer(around, source, shift, prior, more)
             if offer is not None:
-                offers.append(_dispute(around, link, offer) if places is carried else offer)
+                offers.append(offer)
     return _weigh(offers), _refine(link, motions, around.part)
 
 
@@ -159,14 +152,14 @@ def _offer_step(around: Surroundings, source: View, step: Link) -> list[Offer]:
     """Return what a neighbour offers along the step to it, which will do: one offer or none.
 
     What the step adds to the camera's motion is a guess inside the hole: there it must explain
-    the surroundings better than that motion alone.  Frames to come are not asked so: that
-    costs as much and brings a quarter.
+    the surroundings better than that alone.  Frames to come are not asked: little is won.
     """
     shifts = [step.places(around.half_grid) - around.half_grid]
     straight = apply(step.homography, around.half_grid) - around.half_grid
     if source.index < around.index and _differ(around, straight, shifts[0]):
         shifts.append(straight)
-    offers = [_offer(around, source, shift, _PRIOR_FLOW) for shift in shifts]
+    more = _dispute(around, step)
+    offers = [_offer(around, source, shift, _PRIOR_FLOW, more) for shift in shifts]
     found = [offer for offer in offers if offer is not None]
     if len(found) < 2:
         return found
@@ -180,16 +173,16 @@ def _offer_step(around: Surroundings, source: View, step: Link) -> list[Offer]:
     return [Offer(shift, colours, tones, error, visible, _PRIOR_FLOW)]
 
 
-def _dispute(around: Surroundings, link: Link, offer: Offer) -> Offer:
-    """Return an offer along a link with the error to be expected where its motion is disputed.
+def _dispute(around: Surroundings, link: Link) -> NDArray[np.float32] | None:
+    """Return (h / 2, w / 2), the squared error to expect where a link's motion is disputed.
 
-    Colours a little apart differ by their gradient, far ones no more than any two do.
+    Colours a little apart differ by their gradient, far ones as any two do.
     """
     if link.dispute is None:
-        return offer
+        return None
     squared = sample(link.dispute, around.half_grid * np.float32(1 / SPACING))
     change, variance = around.contrast
-    return offer.riskier(np.minimum(squared * change, variance))
+    return np.asarray(np.minimum(squared * change, variance), np.float32)
 
 
 def lay_still(around: Surroundings, plate: View) -> list[Offer]:
@@ -263,8 +256,14 @@ def _refine(link: Link, motions: list[Homography], part: tuple[slice, slice]) ->
     return link
 
 
-def _offer(around: Surroundings, source: View, shift: Flow, prior: float) -> Offer | None:
-    """Measure exposure and error where both are known, and carry them into the hole."""
+def _offer(
+    around: Surroundings,
+    source: View,
+    shift: Flow,
+    prior: float,
+    more: NDArray[np.float32] | None = None,
+) -> Offer | None:
+    """Measure exposure and error where both are known, carry them in, expect `more` error."""
     places = around.half_grid + shift
     visible = visible_in(source, places)
     both = around.half_known & visible
@@ -295,5 +294,7 @@ def _offer(around: Surroundings, source: View, shift: Flow, prior: float) -> Off
     error = np.asarray(cv2.extractChannel(tones, 3), np.float32)
     if abs(source.index - around.index) > 1 and shift.any():  # the camera moves
         error += np.float32(_SURPRISE * variance)
-        cv2.insertChannel(error, tones, 3)
+    if more is not None:
+        error += more
+    cv2.insertChannel(error, tones, 3)
     return Offer(shift, shown + tones, tones, error, visible, prior)
