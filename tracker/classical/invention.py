@@ -7,17 +7,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.classical.blend import OPTIMISM, share_of
+from tracker.classical.blend import OPTIMISM, mean_square, share_of
 from tracker.classical.continuation import continue_edges
+from tracker.classical.detail import weigh
 from tracker.classical.planes import join, repeat, rounded, split
 from tracker.classical.recall import CONVINCING, Memory
 from tracker.classical.spatial import spread
 from tracker.classical.spots import Plane, Planes, Spots, gather, put, spread_out, usable_at
-from tracker.classical.texture import displacements
+from tracker.classical.texture import texture_of
 from tracker.classical.views import AROUND, Fill, View, box_around
 from tracker.images import shrink_hole
 from tracker.types import Frame, Mask
 
+_MEANS = (3, 9)  # pixels of half the working size: sides of boxes that part octaves
 _MUCH = 0.5  # of the hole: edges are continued where that much is missing
 
 
@@ -107,7 +109,7 @@ def carry(found: Found, carriers: Iterable[Callable[[NDArray[np.intp]], Memory]]
 def invent(target: View, spots: Spots) -> Planes:
     """Return (3, N), what is to be added to the membrane at some pixels of a hole.
 
-    Fine detail from like places, and, if much of the hole is missing, edges continued through it.
+    Detail from like places, and, if much of the hole is missing, edges continued through it.
     """
     (height, width), (full_height, full_width) = target.tiny.shape[:2], target.hole.shape
     missing = np.zeros(target.hole.shape, bool)
@@ -116,29 +118,54 @@ def invent(target: View, spots: Spots) -> Planes:
     known = ~shrink_hole(target.hole, height, width)
     if not known.any() or min(height, width) < 16:
         return np.zeros((3, spots.count), np.float32)
-    tiny = target.tiny.astype(np.float32)
-    shifts, strength = displacements(tiny, known, wanted)
-    weight = known.astype(np.float32)
-    mean = cv2.blur(join([tiny * repeat(weight, 3), weight]), (9, 9))
-    share = np.maximum(cv2.extractChannel(mean, 3), np.float32(1e-6))
-    mean = mean / repeat(share, 4)
+    texture = texture_of(target.tiny.astype(np.float32), known, wanted)
     ratio_x, ratio_y = full_width / width, full_height / height
     tiny_x = np.minimum(spots.x / ratio_x, width - 1).astype(np.intp)
     tiny_y = np.minimum(spots.y / ratio_y, height - 1).astype(np.intp)
     at_tiny = tiny_y * width + tiny_x
-    shift_x, shift_y = (one.ravel().take(at_tiny) for one in split(shifts))
-    x = np.clip(spots.x + np.rint(shift_x * ratio_x), 0, full_width - 1)
-    y = np.clip(spots.y + np.rint(shift_y * ratio_y), 0, full_height - 1)
-    half_x, half_y = ((one + 0.5) / ratio - 0.5 for one, ratio in ((x, ratio_x), (y, ratio_y)))
-    *smooth, _ = spread_out(mean, half_x.astype(np.float32), half_y.astype(np.float32))
-    source = y.astype(np.intp) * full_width + x.astype(np.intp)
-    usable = usable_at(target, x.astype(np.float32), y.astype(np.float32))
-    strong = strength.ravel().take(at_tiny) * usable
-    fine = (gather(np.ascontiguousarray(target.frame), source) - np.stack(smooth)) * strong
+    shift_x, shift_y = (one.ravel().take(at_tiny) for one in split(texture.shift))
+    x = np.clip(spots.x + np.rint(shift_x * ratio_x), 0, full_width - 1).astype(np.float32)
+    y = np.clip(spots.y + np.rint(shift_y * ratio_y), 0, full_height - 1).astype(np.float32)
+    strength, foretold = (one.ravel().take(at_tiny) for one in (texture.strength, texture.foretold))
+    strength = strength * usable_at(target, x, y)
+    bands, pixels = _bands(target, known, x, y)
+    # The strength is that of one band, the finest of `tiny`.
+    whole, one = (
+        np.sqrt(mean_square(part)) for part in (sum(bands, np.zeros_like(bands[0])), bands[2])
+    )
+    strength *= np.exp(np.mean(np.log((whole + 1) / (one + 1))))
+    # What is copied by whole pixels of `tiny` foretells nothing finer.
+    sure = [np.zeros_like(x), np.zeros_like(x), foretold, foretold]
+    fine = weigh(bands, pixels, strength, sure)
     if np.count_nonzero(wanted) > _MUCH * np.count_nonzero(~known):
         fine += _edges(target, spots)
     fine = np.clip(np.rint(fine), -127, 127)[:, : spots.count]
     return np.asarray(fine, np.float32)
+
+
+def _bands(target: View, known: Mask, x: Plane, y: Plane) -> tuple[list[Planes], list[float]]:
+    """Return octaves of detail at places (N,) of a frame, the finest first, and their pixels.
+
+    `known` (h, w) says where nothing of the hole takes part in `target.tiny`.
+    """
+    smooth = [cv2.cvtColor(target.small, cv2.COLOR_RGB2RGBA).astype(np.float32), target.tones]
+    weight = known.astype(np.float32)
+    tiny = target.tiny.astype(np.float32) * repeat(weight, 3)
+    for side in _MEANS:
+        mean = cv2.blur(join([tiny, weight]), (side, side))
+        share = np.maximum(cv2.extractChannel(mean, 3), np.float32(1e-6))
+        smooth.append(mean / repeat(share, 4))
+    source = y.astype(np.intp) * target.hole.shape[1] + x.astype(np.intp)
+    last = gather(np.ascontiguousarray(target.frame), source)
+    bands, pixels, cell = [], [], 1.0
+    for picture, side in zip(smooth, (1, 1, *_MEANS), strict=True):
+        scale_x, scale_y = (picture.shape[axis] / target.hole.shape[axis] for axis in (1, 0))
+        places = (x + 0.5) * scale_x - 0.5, (y + 0.5) * scale_y - 0.5
+        seen = np.stack(spread_out(picture, *(one.astype(np.float32) for one in places))[:3])
+        bands.append(last - seen)
+        pixels.append(cell)
+        last, cell = seen, side / scale_x
+    return bands, pixels
 
 
 def _edges(target: View, spots: Spots) -> Planes:
