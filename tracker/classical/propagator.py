@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tracker.classical.appearance import STRIDE, Floats, PatchMemory
 from tracker.classical.belief import FAR, REMAINS, is_believed
 from tracker.classical.confidence import confidence, unlikeness
-from tracker.classical.edges import GuidedFilter
+from tracker.classical.decision import decide
 from tracker.classical.flow import pixel_grid, sample
 from tracker.classical.layers import Motion, layer_motions
 from tracker.classical.lost import SAMPLING_INTERVAL, VISIBLE_SHARE, Background, Found, Scene
@@ -40,7 +40,6 @@ from tracker.classical.softmaps import (
     pixels_of,
     resized,
     shrunk,
-    softmax,
     spread,
     square,
     winning_layer,
@@ -52,11 +51,7 @@ from tracker.images import bounding_box
 from tracker.types import Frame, LabelMap, Mask, Tracked
 
 REACH = 0.12  # of the longer side: how far from where it is expected an object may be
-APPEARANCE_WEIGHT = 4.0
 BLUR = 15  # pixels: how vague labels become where flow is not to be trusted
-DOUBT = 0.1  # probability that flow is wrong although it looks right
-EDGE_RADIUS = 4  # pixels
-EDGE_SMOOTHNESS = 1e-3
 SOUGHT = 0.2  # of its usual area: an object covering less is looked for everywhere
 LIKELY = 0.5  # confidence from which a mask shows what an object looks like
 SURE = 0.75  # purity of a cell that is worth remembering
@@ -165,7 +160,9 @@ class ClassicalPropagator:
             np.copyto(prior[layer], np.float32(0.5), where=inside)
             odds[layer][inside] = 0
         odds += self._ask_plate(picture, prior, motions[0], near, region)
-        soft[(slice(None), *region)] = self._decide(picture, prior, odds, near, cells)
+        prior /= prior.sum(axis=0) + np.float32(1e-6)
+        votes = vote(self._memory, picture, near, cells, prior)
+        soft[(slice(None), *region)] = decide(picture, prior, odds, votes, near, cells)
         winner = winning_layer(soft)
         self._drop_uncovered(picture, soft, winner, change, motions[0])
         self._drop_others(picture, soft, winner, found)
@@ -202,38 +199,6 @@ class ClassicalPropagator:
         self._plate_odds = self._plate.odds(picture.half, expected, close)
         return np.stack([resized(one[part], prior.shape[1:]) for one in self._plate_odds])
 
-    def _decide(
-        self,
-        picture: Picture,
-        prior: Floats,
-        odds: Floats,
-        near: Mask,
-        cells: Region,
-    ) -> Floats:
-        """Weigh what flow carried here, motion and appearance, along the picture's edges.
-
-        `prior` and the result are soft labels (layers, h, w) of the pixels of `cells` alone,
-        and `odds` what motion says of them.  Objects may be in the cells `near`.
-        """
-        prior = prior / (prior.sum(axis=0) + np.float32(1e-6))
-        score = np.log(prior * (1 - DOUBT) + DOUBT / len(prior))
-        score += APPEARANCE_WEIGHT * vote(self._memory, picture, near, cells, prior)
-        score += odds
-        beyond = spread(~near[cells], STRIDE, prior.shape[1:])
-        for one in score[1:]:
-            np.copyto(one, np.float32(-10), where=beyond)
-        share = softmax(score)
-        region = pixels_of(cells, picture.small.shape[:2])
-        guide = np.array(cv2.split(picture.small[region])) / np.float32(255)
-        smoother = GuidedFilter(guide, EDGE_RADIUS, EDGE_SMOOTHNESS)
-        for layer in range(1, len(share)):
-            share[layer] = smoother.smooth(share[layer])
-        share[0] = 1 - share[1:].sum(axis=0)
-        share = np.clip(share, 0, 1)
-        share *= np.sqrt(share)  # sharper: keeps labels from dissolving when carried many times
-        share /= share.sum(axis=0) + np.float32(1e-6)
-        return share
-
     def _drop_uncovered(
         self,
         picture: Picture,
@@ -255,11 +220,7 @@ class ClassicalPropagator:
             winner[uncovered] = winning_layer(soft[:, uncovered])
 
     def _drop_others(
-        self,
-        picture: Picture,
-        soft: Floats,
-        winner: NDArray[np.uint8],
-        found: Container[int],
+        self, picture: Picture, soft: Floats, winner: NDArray[np.uint8], found: Container[int]
     ) -> None:
         """Clear masks that are not their object's: of what is left of it, or of something else.
 
