@@ -59,7 +59,8 @@ def texture_of(colours: Floats, known: Mask, wanted: Mask) -> Texture:
     finest = mean_square(split(colours - _mean(colours, weight, _FINEST)))
     rough = np.asarray(np.log(np.sqrt(finest) + _LEVEL), np.float32)
     rough = np.asarray(np.exp(_mean(rough, weight, _WINDOW)) - _LEVEL, np.float32)
-    strength = complete(_NORMAL * np.maximum(rough, 0), ~known)
+    rough = _NORMAL * np.maximum(rough, 0)
+    strength = complete(rough, ~known)
     part = box_around(wanted, margin=_WINDOW[0])
     shifts = _candidates(wanted)
     costs = _costs(colours, strength, known, part, shifts)
@@ -68,6 +69,9 @@ def texture_of(colours: Floats, known: Mask, wanted: Mask) -> Texture:
     shift, found = np.zeros((*known.shape, 2), np.float32), np.zeros_like(wanted)
     shift[part], found[part] = np.array(shifts, np.float32)[best], usable
     foretold = _foretold(fine, shift, known & found)
+    # Where it comes from, what is stronger is an edge.
+    there = sample(rough, pixel_grid(*known.shape) + shift)
+    strength = np.minimum(strength, there)
     missing = ~(found & wanted)
     shift[missing], strength[missing] = 0, 0
     return Texture(shift, strength, foretold)
