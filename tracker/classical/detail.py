@@ -15,7 +15,6 @@ from tracker.classical.blend import mean_square
 from tracker.classical.spots import Plane, Planes
 
 _PRICE = 0.05  # of the power of texture: 10 log10(1.05) = 0.21 dB are the most that is lost
-_OUTLYING = np.float32(1)  # times the strength expected: more is an edge, not texture
 _HALVINGS = 30  # of the range, as a power of two, in which the worth of gradients is looked for
 _LEAST, _MOST = -10.0, 20.0
 
@@ -32,7 +31,8 @@ def weigh(
         foretold: by band, (N,), 0 to 1, the share of it that is right.
     """
     whole = np.sqrt(mean_square(sum(bands, np.zeros_like(bands[0]))))
-    fits = np.minimum(1, _OUTLYING * strength / np.maximum(whole, np.float32(1e-3)))
+    # What is stronger than texture is here is an edge.
+    fits = np.minimum(1, strength / np.maximum(whole, np.float32(1e-3)))
     guessed = [(1 - one) * fits for one in foretold]
     power = [
         float((mean_square(one) * part**2).mean()) for one, part in zip(bands, guessed, strict=True)
