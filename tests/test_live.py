@@ -34,11 +34,13 @@ EMPTY = 10  # frames before the disc comes
 def film(file, num_frames, *, speed=None, pause=0.0, container="matroska", codec="ffv1", noise=2):
     """Write a static scene into which a disc comes, after a pause.
 
-    `speed` is in frames a second; None: as they go.
+    `speed` is in frames a second; None: as they go.  Matroska has a picture written when the
+    next one comes: so has the pause.
     """
+    at_once = {"cluster_size_limit": "1"} if container == "matroska" else {}
     rng = np.random.default_rng(0)
     wall = rendered.wall().astype(np.int16)
-    with av.open(file, "w", format=container) as out:
+    with av.open(file, "w", format=container, options=at_once) as out:
         stream = out.add_stream(codec, rate=RATE)
         stream.height, stream.width, stream.pix_fmt = *wall.shape[:2], "yuv444p"
         if codec == "libx264":
@@ -50,12 +52,12 @@ def film(file, num_frames, *, speed=None, pause=0.0, container="matroska", codec
                 picture[rendered.disc(index - EMPTY)] = (215, 50, 45)
             frame = av.VideoFrame.from_ndarray(picture.clip(0, 255).astype(np.uint8), "rgb24")
             frame.pts, frame.time_base = index, Fraction(1, RATE)
-            if index == EMPTY:
-                time.sleep(pause)
             try:
                 out.mux(stream.encode(frame))
             except OSError:  # nobody listens any more
                 return
+            if index == EMPTY:
+                time.sleep(pause)
             if speed:
                 time.sleep(max(0.0, began + (index + 1) / speed - time.monotonic()))
         out.mux(stream.encode(None))
