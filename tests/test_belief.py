@@ -11,9 +11,9 @@ USUAL = 1.0  # squared distance
 OBJECT, GROUND = np.zeros((40, 4), np.float32), np.full((40, 4), 3, np.float32)
 
 
-def believed(features, *, is_small=False, is_found=False, is_elsewhere=False):
+def believed(features, *, ground=GROUND, is_small=False, is_found=False, is_elsewhere=False):
     background = Background()
-    background.remember(GROUND)
+    background.remember(ground)
     distances = unlikeness(features, OBJECT)
     return is_believed(
         features,
@@ -59,25 +59,10 @@ def test_in_another_scene_a_find_must_be_as_near_as_usual():
 
 
 def test_little_that_is_nearer_to_the_background_is_not_believed():
-    background = Background()
-    background.remember(OBJECT + 0.5)
     rest = np.full((20, 4), 0.4, np.float32)
-    near = unlikeness(rest, OBJECT)
 
-    def judge(*, is_small):
-        return is_believed(
-            rest,
-            OBJECT,
-            near,
-            USUAL,
-            background,
-            is_small=is_small,
-            is_found=False,
-            is_elsewhere=False,
-        )
-
-    assert judge(is_small=False)
-    assert not judge(is_small=True)
+    assert believed(rest, ground=OBJECT + 0.5)
+    assert not believed(rest, ground=OBJECT + 0.5, is_small=True)
 
 
 def test_a_plain_thing_of_a_hidden_objects_colour_is_not_taken_for_it():
