@@ -75,13 +75,12 @@ def test_refining_a_fill_changes_its_hole_and_nothing_around_it():
     state = np.zeros((*hole[target.box].shape, 4), np.float32)
     state[..., 0] = 60 * hole[target.box]
     state[..., 1] = 255 * ~hole[target.box]
-    before = state.copy()
     six = np.full(6, 20, np.float32)
     memory = remembering(np.full((3, 6), 180, np.float32), six, np.ones(6, bool))
+    refined = Fill(target.box, filled, state, None)
 
-    refined = memory.refine(Fill(target.box, filled, state, None), spots)
+    memory.refine(refined, spots)
 
-    np.testing.assert_array_equal(state, before)
     np.testing.assert_array_equal(refined.filled[hole], 158)  # 90 and three times 180
     np.testing.assert_array_equal(refined.filled[~hole], 90)
     np.testing.assert_allclose(refined.state[..., 0][hole[target.box]], 15)
@@ -111,9 +110,20 @@ def test_a_fill_is_joined_with_that_of_the_next_frame_and_no_other(second, expec
     views = {one.target.index: one.target for one in frames}
     estimator = FlowEstimator(FAST)
 
-    first, last = join_backwards(frames, Links(StepFinder()), views, estimator)
+    first, last = join_backwards(frames, Links(StepFinder()), views, estimator, [second])
 
     middle = (slice(28, 32), slice(38, 42))
     np.testing.assert_allclose(first.filled[middle].astype(int), expected, atol=3)
     assert last is frames[1].fill
     assert (frames[0].fill.filled[middle] == 100).all()  # as later frames were told
+
+
+def test_a_fill_that_is_final_is_changed_itself():
+    frames = [fresh(0, colour=100, error=300), fresh(1, colour=200, error=100)]
+    views = {one.target.index: one.target for one in frames}
+
+    first, _ = join_backwards(frames, Links(StepFinder()), views, FlowEstimator(FAST), [0, 1])
+
+    assert first is frames[0].fill
+    assert not first.filled.flags.writeable
+    assert (first.filled[28:32, 38:42] > 150).all()

@@ -8,7 +8,7 @@ import pytest
 from video_making import scene
 
 from tracker.video.colour import Colour, from_rgb_matrix
-from tracker.video.compositing import blend
+from tracker.video.compositing import blend, touched
 from tracker.video.frames import SourceFrame
 from tracker.video.layouts import Layout
 
@@ -66,6 +66,12 @@ def test_blending_is_what_one_sample_at_a_time_would_give(layout, size):
 
     blended = blend(layout, planes, colour, filled, alpha)
 
+    part = touched(alpha)
+    corner = part[0].start, part[1].start
+    for one, other in zip(
+        blended, blend(layout, planes, colour, filled[part], alpha[part], corner), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
     expected = slow_blend(layout, planes, colour, filled, alpha)
     for found, exact, before in zip(blended, expected, planes, strict=True):
         # Rounding; float32 carries 24 bits, samples up to 16.

@@ -3,7 +3,7 @@
 The second half of the filter in `recall.py` (Rauch and others, 1965).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from tracker.classical.chain import Links
@@ -26,9 +26,16 @@ class Fresh:
 
 
 def join_backwards(
-    fresh: Sequence[Fresh], links: Links, views: Mapping[int, View], estimator: FlowEstimator
+    fresh: Sequence[Fresh],
+    links: Links,
+    views: Mapping[int, View],
+    estimator: FlowEstimator,
+    final: Collection[int],
 ) -> list[Fill]:
-    """Return the fills of frames in order, each joined with that of the next if it follows."""
+    """Return the fills of frames in order, each joined with that of the next if it follows.
+
+    Those of `final` frames, which are not joined again, are changed themselves.
+    """
     results: list[Fill] = []
     after: Fresh | None = None
     for one in reversed(fresh):
@@ -40,7 +47,9 @@ def join_backwards(
                 one.onward = found[0] if found else None
             if one.onward is not None:
                 memory = recall(after.target, results[-1], one.onward, one.spots)
-                fill = memory.refine(fill, one.spots)
+                if one.target.index not in final:
+                    fill = fill.copy()
+                memory.refine(fill, one.spots)
         results.append(fill)
         after = one
     return results[::-1]

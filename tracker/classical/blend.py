@@ -158,7 +158,8 @@ def merge(
 
 def _merge(readings: Sequence[Reading]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return (3, N), what the sources show, and (N,), its squared error."""
-    first, *others = [one for one in readings if one.weight.any()] or readings[:1]
+    readings = [one for one in readings if one.weight.any()] or readings[:1]
+    first, *others = readings
     best, leader, leading = first.weight, first.colours, first.error
     for one in others:
         leads = one.weight > best

@@ -84,7 +84,7 @@ class ClassicalInpainter:
             if self._plate is not None and stands_still:
                 self._plate.learn(self._views[index])
         self._next = stop if clip.is_streaming else 0
-        fills = join_backwards(self._fresh, self._links, self._views, self._estimator)
+        fills = join_backwards(self._fresh, self._links, self._views, self._estimator, wanted)
         results = list(clip.frames[: clip.num_local])
         for one, fill in zip(self._fresh, fills, strict=True):
             if one.target.index in wanted:

@@ -55,25 +55,27 @@ class Found:
         if bare.any():
             hole = np.zeros(patch.shape[:2], bool)
             hole.reshape(-1)[spots.places] = bare
-            lay_base(patch, hole, target, self._detail_image(patch.shape, spots))
+            lay_base(patch, hole, target, self._detail_image(patch.shape[:2], spots))
 
     def fill(self, target: View, spots: Spots, filled: Frame) -> Fill:
         """Return what is to be remembered of a frame filled so."""
-        state = np.zeros((*target.hole[target.box].shape, 4), np.float32)
-        state[..., 1] = 255
-        kept = np.zeros((spots.count, 4), np.float32)
-        kept[:, 0], kept[:, 1] = self.left, np.float32(255) * ~self.missing
+        shape = target.hole[target.box].shape
+        error, genuine, detailed, nothing = (np.zeros(shape, np.float32) for _ in range(4))
+        genuine[:] = 255
+        error.reshape(-1)[spots.places] = self.left
+        genuine.reshape(-1)[spots.places] = np.float32(255) * ~self.missing
         if self.detailed is not None:
-            kept[:, 2] = self.detailed
-        state.reshape(-1, 4)[spots.places] = kept
-        return Fill(target.box, filled, state, self._detail_image((*state.shape[:2], 3), spots))
+            detailed.reshape(-1)[spots.places] = self.detailed
+        state = join([error, genuine, detailed, nothing])
+        return Fill(target.box, filled, state, self._detail_image(shape, spots))
 
     def _detail_image(self, shape: tuple[int, ...], spots: Spots) -> NDArray[np.float32] | None:
         if self.detail is None:
             return None
-        image = np.zeros(shape, np.float32)
-        image.reshape(-1, 3)[spots.places] = self.detail.T
-        return image
+        image = np.zeros((3, *shape), np.float32)
+        for plane, values in zip(image, self.detail, strict=True):
+            plane.reshape(-1)[spots.places] = values
+        return join(list(image))
 
 
 def carry(found: Found, carriers: Iterable[Callable[[NDArray[np.intp]], Memory]]) -> None:

@@ -93,15 +93,15 @@ class Memory:
         put(patch, index.take(numbers), shown + now * (self.colours.take(numbers, axis=1) - shown))
         left[numbers] = was + now * (error - was)  # much the same surroundings foretell both
 
-    def refine(self, fill: Fill, spots: Spots) -> Fill:
-        """Return a fill joined with the memory of its pixels."""
+    def refine(self, fill: Fill, spots: Spots) -> None:
+        """Join a fill with the memory of its pixels, in place."""
         index, patch = spots.places, fill.filled[fill.box].copy()
         left, known = (fill.state[..., number].ravel().take(index) for number in (0, 1))
         colours, share, left = self.join(gather(patch, index), (known > 0).astype(np.float32), left)
         put(patch, index, colours)
         missing = share < CONVINCING
         self.steady(patch, missing, left, index)
-        return fill.changed(patch, index, left, ~missing)
+        fill.change(patch, index, left, ~missing)
 
     def _share(self, error: Plane) -> Plane:
         """Return how much the memory counts beside what errs by `error`, 0 to 1."""

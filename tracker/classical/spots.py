@@ -147,7 +147,9 @@ def gather(patch: NDArray[np.uint8], index: NDArray[np.intp]) -> Planes:
 
 def put(patch: NDArray[np.uint8], index: NDArray[np.intp], colours: Planes) -> None:
     """Set the colours (3, N) of some pixels of a picture, as `gather` returns them."""
-    patch.reshape(-1, 3)[index] = cv2.merge([rounded(plane[None]) for plane in colours])[0]
+    flat, first = patch.reshape(-1), 3 * index
+    for channel, plane in enumerate(colours):  # three numbers at a time take twice as long
+        flat[first + channel] = rounded(plane[None])[0]
 
 
 def _tiled(hole: Mask) -> Mask:

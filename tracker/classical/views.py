@@ -32,20 +32,23 @@ class Fill:
     state: NDArray[np.float32]
     detail: NDArray[np.float32] | None  # (h, w, 3), the fine part of what is invented
 
-    def changed(
+    def copy(self) -> "Fill":
+        """Return one that may be changed without changing this one."""
+        return replace(self, filled=self.filled.copy(), state=self.state.copy())
+
+    def change(
         self,
         patch: NDArray[np.uint8],
         index: NDArray[np.intp],
         error: NDArray[np.float32],
         genuine: Mask,
-    ) -> "Fill":
-        """Return it with another box, other errors and genuine pixels; `index` as in `Spots`."""
-        filled, state = self.filled.copy(), self.state.copy()
-        filled[self.box] = patch
-        filled.setflags(write=False)
-        table = state.reshape(-1, 4)
+    ) -> None:
+        """Give it another box, other errors and genuine pixels; `index` as in `Spots`."""
+        self.filled.setflags(write=True)
+        self.filled[self.box] = patch
+        self.filled.setflags(write=False)
+        table = self.state.reshape(-1, 4)
         table[index, 0], table[index, 1] = error, 255 * genuine
-        return replace(self, filled=filled, state=state)
 
 
 class View:

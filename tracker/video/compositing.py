@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.images import Region, bounding_box
 from tracker.types import Alpha, Frame
 from tracker.video.colour import Colour, from_rgb_matrix
 from tracker.video.layouts import Layout, Samples
@@ -16,10 +17,16 @@ from tracker.video.layouts import Layout, Samples
 # Rows worked on at once: few enough to stay in the processor's cache and to follow the
 # outline of the hole, and a multiple of every subsampling.
 BAND = 32
+GRID = 4  # pixels: a multiple of every subsampling
 
 
 def blend(
-    layout: Layout, planes: Sequence[Samples], colour: Colour, filled: Frame, alpha: Alpha
+    layout: Layout,
+    planes: Sequence[Samples],
+    colour: Colour,
+    filled: Frame,
+    alpha: Alpha,
+    corner: tuple[int, int] = (0, 0),
 ) -> list[Samples]:
     """Return the planes with `filled` mixed in where `alpha` is above zero.
 
@@ -27,27 +34,41 @@ def blend(
         layout: What the planes are.
         planes: Of a picture of H x W pixels; left as they are.
         colour: What its samples mean.
-        filled: (H, W, 3) RGB.
-        alpha: (H, W), 0 to 1.
+        filled: (h, w, 3) RGB, of a part of the picture.
+        alpha: (h, w), 0 to 1.
+        corner: The first row and column of that part, multiples of `GRID`; it ends at such
+            ones, or where the picture ends.
     """
     height, width = planes[0].shape
+    up, before = corner
     covered = alpha > 0
-    rows = np.flatnonzero(covered.any(axis=1))
+    rows = up + np.flatnonzero(covered.any(axis=1))
     if not rows.size:
         return list(planes)
     factors, offsets = from_rgb_matrix(layout, colour, height)
     result = [plane.copy() if p < len(factors) else plane for p, plane in enumerate(planes)]
-    for top in range(int(rows[0]) // BAND * BAND, int(rows[-1]) + 1, BAND):
-        bottom = min(top + BAND, height)
-        columns = np.flatnonzero(covered[top:bottom].any(axis=0))
+    for band in range(int(rows[0]) // BAND * BAND, int(rows[-1]) + 1, BAND):
+        top, bottom = max(band, up), min(band + BAND, up + len(alpha))
+        columns = before + np.flatnonzero(covered[top - up : bottom - up].any(axis=0))
         if not columns.size:
             continue
         left = int(columns[0]) >> layout.shift_x << layout.shift_x
         right = min(width, (int(columns[-1]) >> layout.shift_x) + 1 << layout.shift_x)
         box = (slice(top, bottom), slice(left, right))
-        fill = [filled[box][..., channel].astype(np.float32) for channel in range(3)]
-        _blend_box(layout, result, box, factors, offsets, fill, alpha[box])
+        part = (slice(top - up, bottom - up), slice(left - before, right - before))
+        fill = [filled[part][..., channel].astype(np.float32) for channel in range(3)]
+        _blend_box(layout, result, box, factors, offsets, fill, alpha[part])
     return result
+
+
+def touched(alpha: Alpha) -> Region:
+    """Return the part of a picture where its `alpha` (H, W) is above zero, as `blend` wants it."""
+    rows, columns = bounding_box(alpha > 0) or (slice(0, 0), slice(0, 0))
+    return _to_grid(rows), _to_grid(columns)
+
+
+def _to_grid(edge: slice) -> slice:
+    return slice(edge.start // GRID * GRID, -(-edge.stop // GRID) * GRID)
 
 
 def _blend_box(

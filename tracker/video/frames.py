@@ -4,10 +4,13 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import partial
 
+import numpy as np
+
+from tracker.images import Region
 from tracker.lazy import lazily
 from tracker.types import Alpha, Frame
 from tracker.video.colour import Colour, to_rgb
-from tracker.video.compositing import blend, planes_from_rgb
+from tracker.video.compositing import blend, planes_from_rgb, touched
 from tracker.video.layouts import Layout, Samples
 
 
@@ -22,7 +25,6 @@ class SourceFrame:
         planes: Samples as decoded, upright, in FFmpeg's order; see `Layout`.  Those of a
             composited picture are made when they are first asked for, perhaps in another thread.
         colour: What the samples mean.
-        patch: What was composited in, and its alpha; None for a picture as it was decoded.
     """
 
     def __init__(
@@ -40,8 +42,8 @@ class SourceFrame:
         self.duration = duration
         self.layout = layout
         self.colour = colour
-        self.patch: tuple[Frame, Alpha] | None = None
         self._given = planes
+        self._patch: tuple[Region, Frame, Alpha] | None = None  # where, and what was composited
 
     @lazily
     def planes(self) -> tuple[Samples, ...]:
@@ -82,12 +84,30 @@ class SourceFrame:
             raise ValueError(
                 f"fill is {filled.shape} and alpha {alpha.shape} but the picture is {size} (H, W)"
             )
-        planes = partial(blend, self.layout, self.planes, self.colour, filled, alpha)
+        part = touched(alpha)
+        # Several wait to be written, and holes are small: so the rest is let go.
+        filled, alpha = filled[part].copy(), alpha[part].copy()
+        corner = part[0].start, part[1].start
+        planes = partial(blend, self.layout, self.planes, self.colour, filled, alpha, corner)
         result = SourceFrame(
             self.index, self.time, self.layout, planes, self.colour, duration=self.duration
         )
-        result.patch = (filled, alpha)
+        result._patch = part, filled, alpha
         return result
+
+    @property
+    def patch(self) -> tuple[Frame, Alpha] | None:
+        """Return what was composited in, (H, W, 3), and its alpha (H, W); both 0 elsewhere.
+
+        None for a picture as it was decoded.
+        """
+        if self._patch is None:
+            return None
+        part, filled, alpha = self._patch
+        frame = np.zeros((self.height, self.width, 3), np.uint8)
+        share = np.zeros(frame.shape[:2], np.float32)
+        frame[part], share[part] = filled, alpha
+        return frame, share
 
     def detached(self) -> "SourceFrame":
         """Return a copy that takes no more memory than its samples.
