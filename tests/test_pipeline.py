@@ -23,8 +23,11 @@ class Picture:
 
     rgb: np.ndarray
 
-    def composite(self, filled, alpha):
-        mixed = self.rgb * (1 - alpha[..., None]) + filled * alpha[..., None]
+    def composite(self, filled, alpha, corner):
+        mixed = self.rgb.astype(float)
+        top, left = corner
+        part = mixed[top : top + len(alpha), left : left + alpha.shape[1]]
+        part += (filled - part) * alpha[..., None]
         return Picture(mixed.astype(np.uint8))
 
     def detached(self):

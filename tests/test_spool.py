@@ -1,10 +1,11 @@
 import os
+import zlib
 
 import numpy as np
 import pytest
 
 from tracker.blocks import BlockFile
-from tracker.spool import LabelSpool
+from tracker.spool import LabelSpool, pack, unpack
 from tracker.types import UserError
 
 
@@ -18,6 +19,21 @@ def test_labels_come_back_as_they_were_in_any_order():
         for index in reversed(range(20)):
             np.testing.assert_array_equal(spool[index], maps[index])
         assert len(spool) == 20
+
+
+@pytest.mark.parametrize("box", [(slice(3, 9), slice(5, 17)), (slice(0, 17), slice(18, 19))])
+def test_labels_are_packed_with_their_place(box):
+    labels = np.zeros((17, 19), np.uint8)
+    labels[box] = np.random.default_rng(0).integers(1, 4, labels[box].shape)
+
+    np.testing.assert_array_equal(unpack(pack(labels), labels.shape), labels)
+    assert not unpack(pack(0 * labels), labels.shape).any()
+
+
+def test_whole_maps_in_files_of_earlier_versions_are_understood():
+    labels = np.arange(17 * 19, dtype=np.uint8).reshape(17, 19)
+
+    np.testing.assert_array_equal(unpack(zlib.compress(labels.tobytes(), 1), (17, 19)), labels)
 
 
 def test_writing_an_index_again_replaces_it():

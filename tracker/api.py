@@ -221,7 +221,7 @@ def fill_frames(
         else:
             ids = [found for _, found in _labelled(looked_back_with, labels, job)]
             results = filling.at_leisure(
-                worked_on, length, engine, ids.__getitem__, looked_back_with
+                worked_on, length, engine, ids.__getitem__, looked_back_with.read
             )
         with closing(results):
             for result in results:

@@ -21,7 +21,7 @@ from tracker.part import Part
 from tracker.pipeline import HolePlan, remove
 from tracker.sizing import choose_sizing
 from tracker.types import LabelMap
-from tracker.video import SourceFrame, VideoInfo, VideoReader
+from tracker.video import SourceFrame, VideoInfo
 from tracker.windows import (
     FAST,
     PUBLISHED,
@@ -161,9 +161,9 @@ class Filling:
         length: int,
         inpainter: Inpainter,
         labels_of: Callable[[int], LabelMap],
-        reader: VideoReader,
+        read: Callable[[int], SourceFrame],
     ) -> Generator[SourceFrame]:
-        """Fill `length` frames, those of the part, looking at all of them with `reader`.
+        """Fill `length` frames, those of the part; `read` returns any frame of the video.
 
         With fills of an earlier run only those whose hole has changed, and those near; with
         those of a run that was cut off only those after its last whole span.
@@ -180,7 +180,7 @@ class Filling:
                 return self.plan.show(self._keyframes[place])
             index = self._part.first + place
             labels = labels_of(index)
-            source = self._seen.pop(index, None) or reader.read(index)
+            source = self._seen.pop(index, None) or read(index)
             frame, hole = self.plan.shrink(source.rgb, self.plan.hole(labels))
             known = None
             if memory is not None:

@@ -12,6 +12,7 @@ from tracker.types import Alpha, Frame, LabelMap, Mask, Point
 PUBLISHED_DILATION = 4.0  # pixels at 432x240: what E2FGVI's masks are grown by
 PUBLISHED_PIXELS = 432 * 240
 
+GRID = 4  # pixels, a multiple of every subsampling: where parts to be composited begin and end
 _CELL = 8  # pixels: side of the squares in which connected parts are looked for
 Region = tuple[slice, slice]  # rows, columns
 Samples = NDArray[np.uint8]  # (H, W)
@@ -39,6 +40,14 @@ def bounding_box(mask: Mask, margin: int = 0) -> Region | None:
         slice(max(0, int(rows[0]) - margin), int(rows[-1]) + 1 + margin),
         slice(max(0, int(columns[0]) - margin), int(columns[-1]) + 1 + margin),
     )
+
+
+def widened(edge: slice, grid: int) -> slice:
+    """Return rows or columns with at least one more on either side, from and to multiples.
+
+    What lies before the first is left out; what lies beyond the last is not.
+    """
+    return slice(max(0, edge.start - 1) // grid * grid, -(-(edge.stop + 1) // grid) * grid)
 
 
 def connected_parts(mask: Mask) -> list[Region]:

@@ -36,8 +36,12 @@ class Source(Protocol):
     def rgb(self) -> Frame:
         """Return the picture as engines see it."""
 
-    def composite(self: SelfT, filled: Frame, alpha: Alpha) -> SelfT:
-        """Return the picture with `filled` laid over it where `alpha` says so."""
+    def composite(self: SelfT, filled: Frame, alpha: Alpha, corner: tuple[int, int]) -> SelfT:
+        """Return the picture with `filled` laid over the part that begins at `corner`.
+
+        As far as `alpha` says so.  The part begins and ends at multiples of 4 pixels, or where
+        the picture ends.
+        """
 
     def detached(self: SelfT) -> SelfT:
         """Return the picture alone, without what the decoder holds on to."""
@@ -171,7 +175,10 @@ class HolePlan:
             return source
         whole = images.enlarge(filled, hole.shape[0], hole.shape[1], region)
         width = self.dilation / 2 if self.feather is None else self.feather
-        return source.composite(whole, images.feather(hole, width))
+        rows, columns = (images.widened(edge, images.GRID) for edge in region)
+        alpha = images.feather(hole[rows, columns], width)
+        # A copy: several wait to be written, and most of a frame is no hole.
+        return source.composite(whole[rows, columns].copy(), alpha, (rows.start, columns.start))
 
 
 class FillMemory(Protocol):

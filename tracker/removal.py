@@ -9,7 +9,7 @@ on disk, pictures in a window.
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 
 from tracker import crew, elsewhere, engines, images
@@ -247,9 +247,14 @@ class _Run:
         self.remarks = lambda: remarks_of(inpainter)
         if self.job.mode == "streaming":
             return filling.as_they_come(labelled, inpainter, hurries=True)
+
+        @cache
+        def reader() -> VideoReader:  # seldom needed, and opening takes a while
+            return stack.enter_context(VideoReader(self.job.source, self.job.fps))
+
         length, labels_of = self.labelling.length, self.labelling.of
-        reader = stack.enter_context(VideoReader(self.job.source, self.job.fps))
-        return filling.at_leisure(labelled, length, inpainter, labels_of, reader)
+        read = lambda index: reader().read(index)  # noqa: E731 - opened when first called
+        return filling.at_leisure(labelled, length, inpainter, labels_of, read)
 
     def _propagator(self) -> MaskPropagator:
         whole = self.info.num_frames

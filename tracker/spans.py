@@ -198,7 +198,7 @@ class _Run:
             self._length,
             inpainter,
             self._masks.__getitem__,
-            self._stack.enter_context(VideoReader(self._job.source, self._job.fps)),
+            self._stack.enter_context(VideoReader(self._job.source, self._job.fps)).read,
         )
         with closing(filled):
             for result in filled:

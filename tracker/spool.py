@@ -1,14 +1,19 @@
 """Label maps of a whole clip, on disk: memory does not grow with the clip."""
 
+import struct
 import tempfile
 import zlib
 from typing import Protocol
 
 import numpy as np
 
+from tracker import images
 from tracker.blocks import BlockFile
 from tracker.closable import Closable
 from tracker.types import LabelMap, UserError
+
+_IS_BOX = b"B"  # what zlib writes begins otherwise
+_BOX = struct.Struct("<cHHHH")  # that; first row, first column, rows, columns
 
 
 class LabelStore(Protocol):
@@ -64,11 +69,23 @@ class LabelSpool(Closable):
 
 
 def pack(labels: LabelMap) -> bytes:
-    """Return labels as few bytes."""
-    return zlib.compress(np.ascontiguousarray(labels, np.uint8).tobytes(), 1)
+    """Return labels (H, W), sides below 65,536, as few bytes: the box around them, compressed."""
+    rows, columns = images.bounding_box(labels > 0) or (slice(0, 0), slice(0, 0))
+    crop = labels[rows, columns]
+    box = _BOX.pack(_IS_BOX, rows.start, columns.start, *crop.shape)
+    return box + zlib.compress(crop.astype(np.uint8).tobytes(), 1)
 
 
 def unpack(packed: bytes, shape: tuple[int, int]) -> LabelMap:
     """Return the labels (H, W) that were packed; read-only."""
-    size = shape[0] * shape[1]
-    return np.frombuffer(zlib.decompressobj().decompress(packed, size), np.uint8).reshape(shape)
+    labels = np.zeros(shape, np.uint8)
+    if packed[:1] == _IS_BOX:
+        _, top, left, height, width = _BOX.unpack_from(packed)
+        place = labels[top : top + height, left : left + width]
+        packed = packed[_BOX.size :]
+    else:  # a file of an earlier version: the whole map
+        place = labels
+    found = zlib.decompressobj().decompress(packed, place.size) if place.size else b""
+    place[:] = np.frombuffer(found, np.uint8).reshape(place.shape)
+    labels.setflags(write=False)
+    return labels

@@ -18,7 +18,7 @@ class Effort:
 
 # Offline; streaming.
 AT_LEISURE = Effort(
-    432, sources=4, offers=3, finest_scale=1, matches_distant=True, at_once=True, ahead=0
+    432, sources=3, offers=3, finest_scale=1, matches_distant=True, at_once=True, ahead=0
 )
 AT_SPEED = Effort(
     320, sources=1, offers=2, finest_scale=2, matches_distant=False, at_once=False, ahead=2

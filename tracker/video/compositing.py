@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.images import Region, bounding_box
+from tracker.images import GRID
 from tracker.types import Alpha, Frame
 from tracker.video.colour import Colour, from_rgb_matrix
 from tracker.video.layouts import Layout, Samples
@@ -17,7 +17,6 @@ from tracker.video.layouts import Layout, Samples
 # Rows worked on at once: few enough to stay in the processor's cache and to follow the
 # outline of the hole, and a multiple of every subsampling.
 BAND = 32
-GRID = 4  # pixels: a multiple of every subsampling
 
 
 def blend(
@@ -36,8 +35,8 @@ def blend(
         colour: What its samples mean.
         filled: (h, w, 3) RGB, of a part of the picture.
         alpha: (h, w), 0 to 1.
-        corner: The first row and column of that part, multiples of `GRID`; it ends at such
-            ones, or where the picture ends.
+        corner: The first row and column of that part, multiples of `images.GRID`; it ends at
+            such ones, or where the picture ends.
     """
     height, width = planes[0].shape
     up, before = corner
@@ -61,14 +60,12 @@ def blend(
     return result
 
 
-def touched(alpha: Alpha) -> Region:
-    """Return the part of a picture where its `alpha` (H, W) is above zero, as `blend` wants it."""
-    rows, columns = bounding_box(alpha > 0) or (slice(0, 0), slice(0, 0))
-    return _to_grid(rows), _to_grid(columns)
-
-
-def _to_grid(edge: slice) -> slice:
-    return slice(edge.start // GRID * GRID, -(-edge.stop // GRID) * GRID)
+def is_on_grid(corner: tuple[int, int], ends: tuple[int, ...], size: tuple[int, int]) -> bool:
+    """Return whether a part of a picture (height, width) begins and ends as `blend` wants it."""
+    return all(
+        start >= 0 and start % GRID == 0 and stop <= length and (stop == length or stop % GRID == 0)
+        for start, stop, length in zip(corner, ends, size, strict=True)
+    )
 
 
 def _blend_box(

@@ -6,11 +6,10 @@ from functools import partial
 
 import numpy as np
 
-from tracker.images import Region
 from tracker.lazy import lazily
 from tracker.types import Alpha, Frame
 from tracker.video.colour import Colour, to_rgb
-from tracker.video.compositing import blend, planes_from_rgb, touched
+from tracker.video.compositing import blend, is_on_grid, planes_from_rgb
 from tracker.video.layouts import Layout, Samples
 
 
@@ -43,7 +42,7 @@ class SourceFrame:
         self.layout = layout
         self.colour = colour
         self._given = planes
-        self._patch: tuple[Region, Frame, Alpha] | None = None  # where, and what was composited
+        self._patch: tuple[tuple[int, int], Frame, Alpha] | None = None  # as `composite` had it
 
     @lazily
     def planes(self) -> tuple[Samples, ...]:
@@ -69,30 +68,31 @@ class SourceFrame:
         """Return the picture as the engines see it: uint8 (H, W, 3), read-only."""
         return to_rgb(self.layout, self.planes, self.colour)
 
-    def composite(self, filled: Frame, alpha: Alpha) -> "SourceFrame":
+    def composite(
+        self, filled: Frame, alpha: Alpha, corner: tuple[int, int] = (0, 0)
+    ) -> "SourceFrame":
         """Return this picture with `filled` mixed in, in its own format and depth.
 
         Args:
-            filled: (H, W, 3) RGB, uint8.
-            alpha: (H, W) float32: 0 keeps the source, bit by bit, 1 takes the fill.
+            filled: (h, w, 3) RGB, uint8, of a part of the picture; kept as it is.
+            alpha: (h, w) float32: 0 keeps the source, bit by bit, 1 takes the fill.
+            corner: Where that part begins, row and column, see `blend`.
 
         Raises:
-            ValueError: A size differs from this picture's.
+            ValueError: Fill and alpha differ in size, or the picture has no such part.
         """
         size = (self.height, self.width)
-        if filled.shape != (*size, 3) or alpha.shape != size:
+        ends = tuple(start + length for start, length in zip(corner, alpha.shape, strict=True))
+        if filled.shape != (*alpha.shape, 3) or not is_on_grid(corner, ends, size):
             raise ValueError(
-                f"fill is {filled.shape} and alpha {alpha.shape} but the picture is {size} (H, W)"
+                f"fill is {filled.shape} and alpha {alpha.shape} at {corner} "
+                f"but the picture is {size} (H, W)"
             )
-        part = touched(alpha)
-        # Several wait to be written, and holes are small: so the rest is let go.
-        filled, alpha = filled[part].copy(), alpha[part].copy()
-        corner = part[0].start, part[1].start
         planes = partial(blend, self.layout, self.planes, self.colour, filled, alpha, corner)
         result = SourceFrame(
             self.index, self.time, self.layout, planes, self.colour, duration=self.duration
         )
-        result._patch = part, filled, alpha
+        result._patch = corner, filled, alpha
         return result
 
     @property
@@ -103,7 +103,8 @@ class SourceFrame:
         """
         if self._patch is None:
             return None
-        part, filled, alpha = self._patch
+        (top, left), filled, alpha = self._patch
+        part = slice(top, top + len(alpha)), slice(left, left + alpha.shape[1])
         frame = np.zeros((self.height, self.width, 3), np.uint8)
         share = np.zeros(frame.shape[:2], np.float32)
         frame[part], share[part] = filled, alpha
