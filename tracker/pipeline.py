@@ -137,6 +137,7 @@ def average(
                     averages[index].add(frame, buffer[index][1])
                 else:
                     averages[index] = Average(frame)
+        del filled, frame  # what nobody needs is not to wait for the next window
         for index in window.final:
             yield averages.pop(index)
         buffer.forget(before=window.oldest_needed)

@@ -13,6 +13,7 @@ import numpy as np
 
 from tracker.classical.camera import (
     Homography,
+    Points,
     apply,
     chain,
     is_identity,
@@ -27,12 +28,16 @@ from tracker.classical.views import View
 _PAUSE = 10  # frames between two attempts to link the same frame by what it shows
 
 
-def follow(first: Link, second: Link, nodes: Flow, moved: Flow | None = None) -> Link:
-    """Return the link that goes along `first`, then along `second`.
+def follow(
+    first: Link, second: Link, nodes: Flow, outline: Points, moved: Flow | None = None
+) -> Link | None:
+    """Return the link that goes along `first`, then along `second`; None if it is implausible.
 
     `moved` is where `first` takes the `nodes`, if that is known already.
     """
     homography = chain(first.homography, second.homography)
+    if not is_plausible(homography, outline):
+        return None
     dispute = first.dispute
     if first.is_plain and second.is_plain and second.dispute is None:
         return Link(homography, first.residual, dispute=dispute)
@@ -104,8 +109,8 @@ class Links:
                 step = self.step(other - direction, other, views)
                 if step is None:
                     break
-                link = follow(self._links[other - direction], step, nodes)
-                if not is_plausible(link.homography, views[index].outline):
+                link = follow(self._links[other - direction], step, nodes, views[index].outline)
+                if link is None:
                     break
                 self._links[other] = link
 
@@ -126,11 +131,11 @@ class Links:
         size = views[number].size
         nodes = lattice(*size)
         moved = step.places(nodes)
-        self._links = {
-            other: follow(step, link, nodes, moved)
+        followed = {
+            other: follow(step, link, nodes, views[number].outline, moved)
             for other, link in self._links.items()
-            if is_plausible(chain(step.homography, link.homography), views[number].outline)
         }
+        self._links = {other: link for other, link in followed.items() if link is not None}
 
     def step(self, first: int, second: int, views: Mapping[int, View]) -> Link | None:
         """Return the link between neighbours, None across a cut.

@@ -68,6 +68,7 @@ class ClassicalInpainter:
         local = clip.indices[: clip.num_local]
         wanted = [clip.indices[position] for position in clip.wanted_positions]
         effort = self._effort or self._begin(is_streaming=clip.is_streaming)
+        self._forget_fills(before=wanted[0] - 1)
         self._see(clip, effort)
         self._links.prepare(self._views, local, self._hands)
         stop = min(wanted[-1] + effort.ahead, max(local)) + 1
@@ -116,12 +117,15 @@ class ClassicalInpainter:
                 self._views[index] = view or View(index, frame, hole, effort.side)
                 self._views[index].is_keyframe = index in clip.keyframes
 
+    def _forget_fills(self, before: int) -> None:
+        """Let go of fills that are not carried on: all but the last and the anchor's."""
+        for index, view in self._views.items():
+            if index < before and view is not self._anchor:
+                view.fill = None
+
     def _forget(self, clip: Clip, wanted: list[int]) -> None:
         kept = worth_keeping(self._views, wanted[-1]) | set(clip.indices)
         self._views = {index: view for index, view in self._views.items() if index in kept}
-        for index, view in self._views.items():
-            if index < wanted[0] and view is not self._anchor:
-                view.fill = None  # only the last fills and the anchor's are carried on
         self._links.forget(kept | ({self._anchor.index} if self._anchor else set()))
 
     def _fill_view(self, target: View, effort: Effort) -> Fresh:
