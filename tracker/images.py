@@ -155,8 +155,11 @@ def enlarge(frame: Frame, height: int, width: int, region: Region) -> Frame:
 
 def areas(labels: LabelMap) -> NDArray[np.int64]:
     """Return (256,): how many pixels each label has."""
-    counts = cv2.calcHist([labels], [0], None, [256], [0, 256])
-    return np.rint(counts.ravel()).astype(np.int64)
+    region = bounding_box(labels > 0) or (slice(0, 1), slice(0, 1))
+    crop = np.ascontiguousarray(labels[region])
+    counts = np.rint(cv2.calcHist([crop], [0], None, [256], [0, 256]).ravel()).astype(np.int64)
+    counts[0] += labels.size - crop.size
+    return counts
 
 
 def inpaint_simply(frame: Frame, hole: Mask) -> Frame:

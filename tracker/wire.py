@@ -9,6 +9,8 @@ import struct
 import threading
 from typing import IO, Any
 
+import numpy as np
+
 _HEAD = struct.Struct("<QI")  # bytes of the message, number of buffers
 _SIZE = struct.Struct("<Q?")  # bytes of a buffer, whether nobody may write to it
 
@@ -68,7 +70,7 @@ class Wire:
             rest = rest[self._target.write(rest) :]
 
     def _read(self, size: int) -> memoryview:
-        whole = memoryview(bytearray(size))
+        whole = np.empty(size, np.uint8).data  # not cleared, as a bytearray would be
         rest = whole
         while len(rest):
             count = self._source.readinto(rest)  # type: ignore[attr-defined]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tracker.classical.appearance import Floats
 from tracker.classical.flow import pixel_grid
 from tracker.classical.layers import NOISE, TRUSTED, Motion, median
+from tracker.classical.planes import split
 from tracker.classical.plate import BackgroundPlate
 from tracker.classical.sight import Change
 from tracker.types import Mask
@@ -94,7 +95,8 @@ class Uncovered:
             return result
         shape = half.shape[:2]
         was = cv2.warpPerspective(self._given, plate.since_given, shape[::-1])
-        differs = np.linalg.norm(cv2.blur(was - half, (3, 3)), axis=2)
+        first, second, third = split(cv2.blur(was - half, (3, 3)))
+        differs = np.sqrt(first * first + second * second + third * third)
         seen = plate.seen(shape)
         limit = max(ALIKE, USUALLY * median(differs[seen])) if seen.any() else ALIKE
         halves = cv2.resize(parts.astype(np.uint16), shape[::-1], interpolation=cv2.INTER_NEAREST)
