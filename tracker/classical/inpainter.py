@@ -124,7 +124,8 @@ class ClassicalInpainter:
                 view.fill = None
 
     def _forget(self, clip: Clip, wanted: list[int]) -> None:
-        kept = worth_keeping(self._views, wanted[-1]) | set(clip.indices)
+        past = range(clip.indices[0], wanted[0])  # no later window holds these
+        kept = worth_keeping(self._views, wanted[-1]) | set(clip.indices).difference(past)
         self._views = {index: view for index, view in self._views.items() if index in kept}
         self._links.forget(kept | ({self._anchor.index} if self._anchor else set()))
 
