@@ -67,6 +67,23 @@ def test_a_motion_is_carried_in_from_when_it_was_seen_if_motion_is_steady(steady
     assert not dispute[~hole].any()
 
 
+@pytest.mark.parametrize("has_past", [False, True])
+def test_two_motions_around_a_hole_do_not_shade_into_each_other_inside(has_past):
+    hole = np.zeros((40, 60), bool)
+    hole[10:30, 20:40] = True
+    now = np.zeros((40, 60, 2), np.float32)
+    now[:, 30:] = (12, 0)
+    guess = Link(np.eye(3), now) if has_past else None
+    now = np.where(hole[..., None], np.float32(99), now)
+
+    carried, _, dispute = carry_in(now, hole, guess)
+
+    inside = carried[..., 0][hole].reshape(20, 20)
+    np.testing.assert_allclose(inside[:, :9], 0, atol=0.01)
+    np.testing.assert_allclose(inside[:, 11:], 12, atol=0.01)
+    assert (dispute is None) != has_past
+
+
 def test_where_motion_is_disputed_what_is_laid_so_is_expected_to_err():
     target, source = panned(1), panned(0)
     camera = np.array([[1, 0, SPEED], [0, 1, 0], [0, 0, 1]], np.float64)

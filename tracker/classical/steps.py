@@ -24,6 +24,7 @@ from tracker.classical.flow import (
     pixel_grid,
     sample,
 )
+from tracker.classical.parts import parts_of
 from tracker.classical.spatial import doubt
 from tracker.classical.views import View, box_around
 from tracker.lazy import lazily
@@ -150,23 +151,63 @@ def carry_in(
 ) -> tuple[Flow, NDArray[np.float32], NDArray[np.float32] | None]:
     """Return a residual (h / 4, w / 4, 2) carried into a hole, its variance, and the dispute.
 
-    Its surroundings foretell it, and so does how the same places moved a step ago (`guess`),
-    changed as its surroundings have changed since: each weighed by the inverse of its variance
+    Each part of its surroundings is carried in by itself, see `parts.py`.  They foretell the
+    part's motion, and so does how the same places moved a step ago (`guess`), changed as the
+    surroundings have changed since: each weighed by the inverse of its variance
     (Kalman, 1960), (h / 4, w / 4), as the variogram of what is carried in says.  Where the two
-    disagree something else may be hidden than either knows: see `Link`.
+    disagree, or a place moved before as another part does (Blom and Bar-Shalom, 1988),
+    something else may be hidden than either knows: see `Link`.
     """
-    around, variance = complete_motion(rest, hole), doubt(rest, hole)
-    if guess is None or guess.is_plain:
-        return around, variance, None
+    parts = parts_of(rest, hole)
+    if guess is not None and guess.is_plain:
+        guess = None
+    if len(parts) == 1:
+        only = _foretell(rest, hole, guess, complete_motion(rest, hole))
+        motion = np.where(hole[..., None], only.motion, rest)
+        return motion, only.variance, None if guess is None else only.dispute * hole
+    found = [_foretell(rest, ~part.seen, guess, complete(rest, ~part.seen)) for part in parts]
+    motion, variance, dispute = np.array(rest), np.zeros_like(rest[..., 0]), None
+    for part, one in zip(parts, found, strict=True):
+        motion[part.hidden] = one.motion[part.hidden]
+        variance[part.hidden] = one.variance[part.hidden]
+    if guess is not None:
+        likely = [part.likely * one.likely for part, one in zip(parts, found, strict=True)]
+        total = np.maximum(np.sum(likely, axis=0), np.float32(1e-9))
+        dispute = np.zeros_like(variance)
+        for part, one, weight in zip(parts, found, likely, strict=True):
+            dispute[part.hidden] += one.dispute[part.hidden]
+            dispute += hole * weight / total * np.square(one.motion - motion).sum(axis=-1)
+    return motion, variance, dispute
+
+
+@dataclass(frozen=True, eq=False)
+class _Foretold:
+    """How hidden places move if they belong to one part; all are (h / 4, w / 4)."""
+
+    motion: Flow  # (h / 4, w / 4, 2), the residual
+    variance: NDArray[np.float32]  # squared pixels
+    dispute: NDArray[np.float32]  # squared pixels, by how much the past disagrees
+    likely: NDArray[np.float32]  # how likely they have moved as they did if they do
+
+
+def _foretell(rest: Flow, unseen: Mask, guess: Link | None, around: Flow) -> _Foretold:
+    """Return what `carry_in` does for one part; `around` is what its surroundings foretell."""
+    variance = doubt(rest, unseen)
+    if guess is None:
+        return _Foretold(around, variance, np.zeros_like(variance), np.ones_like(variance))
     change = rest - guess.residual
-    foretold, risk = guess.residual + complete(change, hole), doubt(change, hole)
+    foretold, risk = guess.residual + complete(change, unseen), doubt(change, unseen)
     if guess.variance is not None:
         risk += guess.variance
-    share = variance / np.maximum(variance + risk, np.float32(1e-6))
-    carried = around + share[..., None] * (foretold - around)
+    total = variance + risk
+    share = variance / np.maximum(total, np.float32(1e-6))
     gap = foretold - around
-    dispute = share * (1 - share) * (gap[..., 0] * gap[..., 0] + gap[..., 1] * gap[..., 1])
-    return np.where(hole[..., None], carried, rest), share * risk, dispute * hole
+    squared = gap[..., 0] * gap[..., 0] + gap[..., 1] * gap[..., 1]
+    total += np.float32(_NOISE**2)
+    likely = np.exp(squared / (-2 * total)) / total
+    return _Foretold(
+        around + share[..., None] * gap, share * risk, share * (1 - share) * squared, likely
+    )
 
 
 def go_on(step: Link, nodes: Flow) -> Link:
