@@ -259,8 +259,10 @@ class ClassicalInpainter:
         pause = target.index - self._anchor.index if self._anchor else _PAUSE
         much = np.count_nonzero(fresh) / spots.count
         if much > _LEAST_INVENTION and (pause >= _PAUSE or much > _URGENT_INVENTION):
-            numbers = np.flatnonzero(fresh)
-            found.remember(numbers, invent(target, spots.take(numbers)))
+            numbers, filled = np.flatnonzero(fresh), target.frame.copy()
+            found.lay(target, patch, spots)
+            filled[target.box] = patch
+            found.remember(numbers, invent(target, filled, spots.take(numbers)))
             self._anchor = target
         found.lay(target, patch, spots)
 

@@ -7,19 +7,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.classical.blend import OPTIMISM, mean_square, share_of
+from tracker.classical.blend import OPTIMISM, share_of
+from tracker.classical.completion import complete_from_pieces
 from tracker.classical.continuation import continue_edges
-from tracker.classical.detail import weigh
-from tracker.classical.planes import join, repeat, rounded, split
+from tracker.classical.flow import Flow
+from tracker.classical.planes import join, rounded, split
 from tracker.classical.recall import CONVINCING, Memory
 from tracker.classical.spatial import spread
 from tracker.classical.spots import Plane, Planes, Spots, gather, put, spread_out, usable_at
-from tracker.classical.texture import texture_of
 from tracker.classical.views import AROUND, Fill, View, box_around
-from tracker.images import shrink_hole
+from tracker.images import shrink_hole, shrink_quickly
 from tracker.types import Frame, Mask
 
-_MEANS = (3, 9)  # pixels of half the working size: sides of boxes that part octaves
+_SMALLEST = 16  # pixels of half the working size: less is only filled smoothly
+_BELIEF = np.float32(0.5)  # of what a hole is completed with: about as much of it is right
+_GRAIN = np.float32(0.6)  # of what is finer: hardly any is right, but without it nothing looks so
+_MOSTLY = 0.5  # of a pixel must be missing to be completed
 _MUCH = 0.5  # of the hole: edges are continued where that much is missing
 
 
@@ -47,10 +50,10 @@ class Found:
 
         Where sources count a little, only detail is added.
         """
+        colours = self.colours
         if self.detail is not None:
-            faint = np.flatnonzero(self.missing)
-            self.colours[:, faint] += self.detail[:, faint] * (1 - self.share[faint])
-        put(patch, spots.places, self.colours)
+            colours = colours + self.detail * (1 - self.share) * self.missing
+        put(patch, spots.places, colours)
         bare = self.missing & (self.share == 0)
         if bare.any():
             hole = np.zeros(patch.shape[:2], bool)
@@ -108,75 +111,65 @@ def carry(found: Found, carriers: Iterable[Callable[[NDArray[np.intp]], Memory]]
                 found.remember(numbers[fresh], np.rint(memory.detail[:, fresh]))
 
 
-def invent(target: View, spots: Spots) -> Planes:
+def invent(target: View, filled: Frame, spots: Spots) -> Planes:
     """Return (3, N), what is to be added to the membrane at some pixels of a hole.
 
-    Detail from like places, and, if much of the hole is missing, edges continued through it.
+    What completes it from pieces of the frame, weaker than it is, as it need not be right;
+    and, if much of the hole is missing, edges continued through it.
+
+    Args:
+        target: the frame.
+        filled: it, filled with what is known so far, and smoothly where nothing is.
+        spots: what is to be invented.
     """
-    (height, width), (full_height, full_width) = target.tiny.shape[:2], target.hole.shape
     missing = np.zeros(target.hole.shape, bool)
     missing[spots.y.astype(np.intp), spots.x.astype(np.intp)] = True
-    wanted = shrink_hole(missing, height, width)
-    known = ~shrink_hole(target.hole, height, width)
-    if not known.any() or min(height, width) < 16:
+    known = ~shrink_hole(target.hole, *target.tiny.shape[:2])
+    if not known.any() or min(known.shape) < _SMALLEST:
         return np.zeros((3, spots.count), np.float32)
-    texture = texture_of(target.tiny.astype(np.float32), known, wanted)
+    small = shrink_quickly(filled, *target.size).astype(np.float32)
+    hole, smooth = shrink_hole(missing, *target.size), small
+    if np.count_nonzero(hole) > _MUCH * np.count_nonzero(~target.known):
+        smooth = continue_edges(small, hole)
+    height, width = known.shape
+    tiny = np.asarray(cv2.resize(smooth, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+    share = cv2.resize(missing.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    wanted = np.asarray(share) > _MOSTLY
+    completion = complete_from_pieces(tiny, known, wanted) if wanted.any() else None
+    fine = _at(smooth - small, target, spots.x, spots.y)
+    if completion is not None:
+        belief = np.maximum(_BELIEF, np.float32(completion.agreement))
+        fine += belief * _at(completion.colours - tiny, target, spots.x, spots.y)
+        fine += _GRAIN * _grain(target, completion.shift, spots)
+    return np.asarray(np.clip(np.rint(fine), -127, 127)[:, : spots.count], np.float32)
+
+
+def _grain(target: View, shift: Flow, spots: Spots) -> Planes:
+    """Return (3, N), what the frame shows finer than `target.tiny` where a hole is taken from.
+
+    Args:
+        target: the frame.
+        shift: (h, w, 2), whole pixels of `target.tiny`, from where.
+        spots: pixels of the hole.
+    """
+    (height, width), (full_height, full_width) = shift.shape[:2], target.hole.shape
     ratio_x, ratio_y = full_width / width, full_height / height
     tiny_x = np.minimum(spots.x / ratio_x, width - 1).astype(np.intp)
     tiny_y = np.minimum(spots.y / ratio_y, height - 1).astype(np.intp)
-    at_tiny = tiny_y * width + tiny_x
-    shift_x, shift_y = (one.ravel().take(at_tiny) for one in split(texture.shift))
+    shift_x, shift_y = (one.ravel().take(tiny_y * width + tiny_x) for one in split(shift))
     x = np.clip(spots.x + np.rint(shift_x * ratio_x), 0, full_width - 1).astype(np.float32)
     y = np.clip(spots.y + np.rint(shift_y * ratio_y), 0, full_height - 1).astype(np.float32)
-    strength, foretold = (one.ravel().take(at_tiny) for one in (texture.strength, texture.foretold))
-    strength = strength * usable_at(target, x, y)
-    bands, pixels = _bands(target, known, x, y)
-    # The strength is that of one band, the finest of `tiny`.
-    whole, one = (
-        np.sqrt(mean_square(part)) for part in (sum(bands, np.zeros_like(bands[0])), bands[2])
-    )
-    strength *= np.exp(np.mean(np.log((whole + 1) / (one + 1))))
-    # What is copied by whole pixels of `tiny` foretells nothing finer.
-    sure = [np.zeros_like(x), np.zeros_like(x), foretold, foretold]
-    fine = weigh(bands, pixels, strength, sure)
-    if np.count_nonzero(wanted) > _MUCH * np.count_nonzero(~known):
-        fine += _edges(target, spots)
-    fine = np.clip(np.rint(fine), -127, 127)[:, : spots.count]
-    return np.asarray(fine, np.float32)
+    source = y.astype(np.intp) * full_width + x.astype(np.intp)
+    shown = gather(np.ascontiguousarray(target.frame), source)
+    return (shown - _at(target.tiny.astype(np.float32), target, x, y)) * usable_at(target, x, y)
 
 
-def _bands(target: View, known: Mask, x: Plane, y: Plane) -> tuple[list[Planes], list[float]]:
-    """Return octaves of detail at places (N,) of a frame, the finest first, and their pixels.
-
-    `known` (h, w) says where nothing of the hole takes part in `target.tiny`.
-    """
-    smooth = [cv2.cvtColor(target.small, cv2.COLOR_RGB2RGBA).astype(np.float32), target.tones]
-    weight = known.astype(np.float32)
-    tiny = target.tiny.astype(np.float32) * repeat(weight, 3)
-    for side in _MEANS:
-        mean = cv2.blur(join([tiny, weight]), (side, side))
-        share = np.maximum(cv2.extractChannel(mean, 3), np.float32(1e-6))
-        smooth.append(mean / repeat(share, 4))
-    source = y.astype(np.intp) * target.hole.shape[1] + x.astype(np.intp)
-    last = gather(np.ascontiguousarray(target.frame), source)
-    bands, pixels, cell = [], [], 1.0
-    for picture, side in zip(smooth, (1, 1, *_MEANS), strict=True):
-        scale_x, scale_y = (picture.shape[axis] / target.hole.shape[axis] for axis in (1, 0))
-        places = (x + 0.5) * scale_x - 0.5, (y + 0.5) * scale_y - 0.5
-        seen = np.stack(spread_out(picture, *(one.astype(np.float32) for one in places))[:3])
-        bands.append(last - seen)
-        pixels.append(cell)
-        last, cell = seen, side / scale_x
-    return bands, pixels
-
-
-def _edges(target: View, spots: Spots) -> Planes:
-    """Return (3, N): by how much edges continued through the hole differ from the membrane."""
-    small = target.small.astype(np.float32)
-    edges = join([continue_edges(small, ~target.known) - small, np.zeros(target.size, np.float32)])
-    scale_x, scale_y = (target.size[axis] / target.hole.shape[axis] for axis in (1, 0))
-    x, y = (spots.x + 0.5) * scale_x - 0.5, (spots.y + 0.5) * scale_y - 0.5
-    return np.stack(spread_out(edges, x.astype(np.float32), y.astype(np.float32))[:3])
+def _at(picture: NDArray[np.float32], target: View, x: Plane, y: Plane) -> Planes:
+    """Return (3, N), the values of a reduced picture (h, w, 3) at places of the frame."""
+    scale_x, scale_y = (picture.shape[axis] / target.hole.shape[axis] for axis in (1, 0))
+    places = (x + 0.5) * scale_x - 0.5, (y + 0.5) * scale_y - 0.5
+    planes = join([picture, np.zeros(picture.shape[:2], np.float32)])
+    return np.stack(spread_out(planes, *(one.astype(np.float32) for one in places))[:3])
 
 
 def lay_base(
