@@ -6,6 +6,7 @@ from tracker.classical.flow import FlowEstimator
 from tracker.classical.registration import Surroundings, register
 from tracker.classical.steps import (
     Link,
+    StepFinder,
     carry_in,
     go_on,
     lattice,
@@ -47,6 +48,17 @@ def test_in_their_holes_frames_show_what_moves_as_is_guessed(holes):
 
     np.testing.assert_array_equal(one[:, :-SPEED], two[:, SPEED:])
     assert (first.gray[:, :-SPEED] != second.gray[:, SPEED:]).any()
+
+
+@pytest.mark.parametrize("guessed", [0.0, 3 * SPEED])
+def test_a_wrong_guess_does_not_draw_the_flow_around_holes_along(guessed):
+    camera = np.array([[1, 0, guessed], [0, 1, 0], [0, 0, 1]], np.float64)
+
+    step = StepFinder().between(panned(1), panned(0), Link(camera, np.zeros_like(NODES)))
+
+    assert step is not None
+    shift = (step.places(NODES) - NODES)[8:-8, 8:-12]
+    np.testing.assert_allclose(shift, np.broadcast_to((SPEED, 0), shift.shape), atol=0.3)
 
 
 @pytest.mark.parametrize(("steady", "expected"), [(True, 5.0), (False, 0.0)])

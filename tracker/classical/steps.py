@@ -1,6 +1,6 @@
 """How a frame lies in one next to it: found by dense flow, said by few numbers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from tracker.classical.camera import (
     LEAST_LIKENESS,
     Homography,
+    Motion,
+    Points,
     apply,
     at,
     fit,
@@ -34,6 +36,7 @@ SPACING = 4  # pixels between two lattice points
 _LARGEST_RESIDUAL = 0.25  # of the longer side: more is a mistake
 _NOISE = 0.1  # pixels, of flow from one frame to the next
 _TURNS = 2  # in which a place is looked for against a link: motion is smooth
+_FAR = 2.0  # pixels: a guess that far off has misled the flow: it is looked for again
 _EDGE = 9  # pixels: side of the square of flow that must be known for its middle to be trusted
 
 
@@ -102,28 +105,42 @@ class StepFinder:
         return self.between(first, second) if found is None else found
 
     def between(self, first: View, second: View, guess: Link | None = None) -> Link | None:
-        """Return the link between two frames that show much the same; None if they do not."""
-        height, width = first.size
-        grid, nodes = pixel_grid(height, width), lattice(height, width)
+        """Return the link between two frames that show much the same; None if they do not.
+
+        What is guessed stands in for what the holes hide, and draws the flow around them along:
+        where the guess was wrong, flow is looked for again.
+        """
         points = strongest(first.strength, first.known)
         if len(points) == 0:
+            nodes = lattice(*first.size)
             return Link(np.eye(3), np.zeros_like(nodes))  # nothing to see, nothing to misplace
-        if guess is None:
-            flow = self._estimator.between(first.gray, second.gray)
-        else:
-            pair = with_holes_alike(first, second, guess)
-            flow = self._estimator.between(*pair, apply(guess.homography, grid) - grid)
-        moved = points + at(flow, points)
-        clear = is_clear(second, moved)
-        motion = fit(points[clear], moved[clear], first.outline)
+        flow, motion = self._look(first, second, points, guess)
+        if guess is not None and motion is not None and _is_far(motion, guess, first.outline):
+            guess = replace(guess, homography=motion.homography)
+            flow, motion = self._look(first, second, points, guess)
         if motion is None:
             return None
+        clear = is_clear(second, points + at(flow, points))
         agreement = likeness(first.gray, second.gray, flow, points[clear])
         if agreement < LEAST_LIKENESS:
             return None
         return Link(
             motion.homography, *self._residual(first, second, flow, motion.homography, guess)
         )
+
+    def _look(
+        self, first: View, second: View, points: Points, guess: Link | None
+    ) -> tuple[Flow, Motion | None]:
+        """Return the flow from one frame to another, and the camera's motion, if it is found."""
+        if guess is None:
+            flow = self._estimator.between(first.gray, second.gray)
+        else:
+            grid = pixel_grid(*first.size)
+            pair = with_holes_alike(first, second, guess)
+            flow = self._estimator.between(*pair, apply(guess.homography, grid) - grid)
+        moved = points + at(flow, points)
+        clear = is_clear(second, moved)
+        return flow, fit(points[clear], moved[clear], first.outline)
 
     def _residual(
         self, first: View, second: View, flow: Flow, homography: Homography, guess: Link | None
@@ -144,6 +161,12 @@ class StepFinder:
         limit = _LARGEST_RESIDUAL * max(height, width)
         parts = [np.clip(axis * power, -limit, limit) for axis in parts]
         return np.asarray(cv2.merge(parts), np.float32), variance, dispute
+
+
+def _is_far(motion: Motion, guess: Link, outline: Points) -> bool:
+    """Return whether the camera moved otherwise than was guessed."""
+    gap = apply(motion.homography, outline) - apply(guess.homography, outline)
+    return float(np.median(np.hypot(gap[:, 0], gap[:, 1]))) > _FAR
 
 
 def carry_in(
