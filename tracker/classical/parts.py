@@ -66,18 +66,21 @@ def _two_means(values: NDArray[np.float32]) -> list[NDArray[np.float32]] | None:
         return None
     middle = values.mean(axis=0)
     values = values - middle
+    if float(np.square(np.ptp(values, axis=0)).sum()) < _APART**2:
+        return None
     _, axes = np.linalg.eigh(values.T @ values)
     upper = values @ axes[:, 1] > 0  # along the axis of the largest spread
     for _ in range(_TURNS):
-        if upper.all() or not upper.any():
+        count = np.count_nonzero(upper)
+        if count in (0, len(values)):
             return None
-        one, two = values[upper].mean(axis=0), values[~upper].mean(axis=0)
+        total = upper.astype(np.float32) @ values  # that of the others is its opposite
+        one, two = total / count, total / (count - len(values))
         now = (values - (one + two) / 2) @ (one - two) > 0
         if (now == upper).all():
             break
         upper = now
-    counts = np.count_nonzero(upper), np.count_nonzero(~upper)
-    explained = counts[0] * float(one @ one) + counts[1] * float(two @ two)
+    explained = count * float(one @ one) + (len(values) - count) * float(two @ two)
     gap = one - two
     if explained < _EVENLY * float(np.square(values).sum()) or gap @ gap < _APART**2:
         return None
