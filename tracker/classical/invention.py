@@ -20,7 +20,9 @@ from tracker.images import shrink_hole, shrink_quickly
 from tracker.types import Frame, Mask
 
 _SMALLEST = 16  # pixels of half the working size: less is only filled smoothly
-_BELIEF = np.float32(0.5)  # of what a hole is completed with: about as much of it is right
+_BELIEF = 0.5  # of what a hole is completed with, at least so much is shown
+_LARGE = (13, 13)  # pixels of half the working size: what is larger may be all wrong
+_BELIEF_LARGE = 0.25
 _GRAIN = np.float32(0.6)  # of what is finer: hardly any is right, but without it nothing looks so
 _MOSTLY = 0.5  # of a pixel must be missing to be completed
 _MUCH = 0.5  # of the hole: edges are continued where that much is missing
@@ -138,8 +140,11 @@ def invent(target: View, filled: Frame, spots: Spots) -> Planes:
     completion = complete_from_pieces(tiny, known, wanted) if wanted.any() else None
     fine = _at(smooth - small, target, spots.x, spots.y)
     if completion is not None:
-        belief = np.maximum(_BELIEF, np.float32(completion.agreement))
-        fine += belief * _at(completion.colours - tiny, target, spots.x, spots.y)
+        change = completion.colours - tiny
+        large = np.asarray(cv2.blur(change, _LARGE), np.float32)
+        shown = max(_BELIEF, completion.agreement) * (change - large)
+        shown += max(_BELIEF_LARGE, completion.agreement) * large
+        fine += _at(shown, target, spots.x, spots.y)
         fine += _GRAIN * _grain(target, completion.shift, spots)
     return np.asarray(np.clip(np.rint(fine), -127, 127)[:, : spots.count], np.float32)
 
