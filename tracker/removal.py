@@ -253,8 +253,9 @@ class _Run:
             return stack.enter_context(VideoReader(self.job.source, self.job.fps))
 
         length, labels_of = self.labelling.length, self.labelling.of
-        read = lambda index: reader().read(index)  # noqa: E731 - opened when first called
-        return filling.at_leisure(labelled, length, inpainter, labels_of, read)
+        return filling.at_leisure(
+            labelled, length, inpainter, labels_of, lambda index: reader().read(index)
+        )
 
     def _propagator(self) -> MaskPropagator:
         whole = self.info.num_frames
