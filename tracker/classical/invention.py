@@ -20,9 +20,9 @@ from tracker.images import shrink_hole, shrink_quickly
 from tracker.types import Frame, Mask
 
 _SMALLEST = 16  # pixels of half the working size: less is only filled smoothly
-_BELIEF = 0.5  # of what a hole is completed with, at least so much is shown
+_BELIEF = 0.5  # of what a hole is completed with: at least so much is shown
 _LARGE = (13, 13)  # pixels of half the working size: what is larger may be all wrong
-_BELIEF_LARGE = 0.25
+_BELIEF_LARGE = 0.25  # at least so much of that
 _GRAIN = np.float32(0.6)  # of what is finer: hardly any is right, but without it nothing looks so
 _MOSTLY = 0.5  # of a pixel must be missing to be completed
 _MUCH = 0.5  # of the hole: edges are continued where that much is missing
@@ -36,11 +36,11 @@ class Found:
     share: Plane  # (N,), 0 to 1, how much sources count in them
     left: Plane  # (N,), the squared error to be expected
     missing: NDArray[np.bool_]  # (N,), what no frame saw
-    detail: Planes | None = None  # (3, N), the fine part of what was invented
+    detail: Planes | None = None  # (3, N), what was invented, less the membrane
     detailed: NDArray[np.bool_] | None = None  # (N,), where `detail` holds
 
     def remember(self, numbers: NDArray[np.intp], detail: Planes) -> None:
-        """Keep the fine part (3, n) of some of the pixels."""
+        """Keep what was invented at some of the pixels, less the membrane, (3, n)."""
         if self.detail is None or self.detailed is None:
             self.detail = np.zeros_like(self.colours)
             self.detailed = np.zeros_like(self.missing)
@@ -86,9 +86,9 @@ class Found:
 def carry(found: Found, carriers: Iterable[Callable[[NDArray[np.intp]], Memory]]) -> None:
     """Take over what earlier frames were filled with, in place.
 
-    Genuine background, which a frame got from a source since forgotten, is copied and no
-    longer `missing`, if a smaller error is to be expected of it.  Of what was invented only
-    the fine part is kept.  Each of the `carriers` says what one of them shows at some of the
+    Genuine background, which a frame got from a source since forgotten, is copied and no longer
+    `missing`, if a smaller error is to be expected of it. Of what was invented only what differs
+    from the membrane is kept. Each of the `carriers` says what one of them shows at some of the
     pixels; the best first.
     """
     for recalled in carriers:

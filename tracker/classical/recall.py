@@ -40,7 +40,7 @@ class Memory:
     genuine: NDArray[np.bool_]  # (N,), shows what some frame saw
     invented: NDArray[np.bool_]  # (N,), does not; neither outside the frame
     risk: Plane  # (N,), what of the error comes from how the fill was laid
-    detail: Planes | None  # (3, N), the fine part of what was invented; None: there is none
+    detail: Planes | None  # (3, N), what was invented, less the membrane; None: nothing
     detailed: NDArray[np.bool_]  # (N,), where `detail` holds
 
     def at(self, numbers: NDArray[np.intp]) -> "Memory":

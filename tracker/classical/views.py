@@ -30,7 +30,7 @@ class Fill:
     # (h, w, 4): the squared error to be expected; 255 where the filled frame shows what some
     # frame saw; 1 where `detail` holds; nothing.  Four channels are read in one go.
     state: NDArray[np.float32]
-    detail: NDArray[np.float32] | None  # (h, w, 3), the fine part of what is invented
+    detail: NDArray[np.float32] | None  # (h, w, 3), what is invented, less the membrane
 
     def copy(self) -> "Fill":
         """Return one that may be changed without changing this one."""
