@@ -1,3 +1,5 @@
+"""Motions around a hole are told apart, and each has a part of the hole."""
+
 import numpy as np
 import pytest
 

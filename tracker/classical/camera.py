@@ -75,7 +75,7 @@ def is_plausible(homography: Homography, outline: Points) -> bool:
     for k in range(4):
         (x0, y0), (x1, y1), (x2, y2) = corner[k], corner[(k + 1) % 4], corner[(k + 2) % 4]
         turn = (x1 - x0) * (y2 - y1) - (y1 - y0) * (x2 - x1)
-        if not area / 16 < turn < area * 16:  # nor a number that is none
+        if not area / 16 < turn < area * 16:  # true of nan as well
             return False
     return True
 

@@ -34,6 +34,7 @@ _USUAL = 0.75  # of the windows differ less than is usual
 _ROUNDING = 100.0  # a window's squared difference if every number differs by a grey level
 _BROAD = (9, 9)  # pixels: detail is what differs from the mean of so many
 _SIDES = ((0, 1), (1, 0), (0, -1), (-1, 0))
+_AXES = ((1, 0), (0, 1))
 _NARROWER = 4  # every random search is so many times as narrow as the one before
 _MOST_PAIRS = 400_000  # of windows compared at once: sources are left out evenly for more
 
@@ -276,9 +277,6 @@ def _roughness(colours: Floats, known: Mask) -> Floats:
     share = np.maximum(cv2.blur(weight, (_SIDE, _SIDE)), np.float32(1e-6))
     rough = cv2.blur(slope * weight, (_SIDE, _SIDE)) / share
     return complete(np.asarray(_ROUGH * rough, np.float32), ~known)
-
-
-_AXES = ((1, 0), (0, 1))
 
 
 def _thickness(hole: Mask) -> float:
