@@ -23,7 +23,7 @@ from tracker.engines import choose, make_propagator
 from tracker.exports.masks import open_masks
 from tracker.jobs import Job
 from tracker.removal import run_job
-from tracker.types import UserError
+from tracker.types import Tracked, UserError
 from tracker.wire import Wire
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -264,6 +264,48 @@ def test_a_propagator_elsewhere_labels_as_one_here(frames):
     assert np.array_equal(labels_of(PropagatorApart(MAKER), frames), here)
     assert np.array_equal(labels_of(there, skipped), expected)
     assert there.busy_seconds > 0
+
+
+class Echo:
+    """A propagator that answers with the frame itself."""
+
+    def step(self, frame, labels=None):
+        return Tracked(frame[..., 0], {})
+
+
+def test_frames_may_be_prepared_while_others_are_stepped_to(monkeypatch):
+    frames = [np.full((1, 1, 3), k % 256, np.uint8) for k in range(2000)]
+    prepared = threading.Semaphore(0)
+    there = PropagatorApart("test_elsewhere:Echo")
+
+    def prepare():
+        for frame in frames:
+            there.prepare(frame)
+            prepared.release()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        thread = threading.Thread(target=prepare, daemon=True)
+        thread.start()
+        for frame in frames:
+            prepared.acquire()
+            assert there.step(frame).labels == frame[..., 0]
+    finally:
+        sys.setswitchinterval(interval)
+    thread.join(10)
+    assert not there._ready
+
+
+def test_of_frames_never_stepped_to_only_the_newest_are_kept():
+    there = PropagatorApart("test_elsewhere:Echo")
+    frames = [np.full((1, 1, 3), k, np.uint8) for k in range(20)]
+    for frame in frames:
+        there.prepare(frame)
+    assert 1 < len(there._ready) < 10
+    assert there.step(frames[0]).labels == 0
+    assert there.step(frames[17]).labels == 17
+    assert [frame[0, 0, 0] for frame in there._ready.values()] == [18, 19]
 
 
 def test_a_frame_may_be_stepped_to_again_with_labels(frames):

@@ -1,7 +1,7 @@
 """A propagator in a process of its own, so that it does not hold up the other stages."""
 
 import threading
-from collections import deque
+from itertools import count
 from typing import Any, cast
 
 from tracker.costs import Stopwatch
@@ -25,24 +25,28 @@ class PropagatorApart:
 
     def __init__(self, maker: str, *arguments: object) -> None:
         self._there = Elsewhere("tracker.apart:Receiver", maker, arguments)
-        self._ready: deque[Frame] = deque(maxlen=_MOST_READY)  # as they lie there
+        self._ready: dict[int, Frame] = {}  # by number, as they lie there
+        self._numbers = count()
         self._last: Frame | None = None
-        self._order = threading.Lock()
+        self._order = threading.Lock()  # frames are numbered in the order they are sent
         self.busy_seconds = 0.0  # that it has worked
 
     def prepare(self, frame: Frame) -> None:
         """Send a frame that `step` will be given; may be done in another thread."""
         with self._order:
-            self._ready.append(frame)
-            self._there.begin("prepare", frame)
+            number = next(self._numbers)
+            self._ready[number] = frame
+            if len(self._ready) > _MOST_READY:
+                oldest = next(iter(self._ready))
+                del self._ready[oldest]
+                self._there.begin("forget", oldest)
+            self._there.begin("prepare", number, frame)
 
     def step(self, frame: Frame, labels: LabelMap | None = None) -> Tracked:
         """Label the next frame, or memorise the labels given for it."""
-        place = next((k for k, ready in enumerate(self._ready) if ready is frame), None)
-        if place is not None:
-            for _ in range(place + 1):
-                self._ready.popleft()
-            answer = self._there.call("step_ready", place, labels)
+        number = self._take(frame)
+        if number is not None:
+            answer = self._there.call("step_ready", number, labels)
         elif frame is self._last and not frame.flags.writeable:
             answer = self._there.call("step_again", labels)
         else:
@@ -52,28 +56,40 @@ class PropagatorApart:
         tracked, self.busy_seconds = answer
         return tracked
 
+    def _take(self, frame: Frame) -> int | None:
+        """Return the number of a frame that is prepared, and forget it and those before."""
+        with self._order:
+            number = next((k for k, ready in self._ready.items() if ready is frame), None)
+            if number is not None:
+                self._ready = {k: ready for k, ready in self._ready.items() if k > number}
+        return number
+
 
 class Receiver:
     """The far end: keeps the frames that are prepared, and steps as it is told."""
 
     def __init__(self, maker: str, arguments: tuple[Any, ...]) -> None:
         self._propagator = cast("MaskPropagator", resolve(maker)(*arguments))
-        self._ready: deque[Frame] = deque(maxlen=_MOST_READY)
+        self._ready: dict[int, Frame] = {}
         self._last: Frame | None = None
         self._watch = Stopwatch()
 
-    def prepare(self, frame: Frame) -> None:
+    def prepare(self, number: int, frame: Frame) -> None:
         """Look at a frame that will be stepped to."""
-        self._ready.append(frame)
+        self._ready[number] = frame
         if isinstance(self._propagator, Preparing):
             with self._watch.measure("busy"):
                 self._propagator.prepare(frame)
 
-    def step_ready(self, place: int, labels: LabelMap | None) -> tuple[Tracked, float]:
+    def forget(self, number: int) -> None:
+        """Let go of a frame that was prepared and will not be stepped to."""
+        del self._ready[number]
+
+    def step_ready(self, number: int, labels: LabelMap | None) -> tuple[Tracked, float]:
         """Step to a frame that was prepared; those before it are not asked for."""
-        for _ in range(place):
-            self._ready.popleft()
-        return self.step(self._ready.popleft(), labels)
+        frame = self._ready[number]
+        self._ready = {k: ready for k, ready in self._ready.items() if k > number}
+        return self.step(frame, labels)
 
     def step_again(self, labels: LabelMap | None) -> tuple[Tracked, float]:
         """Step to the last frame once more."""
