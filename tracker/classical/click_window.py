@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.classical.plate import BINS as STEPS
+from tracker.classical.differing import BINS as STEPS
 from tracker.types import Box, Frame, Mask
 
 Plane: TypeAlias = NDArray[np.float32]  # (H, W)

@@ -2,11 +2,8 @@
 
 What was background is kept in one picture, the plate, that grows past the frame as the camera
 turns.  Corners tie it to every new frame by a homography.  A pixel that equals the plate
-there is background; one that differs is not.  How much a difference says is measured, not
-set: it is the likelihood ratio of two distributions, of differences where background is
-expected near the objects, and of differences that the objects' colours would make in front
-of that background.  Where the plate fits badly (parallax, moving water, an object like its
-background) these are alike, and nothing is said.  Where nothing was seen yet, neither.
+there is background; one that differs is not (`differing.py`); how objects differ is drawn from
+their colours in front of that background.  Where nothing was seen yet, nothing is said.
 
 All of it happens at half the working size.
 """
@@ -17,6 +14,7 @@ from numpy.typing import NDArray
 
 from tracker.classical.appearance import Floats
 from tracker.classical.camera import Homography, chain, corners, fit, outline_of
+from tracker.classical.differing import Differing, in_bins, outside
 from tracker.classical.layers import Motion
 from tracker.classical.softmaps import winning_layer
 from tracker.images import Region, bounding_box
@@ -30,14 +28,7 @@ SURE = 0.9  # probability of background that is worth keeping
 CONTRADICTED = 1.0  # log odds for an object: the plate is not equalled
 AGREEING_RATE = 0.3  # per frame: how fast the plate follows what equals it
 CONTRADICTED_RATE = 0.02  # and what does not: something else may have come to stay
-BINS = np.array([0.5, 1, 1.5, 2, 3, 4, 6, 8, 11, 15, 20, 28, 40, 60], np.float32)  # Lab units
-KEPT = 0.8  # of the counts of differences, per frame
-UNDECIDED = 30.0  # pixels' worth of differences that say nothing
-TAILS = 0.005  # probability, by bin, of a difference for reasons not foreseen
 PAIRS = 1500  # of an object's pixel and one of the plate, drawn to see how they differ
-WEIGHT = 3.0  # of the log odds: what they must outweigh, appearance, is weighed 4
-SPEAKS_AGAINST = 12.0  # log odds: the most that equalling the plate says against an object
-SPEAKS_FOR = 4.0  # the most that differing says for an object: shadows differ as well
 
 
 class BackgroundPlate:
@@ -47,9 +38,10 @@ class BackgroundPlate:
         self._colours: Floats | None = None  # (H, W, 3) Lab, larger than the frame
         self._known = np.zeros((1, 1), np.uint8)  # (H, W), 255 where background was seen
         self._to_frame: Homography = np.eye(3)  # from the plate to the newest frame
-        self._counts: list[Floats] = []  # by layer: of differences, by bin
+        self._differing = Differing()
         self._random = np.random.default_rng(0)
         self.since_given: Homography = np.eye(3)  # from the frame objects were given in last
+        self.step: Homography | None = None  # from the frame before; None: another scene
 
     def forget(self) -> None:
         """Begin anew: the next frame is of another scene."""
@@ -67,6 +59,7 @@ class BackgroundPlate:
             background: (h, w), how likely each pixel is background.
             motion: of the background from the frame before, in pixels of `half`.
         """
+        self.step = None
         if self._colours is None:
             return
         height, width = half.shape[:2]
@@ -81,7 +74,8 @@ class BackgroundPlate:
         before, now = _lightness(seen), _lightness(half[..., 0])
         points = corners(before, clear > 0, CORNER_CELL)
         if len(points) < FEWEST_CORNERS:
-            return  # too little to see: what moved the background until here must do
+            self.step = moved  # too little to see: what moved the background must do
+            return
         arrived, status, _ = cv2.calcOpticalFlowPyrLK(
             before, now, points[:, None], points[:, None].copy(), winSize=(11, 11), maxLevel=1
         )
@@ -91,6 +85,7 @@ class BackgroundPlate:
         if fitted is None or fitted.support < LEAST_SUPPORT:
             self.forget()
             return
+        self.step = chain(moved, fitted.homography)
         self._to_frame = chain(self._to_frame, fitted.homography)
         self.since_given = chain(self.since_given, fitted.homography)
 
@@ -109,7 +104,7 @@ class BackgroundPlate:
         """
         result = np.zeros_like(expected)
         if self._colours is None:
-            self._counts = []
+            self._differing.forget()
             return result
         seen, known = self._view(self._colours, *half.shape[:2])
         known &= near
@@ -126,20 +121,19 @@ class BackgroundPlate:
         square = np.ones((3, 3), np.uint8)
         least = np.asarray(cv2.erode(seen, square), np.float32)
         most = np.asarray(cv2.dilate(seen, square), np.float32)
-        bins = np.digitize(cv2.blur(_outside(half, least, most), (3, 3)), BINS)
-        missing = len(expected) - len(self._counts)  # layers nothing was counted of yet
-        self._counts += [np.zeros(len(BINS) + 1, np.float32) for _ in range(missing)]
-        self._count(half, winning_layer(expected), known, bins, least, most)
-        shares = [counts / max(1, counts.sum()) for counts in self._counts]
-        mean = sum(shares) / np.float32(len(shares))
-        likely = [
-            (counts + UNDECIDED * mean) / (counts.sum() + UNDECIDED) + TAILS
-            for counts in self._counts
-        ]
-        for layer in range(1, len(expected)):
-            table = (WEIGHT * np.log(likely[layer] / likely[0])).astype(np.float32)
-            said = np.clip(table[bins], -SPEAKS_AGAINST, SPEAKS_FOR)
-            result[layer] = np.where(known, said, 0)
+        differs = np.asarray(cv2.blur(outside(half, least, most), (3, 3)), np.float32)
+        bins, winner = in_bins(differs), winning_layer(expected)
+        self._differing.count(
+            [
+                bins[known & (winner == 0)],
+                *(
+                    self._drawn(half[winner == layer], least[known], most[known])
+                    for layer in range(1, len(expected))
+                ),
+            ]
+        )
+        for one, said in zip(result[1:], self._differing.odds(bins), strict=True):
+            np.copyto(one, said, where=known)
         return result
 
     def learn(self, half: Floats, background: Floats, odds: Floats | None) -> None:
@@ -186,32 +180,13 @@ class BackgroundPlate:
         seen = np.asarray(cv2.warpPerspective(colours, self._to_frame, size), np.float32)
         return seen, cv2.warpPerspective(self._known, self._to_frame, size) == 255
 
-    def _count(
-        self,
-        half: Floats,
-        winner: NDArray[np.uint8],
-        known: Mask,
-        bins: NDArray[np.intp],
-        least: Floats,
-        most: Floats,
-    ) -> None:
-        """Note how background differs from the plate, and how objects would anywhere here."""
-        new = [np.bincount(bins[known & (winner == 0)], minlength=len(BINS) + 1)]
-        places = np.flatnonzero(known)
-        for layer in range(1, len(self._counts)):
-            mine = np.flatnonzero(winner == layer)
-            if not len(mine) or not len(places):
-                new.append(np.zeros(len(BINS) + 1, np.intp))
-                continue
-            colours = half.reshape(-1, 3)[self._random.choice(mine, PAIRS)]
-            chosen = self._random.choice(places, PAIRS)
-            bounds = least.reshape(-1, 3)[chosen], most.reshape(-1, 3)[chosen]
-            differences = np.digitize(_outside(colours, *bounds), BINS)
-            new.append(np.bincount(differences, minlength=len(BINS) + 1))
-        self._counts = [
-            np.asarray(KEPT * old + more, np.float32)
-            for old, more in zip(self._counts, new, strict=True)
-        ]
+    def _drawn(self, colours: Floats, least: Floats, most: Floats) -> NDArray[np.intp]:
+        """Return differences, in bins, of colours (N, 3) in front of the plate's bounds (M, 3)."""
+        if not len(colours) or not len(least):
+            return np.empty(0, np.intp)
+        own = colours[self._random.choice(len(colours), PAIRS)]
+        behind = self._random.choice(len(least), PAIRS)
+        return in_bins(outside(own, least[behind], most[behind]))
 
     def _make_room(self, height: int, width: int) -> Floats:
         """Return the plate's colours: new, or moved if the frame leaves what they cover."""
@@ -235,13 +210,6 @@ class BackgroundPlate:
         self._known = (cv2.warpPerspective(self._known, moved, size) == 255) * np.uint8(255)
         self._to_frame = centred
         return self._colours
-
-
-def _outside(colours: Floats, least: Floats, most: Floats) -> Floats:
-    """Return (...): how far `colours` (..., 3) lie outside the bounds (..., 3)."""
-    beyond = np.maximum(np.maximum(colours - most, least - colours), 0)
-    x, y, z = beyond[..., 0], beyond[..., 1], beyond[..., 2]
-    return np.asarray(np.sqrt(x * x + y * y + z * z), np.float32)
 
 
 def _lightness(values: Floats) -> NDArray[np.uint8]:

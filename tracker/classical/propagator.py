@@ -4,10 +4,10 @@ Every frame, dense flow brings the soft labels of the frame before; where the fl
 trusted they say little.  Cells of the new frame are matched with remembered cells of every
 layer (the background and each object), which compete.  What moves with the background while
 its object does not is held against the object, and so is what equals the background seen
-there before; what differs from it speaks for the object.  These opinions are multiplied and
-follow the picture's edges.  What an object uncovers and leaves behind is taken from it; an
-object that is gone is looked for in the whole frame.  All of it happens at a reduced size
-(see softmaps).
+there before; what differs from it, or from the last frames there, speaks for the object.
+These opinions are multiplied and follow the picture's edges.  What an object uncovers and
+leaves behind is taken from it; an object that is gone is looked for in the whole frame.  All
+of it happens at a reduced size (see softmaps).
 """
 
 from collections.abc import Container
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.classical.appearance import STRIDE, Floats, PatchMemory
+from tracker.classical.backdrop import Backdrop
 from tracker.classical.belief import FAR, REMAINS, is_believed
 from tracker.classical.confidence import confidence, unlikeness
 from tracker.classical.decision import decide
@@ -24,11 +25,9 @@ from tracker.classical.flow import pixel_grid, sample
 from tracker.classical.layers import Motion, layer_motions
 from tracker.classical.lost import SAMPLING_INTERVAL, VISIBLE_SHARE, Background, Found, Scene
 from tracker.classical.moving import pixel_motion_odds
-from tracker.classical.plate import BackgroundPlate
 from tracker.classical.sight import Change, Sight
 from tracker.classical.softmaps import (
     Picture,
-    Region,
     at_cells,
     blurred,
     cell_means,
@@ -38,8 +37,6 @@ from tracker.classical.softmaps import (
     enlarged,
     grown,
     pixels_of,
-    resized,
-    shrunk,
     spread,
     square,
     winning_layer,
@@ -64,9 +61,8 @@ class ClassicalPropagator:
         self._sight = Sight()
         self._memory = PatchMemory()
         self._background = Background()
-        self._plate = BackgroundPlate()
+        self._backdrop = Backdrop()
         self._uncovered = Uncovered()
-        self._plate_odds: Floats | None = None  # what the plate said of the last frame
         self._usual = Usual()
         self._unlike: dict[int, Floats] = {}  # what `unlikeness` says of masks
         self._count = 0
@@ -114,11 +110,8 @@ class ClassicalPropagator:
         )
         self._winner = winning_layer(self._soft)
         self._picture = picture
-        half = shrunk(self._soft[0], picture.half.shape)
-        self._plate.follow(picture.half, half, Motion())
-        self._plate_odds = None
+        self._backdrop.show(picture, self._soft[0])
         self._is_elsewhere = False
-        self._plate.note_given()
         self._uncovered.begin(picture.half, self._winner)
         self._remember(picture, given=True)
 
@@ -159,7 +152,7 @@ class ClassicalPropagator:
             inside = spread(box[cells], STRIDE, trust.shape)
             np.copyto(prior[layer], np.float32(0.5), where=inside)
             odds[layer][inside] = 0
-        odds += self._ask_plate(picture, prior, motions[0], near, region)
+        odds += self._backdrop.odds(picture, prior, motions[0], near, region)
         prior /= prior.sum(axis=0) + np.float32(1e-6)
         votes = vote(self._memory, picture, near, cells, prior)
         soft[(slice(None), *region)] = decide(picture, prior, odds, votes, near, cells)
@@ -173,31 +166,13 @@ class ClassicalPropagator:
         self._soft = np.zeros_like(self._soft)
         self._soft[0] = 1
         self._winner = np.zeros_like(self._winner)
-        self._plate.forget()
+        self._backdrop.forget()
         self._uncovered.forget()
         self._is_elsewhere = True
 
     def _around(self, objects: Mask) -> Mask:
         """Return (rows, columns): the cells within reach of `objects` (h, w)."""
         return grown(cells_touched(objects), int(REACH * max(objects.shape)) // STRIDE)
-
-    def _ask_plate(
-        self, picture: Picture, prior: Floats, motion: Motion, near: Mask, region: Region
-    ) -> Floats:
-        """Return (layers, h, w) of `region`: what the background behind it says, log odds."""
-        height, width = picture.half.shape[:2]
-        part = tuple(
-            slice(side.start // 2, max(side.start // 2 + 1, min(side.stop // 2, size)))
-            for side, size in zip(region, (height, width), strict=True)
-        )
-        expected = np.zeros((len(prior), height, width), np.float32)
-        expected[0] = 1
-        for layer, one in zip(expected, prior, strict=True):
-            layer[part] = shrunk(one, layer[part].shape)
-        self._plate.follow(picture.half, expected[0], Motion(motion.rotation, motion.shift / 2))
-        close = spread(near, STRIDE // 2, expected.shape[1:])
-        self._plate_odds = self._plate.odds(picture.half, expected, close)
-        return np.stack([resized(one[part], prior.shape[1:]) for one in self._plate_odds])
 
     def _drop_uncovered(
         self,
@@ -213,7 +188,7 @@ class ClassicalPropagator:
         """
         for layer in range(1, len(soft)):
             uncovered = self._uncovered.find(
-                layer, winner, picture.half, self._plate, change, motion
+                layer, winner, picture.half, self._backdrop.plate, change, motion
             )
             soft[0][uncovered] += soft[layer][uncovered]
             soft[layer][uncovered] = 0
@@ -274,8 +249,7 @@ class ClassicalPropagator:
         if given or self._count % SAMPLING_INTERVAL == 0:
             self._background.remember(picture.features[share[0] > SURE])
         self._count += 1
-        background = shrunk(self._soft[0], picture.half.shape)
-        self._plate.learn(picture.half, background, self._plate_odds)
+        self._backdrop.learn(picture, self._soft[0])
         self._usual.note_areas(self._soft, given=given)
         kept = near & (share.max(axis=0) > SURE)
         self._memory.remember(

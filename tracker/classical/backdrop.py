@@ -1,0 +1,73 @@
+"""What lies behind the objects of one video, and what it says of every pixel.
+
+All of it happens at half the working size.
+"""
+
+import numpy as np
+
+from tracker.classical.appearance import STRIDE, Floats
+from tracker.classical.lately import Lately
+from tracker.classical.layers import Motion
+from tracker.classical.plate import BackgroundPlate
+from tracker.classical.softmaps import Picture, Region, resized, shrunk, spread
+from tracker.types import Mask
+
+
+class Backdrop:
+    """All of the background seen so far, and the last frames."""
+
+    def __init__(self) -> None:
+        self.plate = BackgroundPlate()
+        self._lately = Lately()
+        self._odds: Floats | None = None  # what was said of the newest frame
+
+    def forget(self) -> None:
+        """Begin anew: the next frame is of another scene."""
+        self.plate.forget()
+        self._lately.forget()
+
+    def show(self, picture: Picture, background: Floats) -> None:
+        """Turn to a frame in which objects are given, with how likely (h, w) background is."""
+        self._follow(picture, shrunk(background, picture.half.shape), Motion())
+        self._odds = None
+        self.plate.note_given()
+
+    def odds(
+        self, picture: Picture, prior: Floats, motion: Motion, near: Mask, region: Region
+    ) -> Floats:
+        """Turn to the next frame; return log odds (layers, h, w) of each object in `region`.
+
+        Args:
+            picture: the frame.
+            prior: (layers, h, w) of `region`: how likely each layer is.
+            motion: of the background from the frame before.
+            near: (rows, columns): the cells in which objects may be.
+            region: a part of the frame at working size.
+        """
+        height, width = picture.half.shape[:2]
+        part = tuple(
+            slice(side.start // 2, max(side.start // 2 + 1, min(side.stop // 2, size)))
+            for side, size in zip(region, (height, width), strict=True)
+        )
+        expected = np.zeros((len(prior), height, width), np.float32)
+        expected[0] = 1
+        for layer, one in zip(expected, prior, strict=True):
+            layer[part] = shrunk(one, layer[part].shape)
+        self._follow(picture, expected[0], Motion(motion.rotation, motion.shift / 2))
+        close = spread(near, STRIDE // 2, expected.shape[1:])
+        self._odds = self.plate.odds(picture.half, expected, close)
+        self._odds += self._lately.odds(picture.half, expected, close)
+        return np.stack([resized(one[part], prior.shape[1:]) for one in self._odds])
+
+    def learn(self, picture: Picture, background: Floats) -> None:
+        """Keep what is background in the newest frame, (h, w): how likely that is."""
+        background = shrunk(background, picture.half.shape)
+        self.plate.learn(picture.half, background, self._odds)
+        self._lately.keep(picture.half, background)
+
+    def _follow(self, picture: Picture, background: Floats, motion: Motion) -> None:
+        self.plate.follow(picture.half, background, motion)
+        if self.plate.step is None:
+            self._lately.forget()
+        else:
+            self._lately.follow(self.plate.step)
