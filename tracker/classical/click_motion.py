@@ -18,7 +18,7 @@ from tracker.classical.click_regions import component_at
 from tracker.classical.click_window import Plane, shrink
 from tracker.types import Box, Frame, Mask
 
-_WORKING_PIXELS = 60_000
+_COARSE_PIXELS, _FINE_PIXELS = 60_000, 120_000
 _SMALLEST_SIDE = 16  # pixels; below, flow says nothing
 _BLEEDING = 6.0  # pixels that flow reaches over a border, at the working size
 _BLEEDING_CLICKED = 4.0  # the same where two motions were compared, which do not bleed
@@ -49,10 +49,16 @@ class MotionCues:
 
     Motion is in units of the frame's own noise: 1 is a third of a pixel more than three
     times what the median pixel moves.
+
+    Args:
+        frame: (H, W, 3).
+        neighbours: frames of any size, close to it in time.
+        is_fine: whether flow is followed down to single pixels of twice as many, for two to
+            three times the time: thin and small parts then have motions of their own.
     """
 
-    def __init__(self, frame: Frame, neighbours: Sequence[Frame]) -> None:
-        small = shrink(frame, _WORKING_PIXELS)
+    def __init__(self, frame: Frame, neighbours: Sequence[Frame], *, is_fine: bool = False) -> None:
+        small = shrink(frame, _FINE_PIXELS if is_fine else _COARSE_PIXELS)
         self._height, self._width = small.shape[:2]
         self._scale = (self._width / frame.shape[1], self._height / frame.shape[0])
         self._small = small
@@ -62,7 +68,8 @@ class MotionCues:
         for neighbour in neighbours:
             size = (self._width, self._height)
             other = cv2.resize(neighbour, size, interpolation=cv2.INTER_AREA)
-            self._views.append(_against_camera(small, np.asarray(other, dtype=np.uint8)))
+            image = np.asarray(other, dtype=np.uint8)
+            self._views.append(_against_camera(small, image, is_fine=is_fine))
         changes = [_mismatch(small, view.image, view.carried, view.usual) for view in self._views]
         self._change = np.min(changes, axis=0) if changes else None
 
@@ -138,9 +145,12 @@ class MotionCues:
         return np.asarray(fast + 1.25 * self._change - 0.75, dtype=np.float32)
 
 
-def _against_camera(frame: Frame, other: Frame) -> _View:
+def _against_camera(frame: Frame, other: Frame, *, is_fine: bool) -> _View:
     height, width = frame.shape[:2]
     engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    if is_fine:
+        engine.setFinestScale(0)
+        engine.setVariationalRefinementIterations(0)  # dear at this size, and won nothing
     grey = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (frame, other)]
     flow = engine.calc(grey[0], grey[1], np.zeros((height, width, 2), np.float32))
     y, x = np.mgrid[4:height:8, 4:width:8].reshape(2, -1)

@@ -8,6 +8,7 @@ shown.  Motion needs neighbours (`segment`), the background frames further away
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -34,10 +35,19 @@ class _Canvas:
     neighbours: tuple[Frame, ...]
     sight: Sight
     boxed: Sight  # for boxes
-    motion: MotionCues
     around: Differences  # what the first click's differences are asked of
     steps: dict[tuple[Box | None, tuple[Point, ...], int], Answer] = field(default_factory=dict)
     mask: Mask | None = None  # the prompt's, which the steps start from
+
+    @cached_property
+    def motion(self) -> MotionCues:
+        """Return motion for clicks."""
+        return MotionCues(self.sight.frame, self.neighbours)
+
+    @cached_property
+    def fine_motion(self) -> MotionCues:
+        """Return motion for boxes: clicks win nothing by it."""
+        return MotionCues(self.sight.frame, self.neighbours, is_fine=True)
 
 
 class ClassicalSegmenter:
@@ -98,7 +108,6 @@ class ClassicalSegmenter:
                 tuple(neighbours),
                 Sight(small, known.far),
                 Sight(small, known.every),
-                MotionCues(small, neighbours),
                 known,
             )
             self._canvas = canvas
@@ -184,6 +193,6 @@ def _start(canvas: _Canvas, mask: Mask | None, box: Box | None) -> Answer | None
         return Answer((Hypothesis(mask, 1.0),), is_started=True)
     if box is None:
         return None
-    proposal = in_box(canvas.boxed, box, canvas.motion.odds_in(box))
+    proposal = in_box(canvas.boxed, box, canvas.fine_motion.odds_in(box))
     start = Hypothesis(proposal.place(canvas.boxed), proposal.score)
     return Answer((start,), is_started=True)
