@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.test_classical_propagator import BLUE, draw, follow, similarity, textured
+from tracker.classical.backdrop import Backdrop
 from tracker.classical.layers import Motion
 from tracker.classical.plate import BackgroundPlate
 
@@ -61,6 +62,19 @@ def test_a_part_wrongly_taken_for_the_object_is_denied_where_the_background_was_
     assert np.median(odds[1, 22:58, 91:99]) < -3
 
 
+def test_only_what_differs_from_background_seen_before_is_new():
+    plate, _ = shown(12)
+    frame = view(12)
+    frame[20:60, 50:70] = (90, 80, -80)
+
+    plate.follow(frame, np.ones((HEIGHT, WIDTH), np.float32), Motion(shift=-PAN))
+    is_new = plate.is_new(frame)
+
+    assert is_new[25:55, 55:65].all()
+    assert not is_new[:, 75:].any()
+    assert not is_new[:18].any()
+
+
 def test_another_scene_starts_another_plate():
     plate, _ = shown(6)
     other = textured(HEIGHT, WIDTH, 77) * np.float32(100)
@@ -82,3 +96,21 @@ def test_an_object_is_followed_in_front_of_a_window_of_its_colour(pan):
     tracked = follow(frames, truths[0])
 
     assert min(map(similarity, tracked, truths)) > 0.8
+
+
+def test_the_background_is_followed_while_the_object_is_hidden(monkeypatch):
+    frames, truths = draw(40, {1: (lambda t: (50 + 6 * t, 120), BLUE)}, curtain=(120, 250))
+    followed = []
+    follow_one = Backdrop.follow
+
+    def noted(self, picture, *rest):
+        followed.append(picture)
+        follow_one(self, picture, *rest)
+
+    monkeypatch.setattr(Backdrop, "follow", noted)
+
+    tracked = follow(frames, truths[0])
+
+    assert min(truth.any() for truth in truths) == 0
+    assert min(labels.any() for labels in tracked) == 0
+    assert len(followed) == len(frames)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tests.test_classical_propagator import RED, draw, follow, similarity
-from tracker.classical.belief import FAR, is_believed
+from tracker.classical.belief import AGAIN, FAR, is_believed
 from tracker.classical.confidence import unlikeness
 from tracker.classical.lost import Background
 
@@ -11,7 +11,7 @@ USUAL = 1.0  # squared distance
 OBJECT, GROUND = np.zeros((40, 4), np.float32), np.full((40, 4), 3, np.float32)
 
 
-def believed(features, *, ground=GROUND, is_small=False, is_found=False, is_elsewhere=False):
+def believed(features, *, ground=GROUND, is_small=False, times_found=0, is_elsewhere=False):
     background = Background()
     background.remember(ground)
     distances = unlikeness(features, OBJECT)
@@ -22,7 +22,7 @@ def believed(features, *, ground=GROUND, is_small=False, is_found=False, is_else
         USUAL,
         background,
         is_small=is_small,
-        is_found=is_found,
+        times_found=times_found,
         is_elsewhere=is_elsewhere,
     )
 
@@ -32,7 +32,7 @@ def test_a_mask_near_to_its_object_is_believed():
 
     assert believed(near)
     assert believed(near, is_small=True)
-    assert believed(near, is_found=True)
+    assert believed(near, times_found=1)
 
 
 def test_a_mask_that_has_slid_onto_the_background_is_not_believed():
@@ -47,15 +47,15 @@ def test_an_object_that_has_changed_is_believed_while_it_is_followed_but_not_as_
 
     assert believed(changed)
     assert believed(changed, is_small=True)
-    assert not believed(changed, is_found=True)
+    assert not believed(changed, times_found=1)
 
 
 def test_in_another_scene_a_find_must_be_as_near_as_usual():
     less_near = np.full((20, 4), 0.55, np.float32)
     assert USUAL < unlikeness(less_near, OBJECT).max() < FAR * USUAL
 
-    assert believed(less_near, is_found=True)
-    assert not believed(less_near, is_found=True, is_elsewhere=True)
+    assert believed(less_near, times_found=1)
+    assert not believed(less_near, times_found=1, is_elsewhere=True)
 
 
 def test_little_that_is_nearer_to_the_background_is_not_believed():
@@ -63,6 +63,16 @@ def test_little_that_is_nearer_to_the_background_is_not_believed():
 
     assert believed(rest, ground=OBJECT + 0.5)
     assert not believed(rest, ground=OBJECT + 0.5, is_small=True)
+
+
+def test_a_find_of_which_less_than_half_is_alike_is_believed_once_it_was_found_again():
+    mixed = np.full((20, 4), 0.4, np.float32)
+    ground = OBJECT + 0.5
+    mixed[:8] = 0.1  # nearer to the object, the others to the ground
+
+    assert not believed(mixed, ground=ground, times_found=1)
+    assert not believed(mixed, ground=ground, times_found=AGAIN - 1)
+    assert believed(mixed, ground=ground, times_found=AGAIN)
 
 
 def test_a_plain_thing_of_a_hidden_objects_colour_is_not_taken_for_it():

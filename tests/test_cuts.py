@@ -85,9 +85,9 @@ def test_what_is_less_alike_than_the_object_ever_was_is_another(distance, is_fou
     features = np.full((40, 60, 31), 9, np.float32)  # a scene of which nothing is known
     features[10:20, 10:16] = (model + np.float32(0.05)).reshape(10, 6, 31)  # 31 x 0.05^2 away
     places = cell_places(40 * STRIDE, 60 * STRIDE)
-    scene = Scene(features, places, Background())
+    scene = Scene(features, places, Background(), np.zeros((40, 60), bool))
 
-    found = scene.find((model, places[10:20, 10:16].ravel()), 60 * STRIDE**2, 0.2, distance)
+    found = scene.find((model, places[10:20, 10:16].ravel()), 60 * STRIDE**2, 0.2, distance, None)
 
     assert (found is not None) == is_found
 

@@ -12,6 +12,8 @@ from tracker.classical.plate import BackgroundPlate
 from tracker.classical.softmaps import Picture, Region, resized, shrunk, spread
 from tracker.types import Mask
 
+NEW = 0.5  # of a cell must be new
+
 
 class Backdrop:
     """All of the background seen so far, and the last frames."""
@@ -28,19 +30,36 @@ class Backdrop:
 
     def show(self, picture: Picture, background: Floats) -> None:
         """Turn to a frame in which objects are given, with how likely (h, w) background is."""
-        self._follow(picture, shrunk(background, picture.half.shape), Motion())
-        self._odds = None
+        self.follow(picture, background, Motion())
         self.plate.note_given()
 
-    def odds(
-        self, picture: Picture, prior: Floats, motion: Motion, near: Mask, region: Region
-    ) -> Floats:
-        """Turn to the next frame; return log odds (layers, h, w) of each object in `region`.
+    def follow(self, picture: Picture, background: Floats, motion: Motion) -> None:
+        """Turn to the next frame.
+
+        Args:
+            picture: the frame.
+            background: (h, w), how likely each pixel is background.
+            motion: of the background from the frame before.
+        """
+        half = Motion(motion.rotation, motion.shift / 2)
+        self.plate.follow(picture.half, shrunk(background, picture.half.shape), half)
+        if self.plate.step is None:
+            self._lately.forget()
+        else:
+            self._lately.follow(self.plate.step)
+        self._odds = None
+
+    def new_cells(self, picture: Picture) -> Mask:
+        """Return (rows, columns): the cells that show something else than was seen there."""
+        is_new = self.plate.is_new(picture.half).astype(np.float32)
+        return shrunk(is_new, picture.features.shape) > NEW
+
+    def odds(self, picture: Picture, prior: Floats, near: Mask, region: Region) -> Floats:
+        """Return log odds (layers, h, w) of each object in `region` of the newest frame.
 
         Args:
             picture: the frame.
             prior: (layers, h, w) of `region`: how likely each layer is.
-            motion: of the background from the frame before.
             near: (rows, columns): the cells in which objects may be.
             region: a part of the frame at working size.
         """
@@ -53,7 +72,6 @@ class Backdrop:
         expected[0] = 1
         for layer, one in zip(expected, prior, strict=True):
             layer[part] = shrunk(one, layer[part].shape)
-        self._follow(picture, expected[0], Motion(motion.rotation, motion.shift / 2))
         close = spread(near, STRIDE // 2, expected.shape[1:])
         self._odds = self.plate.odds(picture.half, expected, close)
         self._odds += self._lately.odds(picture.half, expected, close)
@@ -64,10 +82,3 @@ class Backdrop:
         background = shrunk(background, picture.half.shape)
         self.plate.learn(picture.half, background, self._odds)
         self._lately.keep(picture.half, background)
-
-    def _follow(self, picture: Picture, background: Floats, motion: Motion) -> None:
-        self.plate.follow(picture.half, background, motion)
-        if self.plate.step is None:
-            self._lately.forget()
-        else:
-            self._lately.follow(self.plate.step)

@@ -4,7 +4,8 @@ Masks slide onto what comes in front of an object, and something else may be tak
 that is hidden.  Such masks are seldom doubtful in themselves; but most of their cells are
 further from the object as it was given than nine in ten used to be (see `usual.py`), or nearer
 to some background.  One sign is not enough against an object followed from frame to frame: it
-may turn, or drive into the shade.  It is enough against a find, where nothing else speaks for it.
+may turn, or drive into the shade.  It is enough against a find, where nothing else speaks for it
+unless it is found again and again.
 """
 
 from tracker.classical.appearance import Floats, nearest_rows
@@ -14,6 +15,8 @@ from tracker.classical.lost import LARGEST_MODEL, Background
 FAR = 1.5  # times as far as usual
 REMAINS = 0.5  # of its usual area: an object covering less may be what is left of one gone
 STILL_ALIKE = 0.3  # share of the cells that remain
+MOSTLY_ALIKE = 0.5  # and of those found at first,
+AGAIN = 3  # until found in so many frames in a row
 
 
 def is_believed(
@@ -24,7 +27,7 @@ def is_believed(
     background: Background,
     *,
     is_small: bool,
-    is_found: bool,
+    times_found: int,
     is_elsewhere: bool,
 ) -> bool:
     """Return whether a mask is likely to be of its object.
@@ -36,23 +39,23 @@ def is_believed(
         usual: the squared distance that nine in ten cells are usually within.
         background: what the object could be mistaken for.
         is_small: the mask is much smaller than usual, see `REMAINS`.
-        is_found: it was only just found; else it was followed.
+        times_found: the frames in a row it was found in; 0: it was followed.
         is_elsewhere: this is another scene than the object was given in, so that not much of
             the background need be known: nothing is let pass for it.
     """
     most = usual if is_elsewhere else FAR * usual
     is_far = bool(len(distances)) and median(distances) > most
-    if is_far and is_found:
+    if times_found and is_far:
         return False
-    if not (is_far or is_found or is_small):
+    if not (is_far or times_found or is_small):
         return True
-    return resembles(features, model, background)
+    least = MOSTLY_ALIKE if 0 < times_found < AGAIN else STILL_ALIKE
+    return alike(features, model, background) >= least
 
 
-def resembles(features: Floats, model: Floats, background: Background) -> bool:
-    """Return whether cells (N, features) still look like the object `model` (M, features)."""
+def alike(features: Floats, model: Floats, background: Background) -> float:
+    """Return which share of cells (N, features) is nearer to `model` (M, features)."""
     if not len(features) or not len(model):
-        return False
+        return 0.0
     nearest = nearest_rows(features, model[:: -(-len(model) // LARGEST_MODEL)])[1]
-    alike = nearest < background.distances(features)
-    return bool(alike.mean() >= STILL_ALIKE)
+    return float((nearest < background.distances(features)).mean())

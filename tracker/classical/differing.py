@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.classical.appearance import Floats
+from tracker.classical.layers import median
 
 BINS = np.array([0.5, 1, 1.5, 2, 3, 4, 6, 8, 11, 15, 20, 28, 40, 60], np.float32)  # Lab units
 KEPT = 0.8  # of the counts of differences, per frame
@@ -19,6 +20,8 @@ UNDECIDED = 30.0  # pixels' worth of differences that say nothing
 TAILS = 0.005  # probability, by bin, of a difference for reasons not foreseen
 WEIGHT = 3.0  # of the log odds: what they must outweigh, appearance, is weighed 4
 SPEAKS_AGAINST = 12.0  # log odds: the most that equalling the background says against an object
+ALIKE = 4.0  # Lab units: a place is the same if it does not differ more than this,
+USUALLY = 2.0  # or than so many times what background usually differs by
 SPEAKS_FOR = 4.0  # the most that differing says for an object: shadows differ as well
 
 
@@ -57,6 +60,11 @@ class Differing:
 def in_bins(differences: Floats) -> NDArray[np.intp]:
     """Return the bins that differences (...), in units of CIE Lab, are counted in."""
     return np.digitize(differences, BINS)
+
+
+def most_alike(background: Floats) -> float:
+    """Return how far a place that is the same may differ, given how background (N,) does."""
+    return max(ALIKE, USUALLY * median(background)) if background.size else ALIKE
 
 
 def outside(colours: Floats, least: Floats, most: Floats) -> Floats:

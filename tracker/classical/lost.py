@@ -3,8 +3,9 @@
 Nothing is known about where it is, so the whole frame is compared with what the object
 looked like, and with samples of all the background seen so far.  An object is back where
 enough cells close to each other are clearly more like it than like anything else.  That is
-asked of few cells, as soon as some of it is seen: what then becomes of the mask is looked at
-once more (see `belief.py`).
+asked of few cells, as soon as some of it is seen; where exactly it is, all cells say that are
+more like it and differ from what was seen there before.  What then becomes of the mask is
+looked at once more (see `belief.py`).
 """
 
 from collections import deque
@@ -12,10 +13,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from tracker.classical.appearance import STRIDE, Floats, Places, nearest_rows
 from tracker.lazy import lazily
+from tracker.types import Mask
 
 SAMPLES = 1200  # background cells kept per sampled frame
 SAMPLED_FRAMES = 4  # the first and the newest
@@ -24,6 +25,7 @@ LARGEST_MODEL = 1500  # cells of the object looked for
 CLEARLY = 0.65  # squared distance to the object, as a share of that to the background
 VISIBLE_SHARE = 0.1  # of a hidden object's cells: so many are enough to look closer
 FEWEST_CELLS = 3
+UNSEEN = 3.0  # times as far as known background is what differs from what was seen there
 STEP = 2  # cells: every other is enough to see that an object is there
 
 
@@ -34,6 +36,7 @@ class Found:
     centre: complex  # x + iy, pixels
     radius: float  # pixels
     shift: complex  # from where memory believed it
+    times: int  # frames in a row it was found close by, this one included
 
 
 class Background:
@@ -59,20 +62,41 @@ class Background:
         return nearest_rows(features, np.concatenate(known))[1]
 
 
+def to_background(features: Floats, background: Background, is_new: Mask, asked: Mask) -> Floats:
+    """Return (rows, columns): squared distance of cells from any background known.
+
+    What was found is compared with that, as memory does not know what is around it.
+
+    Args:
+        features: (rows, columns, features).
+        background: all that is known.
+        is_new: (rows, columns): cells that are hardly background, see `UNSEEN`.
+        asked: (rows, columns): of these cells; others are infinitely far.
+    """
+    result = np.full(asked.shape, np.inf, np.float32)
+    result[asked] = background.distances(features[asked])
+    result[asked & is_new] *= np.float32(UNSEEN)
+    return result
+
+
 class Scene:
     """A whole frame, in which objects are looked for."""
 
-    def __init__(self, features: Floats, places: Places, background: Background) -> None:
+    def __init__(
+        self, features: Floats, places: Places, background: Background, is_new: Mask
+    ) -> None:
         """Take what the frame shows.
 
         Args:
             features: (rows, columns, features).
             places: (rows, columns).
             background: what objects could be mistaken for.
+            is_new: (rows, columns), whether a cell differs from what was seen there before.
         """
         self._places = places[::STEP, ::STEP]
         self._cells = features[::STEP, ::STEP].reshape(-1, features.shape[-1])
         self._background = background
+        self._is_new = is_new[::STEP, ::STEP].ravel()
 
     @lazily
     def _to_background(self) -> Floats:
@@ -80,7 +104,12 @@ class Scene:
         return self._background.distances(self._cells)
 
     def find(
-        self, model: tuple[Floats, Places], area: float, share: float, distance: float
+        self,
+        model: tuple[Floats, Places],
+        area: float,
+        share: float,
+        distance: float,
+        last: Found | None,
     ) -> Found | None:
         """Return where an object is, or None if it is not to be seen.
 
@@ -89,6 +118,7 @@ class Scene:
             area: of the object when last seen well, pixels.
             share: of its cells that must be seen at least.
             distance: squared, of its cells from the model then; those further are not its.
+            last: where it seemed to be in the frame before, if anywhere.
         """
         if not len(model[0]):
             return None
@@ -96,7 +126,7 @@ class Scene:
         model_features, model_places = model[0][thinned], model[1][thinned]
         where = self._places
         match, nearest = nearest_rows(self._cells, model_features)
-        alike: NDArray[np.bool_] = nearest < np.minimum(CLEARLY * self._to_background, distance)
+        alike: Mask = nearest < np.minimum(CLEARLY * self._to_background, distance)
         side = max(3.0, np.sqrt(area) / (STRIDE * STEP)) * 1.5
         window = (round(side), round(side))
         support = cv2.boxFilter(
@@ -113,7 +143,11 @@ class Scene:
         radius = side * STRIDE * STEP / 2
         centre = complex(where[peak])
         offset = where.ravel() - np.complex64(centre)
+        # What is new needs not be as clearly alike to be a part of what was found.
+        alike |= self._is_new & (nearest < np.minimum(self._to_background, distance))
         members = alike & (np.abs(offset.real) <= radius) & (np.abs(offset.imag) <= radius)
         moves = where.ravel()[members] - model_places[match[members]]
         shift = complex(np.median(moves.real), np.median(moves.imag))
-        return Found(complex(where.ravel()[members].mean()), radius, shift)
+        found = complex(where.ravel()[members].mean())
+        is_close = last is not None and abs(found - last.centre) < radius
+        return Found(found, radius, shift, 1 + (last.times if last and is_close else 0))

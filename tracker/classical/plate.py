@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tracker.classical.appearance import Floats
 from tracker.classical.camera import Homography, chain, corners, fit, outline_of
-from tracker.classical.differing import Differing, in_bins, outside
+from tracker.classical.differing import Differing, in_bins, most_alike, outside
 from tracker.classical.layers import Motion
 from tracker.classical.softmaps import winning_layer
 from tracker.images import Region, bounding_box
@@ -94,6 +94,17 @@ class BackgroundPlate:
         known = cv2.warpPerspective(self._known, self._to_frame, shape[::-1])
         return np.asarray(known == 255) & (self._colours is not None)
 
+    def is_new(self, half: Floats) -> Mask:
+        """Return (h, w): where a frame shows something else than the plate under it.
+
+        `half` (h, w, 3) Lab is the frame; where nothing was seen before, nothing is new.
+        """
+        if self._colours is None:
+            return np.zeros(half.shape[:2], bool)
+        seen, known = self._view(self._colours, *half.shape[:2])
+        differs = _differences(half, *_bounds(seen))
+        return known & (differs > most_alike(differs[known]))
+
     def odds(self, half: Floats, expected: Floats, near: Mask) -> Floats:
         """Return (layers, h, w): log odds of each object against the background.
 
@@ -117,12 +128,8 @@ class BackgroundPlate:
     def _odds_in(self, half: Floats, expected: Floats, seen: Floats, known: Mask) -> Floats:
         """Return `odds` for a part of the frame, from what the plate shows there."""
         result = np.zeros_like(expected)
-        # Half a pixel of misplacement must not count: only what is outside all values around.
-        square = np.ones((3, 3), np.uint8)
-        least = np.asarray(cv2.erode(seen, square), np.float32)
-        most = np.asarray(cv2.dilate(seen, square), np.float32)
-        differs = np.asarray(cv2.blur(outside(half, least, most), (3, 3)), np.float32)
-        bins, winner = in_bins(differs), winning_layer(expected)
+        least, most = _bounds(seen)
+        bins, winner = in_bins(_differences(half, least, most)), winning_layer(expected)
         self._differing.count(
             [
                 bins[known & (winner == 0)],
@@ -210,6 +217,20 @@ class BackgroundPlate:
         self._known = (cv2.warpPerspective(self._known, moved, size) == 255) * np.uint8(255)
         self._to_frame = centred
         return self._colours
+
+
+def _bounds(seen: Floats) -> tuple[Floats, Floats]:
+    """Return the least and the most (h, w, 3) around every pixel of the plate `seen`.
+
+    Half a pixel of misplacement must not count: only what is outside all values around.
+    """
+    square = np.ones((3, 3), np.uint8)
+    least, most = cv2.erode(seen, square), cv2.dilate(seen, square)
+    return np.asarray(least, np.float32), np.asarray(most, np.float32)
+
+
+def _differences(half: Floats, least: Floats, most: Floats) -> Floats:
+    return np.asarray(cv2.blur(outside(half, least, most), (3, 3)), np.float32)
 
 
 def _lightness(values: Floats) -> NDArray[np.uint8]:

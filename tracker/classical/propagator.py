@@ -10,8 +10,6 @@ leaves behind is taken from it; an object that is gone is looked for in the whol
 of it happens at a reduced size (see softmaps).
 """
 
-from collections.abc import Container
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +21,14 @@ from tracker.classical.confidence import confidence, unlikeness
 from tracker.classical.decision import decide
 from tracker.classical.flow import pixel_grid, sample
 from tracker.classical.layers import Motion, layer_motions
-from tracker.classical.lost import SAMPLING_INTERVAL, VISIBLE_SHARE, Background, Found, Scene
+from tracker.classical.lost import (
+    SAMPLING_INTERVAL,
+    VISIBLE_SHARE,
+    Background,
+    Found,
+    Scene,
+    to_background,
+)
 from tracker.classical.moving import pixel_motion_odds
 from tracker.classical.sight import Change, Sight
 from tracker.classical.softmaps import (
@@ -63,6 +68,7 @@ class ClassicalPropagator:
         self._background = Background()
         self._backdrop = Backdrop()
         self._uncovered = Uncovered()
+        self._found: dict[int, Found] = {}  # where objects seemed to be in the last frame
         self._usual = Usual()
         self._unlike: dict[int, Floats] = {}  # what `unlikeness` says of masks
         self._count = 0
@@ -129,11 +135,13 @@ class ClassicalPropagator:
         self._memory.move(motions)
         self._usual.scale(motions)
         self._unlike.clear()
-        found = self._find_lost(picture)
-        boxes = {layer: square(where, f.centre, f.radius) for layer, f in found.items()}
         grid = pixel_grid(*shape)
         places = change.back + grid
         background = sample(self._soft[0], places)
+        vague = blurred(background[None], BLUR)[0] - background
+        self._backdrop.follow(picture, background + (1 - change.trust) * vague, motions[0])
+        is_new = self._find_lost(picture)
+        boxes = {layer: square(where, f.centre, f.radius) for layer, f in self._found.items()}
         near = self._around(background < 0.7)
         for box in boxes.values():
             near |= box
@@ -152,13 +160,19 @@ class ClassicalPropagator:
             inside = spread(box[cells], STRIDE, trust.shape)
             np.copyto(prior[layer], np.float32(0.5), where=inside)
             odds[layer][inside] = 0
-        odds += self._backdrop.odds(picture, prior, motions[0], near, region)
+        odds += self._backdrop.odds(picture, prior, near, region)
         prior /= prior.sum(axis=0) + np.float32(1e-6)
-        votes = vote(self._memory, picture, near, cells, prior)
+        # What was given in several pieces may be several things, and not all of them remembered.
+        single = [box for layer, box in boxes.items() if self._uncovered.is_whole(layer)]
+        known = None
+        if single:
+            asked = np.any(single, axis=0)
+            known = to_background(picture.features, self._background, is_new, asked)
+        votes = vote(self._memory, picture, near, cells, prior, known)
         soft[(slice(None), *region)] = decide(picture, prior, odds, votes, near, cells)
         winner = winning_layer(soft)
         self._drop_uncovered(picture, soft, winner, change, motions[0])
-        self._drop_others(picture, soft, winner, found)
+        self._drop_others(picture, soft, winner)
         return soft, winner
 
     def _lose_all(self) -> None:
@@ -194,13 +208,10 @@ class ClassicalPropagator:
             soft[layer][uncovered] = 0
             winner[uncovered] = winning_layer(soft[:, uncovered])
 
-    def _drop_others(
-        self, picture: Picture, soft: Floats, winner: NDArray[np.uint8], found: Container[int]
-    ) -> None:
+    def _drop_others(self, picture: Picture, soft: Floats, winner: NDArray[np.uint8]) -> None:
         """Clear masks that are not their object's: of what is left of it, or of something else.
 
-        `soft` (layers, h, w) and which of them wins (h, w) are changed in place; `found` were
-        found in this frame.
+        `soft` (layers, h, w) and which of them wins (h, w) are changed in place.
         """
         for layer in range(1, len(soft)):
             mine = winner == layer
@@ -216,7 +227,7 @@ class ClassicalPropagator:
                 self._usual.distance(layer),
                 self._background,
                 is_small=bool(area < REMAINS * self._usual.area(layer)),
-                is_found=layer in found,
+                times_found=self._found[layer].times if layer in self._found else 0,
                 is_elsewhere=self._is_elsewhere,
             ):
                 self._unlike[layer] = distances
@@ -225,21 +236,35 @@ class ClassicalPropagator:
                 soft[layer] = 0
                 winner[mine] = winning_layer(soft[:, mine])
 
-    def _find_lost(self, picture: Picture) -> dict[int, Found]:
-        """Look for the objects that have gone, and tell memory where those found are."""
-        found = {}
-        scene = Scene(picture.features, cell_places(*picture.small.shape[:2]), self._background)
-        for layer in range(1, len(self._ids) + 1):
-            followed, area = np.count_nonzero(self._winner == layer), self._usual.area(layer)
-            if followed > SOUGHT * area:
-                continue
+    def _find_lost(self, picture: Picture) -> Mask:
+        """Look for the objects that have gone, and tell memory where those found are.
+
+        Returns (rows, columns): the cells that differ from what was seen there before.
+        """
+        last, self._found = self._found, {}
+        followed = np.bincount(self._winner.ravel(), minlength=len(self._soft))
+        lost = [
+            layer
+            for layer in range(1, len(self._soft))
+            if followed[layer] <= SOUGHT * self._usual.area(layer)
+        ]
+        if not lost:
+            return np.zeros(picture.features.shape[:2], bool)
+        is_new = self._backdrop.new_cells(picture)
+        where = cell_places(*picture.small.shape[:2])
+        scene = Scene(picture.features, where, self._background, is_new)
+        for layer in lost:
             farthest = FAR * self._usual.distance(layer)
-            share = SOUGHT if followed else VISIBLE_SHARE  # a find must show more than is followed
-            place = scene.find(self._memory.given(layer), area, share, farthest)
+            share = (
+                SOUGHT if followed[layer] else VISIBLE_SHARE
+            )  # a find must show more than is followed
+            place = scene.find(
+                self._memory.given(layer), self._usual.area(layer), share, farthest, last.get(layer)
+            )
             if place is not None:
                 self._memory.shift(layer, place.shift)
-                found[layer] = place
-        return found
+                self._found[layer] = place
+        return is_new
 
     def _remember(self, picture: Picture, *, given: bool) -> None:
         """Memorise the cells of `picture` on and around the objects."""

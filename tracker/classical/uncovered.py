@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.classical.appearance import Floats
+from tracker.classical.differing import most_alike
 from tracker.classical.flow import pixel_grid
 from tracker.classical.layers import NOISE, TRUSTED, Motion, median
 from tracker.classical.planes import split
@@ -22,8 +23,6 @@ from tracker.types import Mask
 CRUMB = 0.05  # of an object's largest piece: smaller ones are no pieces
 STEP = 4  # pixels: how densely flow is looked at
 GOES = 4.0  # times as far from the background's motion as what stands still may be
-ALIKE = 4.0  # Lab units: a place is the same if it does not differ more than this,
-USUALLY = 2.0  # or than so many times what the background differs by since then
 
 
 class Stray:
@@ -60,6 +59,10 @@ class Uncovered:
         """Look no further: what comes is another scene."""
         self._given = None
 
+    def is_whole(self, layer: int) -> bool:
+        """Return whether an object was given in one piece; else it may be several."""
+        return layer in self._whole
+
     def find(
         self,
         layer: int,
@@ -83,7 +86,7 @@ class Uncovered:
         """
         mask: Mask = winner == layer
         result = np.zeros_like(mask)
-        if self._given is None or layer not in self._whole:
+        if self._given is None or not self.is_whole(layer):
             return result
         num, parts, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8))
         if num < 3:
@@ -98,7 +101,7 @@ class Uncovered:
         first, second, third = split(cv2.blur(was - half, (3, 3)))
         differs = np.sqrt(first * first + second * second + third * third)
         seen = plate.seen(shape)
-        limit = max(ALIKE, USUALLY * median(differs[seen])) if seen.any() else ALIKE
+        limit = most_alike(differs[seen])
         halves = cv2.resize(parts.astype(np.uint16), shape[::-1], interpolation=cv2.INTER_NEAREST)
         for part in range(1, num):
             inside = halves == part

@@ -21,7 +21,12 @@ AROUND = 3  # cells: as far around where an object is expected all are asked
 
 
 def vote(
-    memory: PatchMemory, picture: Picture, near: Mask, cells: Region, expected: Floats
+    memory: PatchMemory,
+    picture: Picture,
+    near: Mask,
+    cells: Region,
+    expected: Floats,
+    to_background: Floats | None,
 ) -> Floats:
     """Return (layers, h, w): how much worse than the best layer each fits, log odds.
 
@@ -31,6 +36,8 @@ def vote(
         near: (rows, columns), the cells of the frame in which objects may be.
         cells: the part of them that is wanted.
         expected: (layers, h, w), how likely each layer is so far in their pixels.
+        to_background: (rows, columns), of the frame: the most that cells differ from the
+            background, squared distance of features; None if only memory knows.
     """
     height, width = picture.small.shape[:2]
     wanted = near[cells]
@@ -42,6 +49,8 @@ def vote(
     asked = wanted & (sparse | grown(possible, AROUND))
     locality = LOCALITY * max(height, width)
     far = memory.distances(features[asked], places[asked], len(expected), locality)
+    if to_background is not None:
+        far[0] = np.minimum(far[0], to_background[cells][asked])
     far = np.minimum(far, UNLIKE)
     best = far.min(axis=0)
     typical = max(LEAST_TYPICAL, float(np.median(best)))
