@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from tracker.classical.appearance import Floats
 from tracker.classical.camera import Homography, chain
-from tracker.classical.differing import Differing, in_bins, outside
+from tracker.classical.differing import Differing, in_bins
+from tracker.classical.planes import split
 from tracker.classical.softmaps import winning_layer
 from tracker.images import Region, bounding_box
 from tracker.types import Mask
@@ -88,7 +89,7 @@ class Lately:
 
         The second least of the differences, or the least of two.
         """
-        now = half[box]
+        now = _coded(half[box])
         least = np.full(now.shape[:2], np.inf, np.float32)
         second, count = least.copy(), np.zeros(least.shape, np.uint8)
         size = now.shape[1], now.shape[0]
@@ -100,8 +101,9 @@ class Lately:
             back = np.linalg.inv(past.to_newest) @ corner
             seen = cv2.warpPerspective(past.colours, back, size, flags=_FLAGS)
             shown = cv2.warpPerspective(past.shown, back, size, flags=_FLAGS) == 255
-            bounds = _decoded(cv2.erode(seen, _SQUARE)), _decoded(cv2.dilate(seen, _SQUARE))
-            far = np.asarray(cv2.blur(outside(now, *bounds), (3, 3)), np.float32)
+            below, above = cv2.erode(seen, _SQUARE), cv2.dilate(seen, _SQUARE)
+            beyond = cv2.max(cv2.subtract(now, above), cv2.subtract(below, now))
+            far = np.asarray(cv2.blur(_length(beyond), (3, 3)), np.float32)
             far[~shown] = np.inf
             second = np.minimum(second, np.maximum(least, far))
             least = np.minimum(least, far)
@@ -114,8 +116,11 @@ def _coded(lab: Floats) -> NDArray[np.uint8]:
     return np.asarray(np.rint(lab * _SCALE + _OFFSET), np.uint8)
 
 
-def _decoded(coded: NDArray[np.generic]) -> Floats:
-    return (np.asarray(coded, np.float32) - _OFFSET) / _SCALE
+def _length(coded: NDArray[np.generic]) -> Floats:
+    """Return (h, w): how long differences (h, w, 3) of colours in 8 bits are."""
+    x, y, z = split(coded)
+    x /= _SCALE[0]
+    return np.asarray(np.sqrt(x * x + y * y + z * z), np.float32)
 
 
 _SCALE = np.array((2.55, 1, 1), np.float32)
