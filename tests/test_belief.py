@@ -11,7 +11,9 @@ USUAL = 1.0  # squared distance
 OBJECT, GROUND = np.zeros((40, 4), np.float32), np.full((40, 4), 3, np.float32)
 
 
-def believed(features, *, ground=GROUND, is_small=False, times_found=0, is_elsewhere=False):
+def believed(
+    features, *, ground=GROUND, is_small=False, times_found=0, is_whole=True, is_elsewhere=False
+):
     background = Background()
     background.remember(ground)
     distances = unlikeness(features, OBJECT)
@@ -23,6 +25,7 @@ def believed(features, *, ground=GROUND, is_small=False, times_found=0, is_elsew
         background,
         is_small=is_small,
         times_found=times_found,
+        is_whole=is_whole,
         is_elsewhere=is_elsewhere,
     )
 
@@ -73,6 +76,7 @@ def test_a_find_of_which_less_than_half_is_alike_is_believed_once_it_was_found_a
     assert not believed(mixed, ground=ground, times_found=1)
     assert not believed(mixed, ground=ground, times_found=AGAIN - 1)
     assert believed(mixed, ground=ground, times_found=AGAIN)
+    assert believed(mixed, ground=ground, times_found=1, is_whole=False)  # one of several
 
 
 def test_a_plain_thing_of_a_hidden_objects_colour_is_not_taken_for_it():

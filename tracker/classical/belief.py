@@ -28,6 +28,7 @@ def is_believed(
     *,
     is_small: bool,
     times_found: int,
+    is_whole: bool,
     is_elsewhere: bool,
 ) -> bool:
     """Return whether a mask is likely to be of its object.
@@ -40,6 +41,7 @@ def is_believed(
         background: what the object could be mistaken for.
         is_small: the mask is much smaller than usual, see `REMAINS`.
         times_found: the frames in a row it was found in; 0: it was followed.
+        is_whole: the object was given in one piece; else a find may be of one of several.
         is_elsewhere: this is another scene than the object was given in, so that not much of
             the background need be known: nothing is let pass for it.
     """
@@ -49,7 +51,7 @@ def is_believed(
         return False
     if not (is_far or times_found or is_small):
         return True
-    least = MOSTLY_ALIKE if 0 < times_found < AGAIN else STILL_ALIKE
+    least = MOSTLY_ALIKE if is_whole and 0 < times_found < AGAIN else STILL_ALIKE
     return alike(features, model, background) >= least
 
 

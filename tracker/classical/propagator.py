@@ -228,6 +228,7 @@ class ClassicalPropagator:
                 self._background,
                 is_small=bool(area < REMAINS * self._usual.area(layer)),
                 times_found=self._found[layer].times if layer in self._found else 0,
+                is_whole=self._uncovered.is_whole(layer),
                 is_elsewhere=self._is_elsewhere,
             ):
                 self._unlike[layer] = distances
@@ -255,12 +256,10 @@ class ClassicalPropagator:
         scene = Scene(picture.features, where, self._background, is_new)
         for layer in lost:
             farthest = FAR * self._usual.distance(layer)
-            share = (
-                SOUGHT if followed[layer] else VISIBLE_SHARE
-            )  # a find must show more than is followed
-            place = scene.find(
-                self._memory.given(layer), self._usual.area(layer), share, farthest, last.get(layer)
-            )
+            # A find must show more than is followed.
+            share = SOUGHT if followed[layer] else VISIBLE_SHARE
+            model, area = self._memory.given(layer), self._usual.area(layer)
+            place = scene.find(model, area, share, farthest, last.get(layer))
             if place is not None:
                 self._memory.shift(layer, place.shift)
                 self._found[layer] = place
