@@ -34,17 +34,6 @@ def test_a_guess_is_made_from_a_few_frames_and_leaves_nothing(job, monkeypatch, 
     assert not Path(job.output).exists()
 
 
-def test_a_guess_works_where_the_masks_of_its_job_go_and_leaves_nothing_there(job, tmp_path):
-    begun = perform(Guess(replace(job, masks_out=tmp_path / "masks.zip")))
-    next(begun)
-
-    assert [path.name[:17] for path in tmp_path.iterdir()] == ["cleanplate-guess-"]
-
-    begun.close()
-
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_guess_near_the_end_takes_what_is_there(job):
     *_, last = perform(Guess(replace(job, prompted={27: job.prompted[12]}, last=None)))
 

@@ -41,10 +41,7 @@ def perform(request: Job | Guess | Export) -> Generator[Progress]:
     if isinstance(request, Export):
         yield from request.perform()
         return
-    # Where the job's own masks go: cleared away with them should this process be killed.
-    masks = request.job.masks_out
-    beside = None if masks is None else masks.parent
-    with tempfile.TemporaryDirectory(prefix="cleanplate-guess-", dir=beside) as name:
+    with tempfile.TemporaryDirectory(prefix="cleanplate-guess-") as name:
         yield from run_job(_sample(request.job, Path(name)))
 
 
