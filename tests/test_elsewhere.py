@@ -273,7 +273,7 @@ class Echo:
         return Tracked(frame[..., 0], {})
 
 
-def test_frames_may_be_prepared_while_others_are_stepped_to(monkeypatch):
+def test_frames_may_be_prepared_while_others_are_stepped_to():
     frames = [np.full((1, 1, 3), k % 256, np.uint8) for k in range(2000)]
     prepared = threading.Semaphore(0)
     there = PropagatorApart("test_elsewhere:Echo")

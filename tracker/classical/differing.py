@@ -20,9 +20,9 @@ UNDECIDED = 30.0  # pixels' worth of differences that say nothing
 TAILS = 0.005  # probability, by bin, of a difference for reasons not foreseen
 WEIGHT = 3.0  # of the log odds: what they must outweigh, appearance, is weighed 4
 SPEAKS_AGAINST = 12.0  # log odds: the most that equalling the background says against an object
+SPEAKS_FOR = 4.0  # the most that differing says for an object: shadows differ as well
 ALIKE = 4.0  # Lab units: a place is the same if it does not differ more than this,
 USUALLY = 2.0  # or than so many times what background usually differs by
-SPEAKS_FOR = 4.0  # the most that differing says for an object: shadows differ as well
 
 
 class Differing:

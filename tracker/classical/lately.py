@@ -26,6 +26,8 @@ FEWEST = 2  # of the frames must show a place
 OBJECT = 0.5  # probability of background below which a pixel shows none
 _FLAGS = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 _SQUARE = np.ones((3, 3), np.uint8)
+_SCALE = np.array((2.55, 1, 1), np.float32)  # of Lab in 8 bits,
+_OFFSET = np.array((0, 128, 128), np.float32)  # added to that
 
 
 @dataclass(eq=False)
@@ -121,7 +123,3 @@ def _length(coded: NDArray[np.generic]) -> Floats:
     x, y, z = split(coded)
     x /= _SCALE[0]
     return np.asarray(np.sqrt(x * x + y * y + z * z), np.float32)
-
-
-_SCALE = np.array((2.55, 1, 1), np.float32)
-_OFFSET = np.array((0, 128, 128), np.float32)

@@ -46,7 +46,7 @@ class _Canvas:
 
     @cached_property
     def fine_motion(self) -> MotionCues:
-        """Return motion for boxes: clicks win nothing by it."""
+        """Return motion for boxes: clicks win little by it and would have to wait."""
         return MotionCues(self.sight.frame, self.neighbours, is_fine=True)
 
 
