@@ -27,7 +27,8 @@ from tracker.costs import peak_rss_mb
 from tracker.engine_table import INPAINTERS
 from tracker.images import dilate
 from tracker.pipeline import inpaint
-from tracker.types import Point, Prompt
+from tracker.prompts import NEIGHBOUR_STEPS
+from tracker.types import Point, Prompt, Segmentation
 from tracker.windows import FAST, causal_windows, offline_windows
 
 FRAMES = {"weight-free": 48, "cpu": 6, "cuda": 96, "mps": 48}  # timed, after warming up
@@ -58,19 +59,28 @@ def measure(job: str, name: str, size: str, mode: str, device: Device) -> dict[s
 def _click(
     name: str, size: str, mode: str, device: Device, frames: list[NDArray[np.uint8]], where: str
 ) -> float:
-    """Return the seconds of a first click on a frame, or of one that takes a part away."""
+    """Return the seconds of a first click on a frame, or of one that takes a part away.
+
+    The second one follows at once: nothing was got ready for it meanwhile.
+    """
     x, y = point_at(size)
     clicked = Point(x, y)
     times = []
     if name != WEIGHT_FREE:
         engine = make_segmenter(name, device)
-    for frame in frames[:CLICKS]:
+    for index, frame in enumerate(frames[:CLICKS]):
+        around = [index + step for step in NEIGHBOUR_STEPS]
+        neighbours = [frames[other] for other in around if 0 <= other < len(frames)]
         if name == WEIGHT_FREE:
             engine = make_segmenter(name, device)
-        first = timed(lambda: engine.segment(frame, Prompt((clicked,))), where)  # noqa: B023
-        row, column = np.argwhere(engine.segment(frame, Prompt((clicked,))).masks[0])[0]
-        points = (clicked, Point(float(column), float(row), positive=False))
-        later = timed(lambda: engine.segment(frame, Prompt(tuple(points))), where)  # noqa: B023
+
+        def click(*points: Point) -> Segmentation:
+            return engine.segment(frame, Prompt(points), neighbours)  # noqa: B023
+
+        first = timed(lambda: click(clicked), where)
+        row, column = np.argwhere(click(clicked).masks[0])[0]
+        wrong = Point(float(column), float(row), positive=False)
+        later = timed(lambda: click(clicked, wrong), where)  # noqa: B023
         times.append(first if mode == "first" else later)
     return statistics.median(times[1:])  # the first warms up
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tracker.classical.click_motion import MotionCues
 from tracker.classical.segmenter import ClassicalSegmenter
 from tracker.types import Point, Prompt
 
@@ -112,6 +113,27 @@ def test_what_moves_together_is_found_where_colours_do_not_tell():
 
     assert iou(best(frame, Point(120, 90), neighbours=others), truth) >= 0.8
     assert iou(best(frame, Point(120, 90)), truth) < 0.7
+
+
+def test_getting_ready_for_a_click_saves_time_and_changes_no_answer(monkeypatch):
+    frame, others = hidden_patch(0), [hidden_patch(offset) for offset in (-3, 3)]
+    once, twice = Prompt((Point(120, 90),)), Prompt((Point(120, 90), Point(92, 62)))
+    answers, looked = [], []
+    monkeypatch.setattr(
+        "tracker.classical.segmenter.MotionCues",
+        lambda *args, **kwargs: looked.append(args) or MotionCues(*args, **kwargs),
+    )
+
+    for is_ready in (False, True):
+        segmenter = ClassicalSegmenter()
+        segmenter.segment(frame, once, others)
+        if is_ready:
+            segmenter.anticipate()
+        looked.clear()
+        answers.append(segmenter.segment(frame, twice, others).masks[0])
+        assert len(looked) == (0 if is_ready else 1)
+
+    np.testing.assert_array_equal(*answers)
 
 
 def test_what_leaves_its_place_is_found_where_colours_do_not_tell():

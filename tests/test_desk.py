@@ -9,10 +9,22 @@ import numpy as np
 import pytest
 
 from tracker import engines
-from tracker.desk import Desk, Find, Leave, Look, Open, Prepare, Thumbnail, WhoWorks
+from tracker.desk import (
+    Anticipate,
+    Desk,
+    Find,
+    Leave,
+    Look,
+    Open,
+    Prepare,
+    Thumbnail,
+    WhoWorks,
+)
 from tracker.engines import JOBS
 from tracker.masks import MaskWriter
 from tracker.types import Point, Prompt, Segmentation, UserError
+from tracker.ui.lanes import Lanes
+from tracker.worker import Ticket
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -124,10 +136,14 @@ def test_starting_the_page_imports_nothing_heavy():
 
 
 class CuriousSegmenter:
-    """Notes which frames it is shown; marks everything."""
+    """Notes which frames it is shown and when it may get ready; marks everything."""
 
     def __init__(self):
         self.around = []
+        self.times_ready = 0
+
+    def anticipate(self):
+        self.times_ready += 1
 
     def look_around(self, frame, around):
         self.around.append([offset for offset, _ in around])
@@ -145,3 +161,33 @@ def test_a_segmenter_that_looks_around_does_so_once_for_each_frame_clicked_in(fi
     desk(Find("anna", film, 0, Prompt((Point(20, 30),))))
 
     assert segmenter.around == [[-2, 2], [2, 4]]
+
+
+def test_a_segmenter_gets_ready_for_one_more_click_of_who_is_still_there(film, monkeypatch):
+    segmenter, desk = CuriousSegmenter(), Desk()
+    monkeypatch.setattr(engines, "make_segmenter", lambda choice: segmenter)
+
+    desk(Open("anna", film))
+    desk(Anticipate("anna"))  # nothing is clicked yet
+    desk(Find("anna", film, 0, Prompt((Point(20, 30),))))
+    desk(Anticipate("anna"))
+    desk(Leave("anna"))
+    desk(Anticipate("anna"))
+
+    assert segmenter.times_ready == 1
+
+
+def test_the_desk_is_asked_to_get_ready_once_a_click_is_answered(film, monkeypatch):
+    lanes, asked = Lanes(), []
+
+    def submit(question, owner):
+        asked.append(question)
+        ticket = Ticket(question, owner, lanes._desk)
+        ticket.finish()
+        return ticket
+
+    monkeypatch.setattr(lanes._desk, "submit", submit)
+
+    lanes.find("anna", film, 0, Prompt((Point(20, 30),)))
+
+    assert [type(question) for question in asked] == [Find, Anticipate]

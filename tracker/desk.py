@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from tracker import engines, finding, images
 from tracker.engines import Choice
-from tracker.interfaces import Segmenter
+from tracker.interfaces import Anticipating, Segmenter
 from tracker.jobs import Search
 from tracker.masks import MaskReader
 from tracker.prompts import read_neighbours, show_surroundings
@@ -90,6 +90,13 @@ class Find:
 
 
 @dataclass(frozen=True)
+class Anticipate:
+    """Get ready for one more click where a user clicked last: answered by None."""
+
+    owner: str
+
+
+@dataclass(frozen=True)
 class Discover:
     """Find objects without pointing: answered by a list of Proposal, surest first."""
 
@@ -114,7 +121,9 @@ class WhoWorks:
     commercial: bool = False
 
 
-Question: TypeAlias = Open | Look | Thumbnail | Fetch | Prepare | Find | Discover | Leave | WhoWorks
+Question: TypeAlias = (
+    Open | Look | Thumbnail | Fetch | Prepare | Find | Anticipate | Discover | Leave | WhoWorks
+)
 Answer: TypeAlias = (
     tuple[VideoInfo, View] | View | Frame | Segmentation | list[Proposal] | list[Choice] | None
 )
@@ -197,6 +206,11 @@ class _Place:
         segmenter, frame, neighbours = self.prepare(index)
         return segmenter.segment(frame, prompt, neighbours)
 
+    def anticipate(self) -> None:
+        """Do what one more click would have to wait for."""
+        if isinstance(self.segmenter, Anticipating):
+            self.segmenter.anticipate()
+
 
 class Desk:
     """Answers questions about the videos of the last few users."""
@@ -228,6 +242,10 @@ class Desk:
                 return None
             case Find(owner, source, index, prompt):
                 return self._place(owner, source).find(index, prompt)
+            case Anticipate(owner):
+                if owner in self._places:  # who has left meanwhile gets none anew
+                    self._places[owner].anticipate()
+                return None
             case Leave(owner):
                 self._leave(owner)
                 return None

@@ -44,6 +44,14 @@ class LookingAround(Protocol):
         """
 
 
+@runtime_checkable
+class Anticipating(Protocol):
+    """A segmenter that can do beforehand what one more click would have to wait for."""
+
+    def anticipate(self) -> None:
+        """Get ready for another click in the frame segmented last; no answer depends on it."""
+
+
 class TextDetector(Protocol):
     """Turns words into boxes."""
 

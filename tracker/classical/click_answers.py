@@ -42,13 +42,11 @@ class Answer:
     Attributes:
         hypotheses: best first; the first is what is shown.
         history: what was shown at each click.
-        motion: log-odds of any size that a pixel moves with what was clicked first.
         is_started: whether a mask or a box came before the clicks.
     """
 
     hypotheses: tuple[Hypothesis, ...]
     history: tuple[Shown, ...] = ()
-    motion: Plane | None = None
     is_started: bool = False
 
     def led_by(self, choice: int) -> "Answer":
@@ -72,7 +70,7 @@ def answer_first(sight: Sight, motion: MotionCues, click: Point, around: Differe
     nothing = np.zeros(sight.frame.shape[:2], bool)
     if not hypotheses:
         hypotheses = [Hypothesis(_pixel(nothing, click), 0.0)]
-    return Answer(ranked(hypotheses), (Shown(nothing, click),), odds)
+    return Answer(ranked(hypotheses), (Shown(nothing, click),))
 
 
 def answer_next(
@@ -89,7 +87,7 @@ def answer_next(
     allowed = None if box is None else _inside(box, shown.shape)
     odds = motion.odds_at(click.x, click.y)
     first = history[0].click
-    first_odds = before.motion if before.history else odds
+    first_odds = motion.odds_at(first.x, first.y)
     wrong = [one for one in before.hypotheses if not one.agrees(click)][:_CORRECTED]
     tasks: list[Callable[[], list[Hypothesis]]] = [
         partial(_corrected, sight, one, history, allowed, odds) for one in wrong
@@ -103,7 +101,7 @@ def answer_next(
     found = _survivors(before, history) + found
     if not found:
         found = [Hypothesis(_pixel(shown, click), 0.0)]
-    return Answer(ranked(found), history, first_odds, before.is_started)
+    return Answer(ranked(found), history, before.is_started)
 
 
 def _settled(

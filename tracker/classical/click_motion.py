@@ -8,7 +8,9 @@ pixel's motion would put it.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -53,8 +55,8 @@ class MotionCues:
     Args:
         frame: (H, W, 3).
         neighbours: frames of any size, close to it in time.
-        is_fine: whether flow is followed down to single pixels of twice as many, for two to
-            three times the time: thin and small parts then have motions of their own.
+        is_fine: whether flow is followed down to single pixels of twice as many, for about
+            four times the time: thin and small parts then have motions of their own.
     """
 
     def __init__(self, frame: Frame, neighbours: Sequence[Frame], *, is_fine: bool = False) -> None:
@@ -62,14 +64,11 @@ class MotionCues:
         self._height, self._width = small.shape[:2]
         self._scale = (self._width / frame.shape[1], self._height / frame.shape[0])
         self._small = small
-        self._views: list[_View] = []
         if min(self._height, self._width) < _SMALLEST_SIDE:
             neighbours = ()
-        for neighbour in neighbours:
-            size = (self._width, self._height)
-            other = cv2.resize(neighbour, size, interpolation=cv2.INTER_AREA)
-            image = np.asarray(other, dtype=np.uint8)
-            self._views.append(_against_camera(small, image, is_fine=is_fine))
+        with ThreadPoolExecutor(2) as pool:
+            view = partial(_against_camera, small, is_fine=is_fine)
+            self._views = list(pool.map(view, neighbours))
         changes = [_mismatch(small, view.image, view.carried, view.usual) for view in self._views]
         self._change = np.min(changes, axis=0) if changes else None
 
@@ -121,9 +120,7 @@ class MotionCues:
         for view in self._views:
             motion = view.motion
             own = np.median(motion[example], axis=0)
-            nearer = (np.linalg.norm(motion, axis=2) + 1) / (
-                np.linalg.norm(motion - own, axis=2) + 1
-            )
+            nearer = (_length(motion) + 1) / (_length(motion - own) + 1)
             alike += np.clip(np.log(nearer), -3, 3).astype(np.float32) / len(self._views)
             speed += float(np.linalg.norm(own)) / len(self._views)
             moved = (view.carried + own * view.noise).astype(np.float32)
@@ -140,17 +137,18 @@ class MotionCues:
         """Return log-odds (h, w) that a pixel moves against the camera, None without neighbours."""
         if self._change is None:
             return None
-        lengths = [np.linalg.norm(view.motion, axis=2) for view in self._views]
+        lengths = [_length(view.motion) for view in self._views]
         fast = np.mean([np.clip(np.log(length + 1e-3), -1.5, 1.5) for length in lengths], axis=0)
         return np.asarray(fast + 1.25 * self._change - 0.75, dtype=np.float32)
 
 
-def _against_camera(frame: Frame, other: Frame, *, is_fine: bool) -> _View:
+def _against_camera(frame: Frame, neighbour: Frame, *, is_fine: bool) -> _View:
     height, width = frame.shape[:2]
+    resized = cv2.resize(neighbour, (width, height), interpolation=cv2.INTER_AREA)
+    other = np.asarray(resized, dtype=np.uint8)
     engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     if is_fine:
         engine.setFinestScale(0)
-        engine.setVariationalRefinementIterations(0)  # dear at this size, and won nothing
     grey = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (frame, other)]
     flow = engine.calc(grey[0], grey[1], np.zeros((height, width, 2), np.float32))
     y, x = np.mgrid[4:height:8, 4:width:8].reshape(2, -1)
@@ -164,7 +162,7 @@ def _against_camera(frame: Frame, other: Frame, *, is_fine: bool) -> _View:
         moved = cv2.perspectiveTransform(grid.reshape(1, -1, 2), camera)
         carried = np.asarray(moved, dtype=np.float32).reshape(height, width, 2)
     motion = grid + flow - carried
-    noise = 3 * float(np.median(np.linalg.norm(motion, axis=2))) + 0.3
+    noise = 3 * float(np.median(_length(motion))) + 0.3
 
     usual = 3 * float(np.median(_difference(frame, other, carried))) + 6
     return _View((motion / noise).astype(np.float32), noise, carried, other, usual)
@@ -181,10 +179,16 @@ def _difference(frame: Frame, other: Frame, places: Plane) -> Plane:
     height, width = frame.shape[:2]
     columns, lines = np.ascontiguousarray(places[..., 0]), np.ascontiguousarray(places[..., 1])
     seen = cv2.remap(other, columns, lines, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    difference = np.abs(frame.astype(np.float32) - np.asarray(seen, np.float32)).max(axis=2)
-    inside = (places >= 0).all(axis=2) & (places <= (width - 1, height - 1)).all(axis=2)
+    red, green, blue = cv2.split(cv2.absdiff(frame, seen))  # far faster than numpy's max
+    difference = cv2.max(cv2.max(red, green), blue).astype(np.float32)
+    inside = (columns >= 0) & (columns <= width - 1) & (lines >= 0) & (lines <= height - 1)
     difference[~inside] = 0
-    return np.asarray(difference, dtype=np.float32)
+    return difference
+
+
+def _length(vectors: NDArray[np.floating]) -> Plane:
+    """Return the length (H, W) of each vector (H, W, 2); many times as fast as numpy's norm."""
+    return np.asarray(np.sqrt(vectors[..., 0] ** 2 + vectors[..., 1] ** 2), np.float32)
 
 
 def _trust_inside(odds: NDArray[np.floating], bleeding: float) -> Plane:

@@ -40,14 +40,19 @@ class _Canvas:
     mask: Mask | None = None  # the prompt's, which the steps start from
 
     @cached_property
+    def beside(self) -> list[Frame]:
+        """Return the neighbours as worked on."""
+        return [_worked_on(neighbour) for neighbour in self.neighbours]
+
+    @cached_property
     def motion(self) -> MotionCues:
-        """Return motion for clicks."""
-        return MotionCues(self.sight.frame, self.neighbours)
+        """Return motion for first clicks, which win nothing by a finer one."""
+        return MotionCues(self.sight.frame, self.beside)
 
     @cached_property
     def fine_motion(self) -> MotionCues:
-        """Return motion for boxes: clicks win little by it and would have to wait."""
-        return MotionCues(self.sight.frame, self.neighbours, is_fine=True)
+        """Return motion for boxes and later clicks."""
+        return MotionCues(self.sight.frame, self.beside, is_fine=True)
 
 
 class ClassicalSegmenter:
@@ -96,11 +101,16 @@ class ClassicalSegmenter:
             masks.append(keep_promises(full, prompt.points))
         return Segmentation(tuple(masks), tuple(one.worth for one in best))
 
+    def anticipate(self) -> None:
+        """Look for the motion that another click in the frame segmented last will ask for."""
+        if self._canvas is not None:
+            _ = self._canvas.fine_motion
+
     def _open(self, frame: Frame, neighbours: Sequence[Frame], mask: Mask | None) -> _Canvas:
         canvas = self._canvas
         images = (frame, *neighbours)
         if canvas is None or not _equal(images, (canvas.source, *canvas.neighbours)):
-            small = shrink(frame, _CANVAS_PIXELS)
+            small = _worked_on(frame)
             is_looked_around = self._looked is not None and _equal((frame,), (self._looked,))
             known = self._differences if is_looked_around else Differences()
             canvas = _Canvas(
@@ -134,7 +144,8 @@ class ClassicalSegmenter:
                 answer = answer_first(canvas.sight, canvas.motion, points[0], canvas.around)
                 answer = answer.led_by(prompt.choice)
             else:
-                answer = answer_next(canvas.sight, canvas.motion, answer, points[count - 1], box)
+                click = points[count - 1]
+                answer = answer_next(canvas.sight, canvas.fine_motion, answer, click, box)
             if answer is not None:
                 canvas.steps[key] = answer
         if answer is None:
@@ -157,6 +168,15 @@ def keep_promises(mask: Mask, points: Sequence[Point]) -> Mask:
         depth = depth_inside(free)
         result[np.unravel_index(int(np.argmax(depth)), depth.shape)] = True
     return result
+
+
+def _worked_on(frame: Frame) -> Frame:
+    """Return `frame` as small as a canvas."""
+    height, width = frame.shape[:2]
+    while height * width >= 4 * _CANVAS_PIXELS:  # whole halves are averaged far faster
+        height, width = height // 2, width // 2
+        frame = np.asarray(cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA))
+    return shrink(frame, _CANVAS_PIXELS)
 
 
 def _equal(ones: Sequence[Frame | Mask], others: Sequence[Frame | Mask]) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tracker.desk import (
+    Anticipate,
     Discover,
     Fetch,
     Find,
@@ -89,6 +90,7 @@ class Lanes:
     def find(self, owner: str, source: Path, index: int, prompt: Prompt) -> Segmentation:
         """Return the object a prompt points at."""
         found: Segmentation = self._ask(owner, Find(owner, source, index, prompt))
+        self._desk.submit(Anticipate(owner), owner)  # while the user looks at it
         return found
 
     def discover(
