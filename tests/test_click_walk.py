@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tracker.classical.click_proposals import in_box
 from tracker.classical.click_walk import belief_in_box, kept_inside
 from tracker.classical.click_window import Sight, Window
 
@@ -61,9 +62,26 @@ def test_two_parts_of_one_colour_are_kept_and_ground_between_them_is_not():
     window = Window(Sight(frame), (0, 0, 120, 90), 10_800)
     box = np.zeros((90, 120), bool)
     box[30:60, 40:80] = True
+    wider = np.zeros_like(box)
+    wider[28:62, 38:82] = True
 
-    belief = belief_in_box(window, box, None)
+    belief = belief_in_box(window, box, wider, None)
 
     object_ = (frame[..., 0] == 200) & box
     assert ((belief > 0) == object_)[box].mean() > 0.97
     assert (belief[~box] < 0).all()
+
+
+@pytest.mark.parametrize(("more", "strength"), [(-2, 10), (8, 25)])
+def test_a_box_may_be_drawn_a_little_too_narrow_or_too_wide(more, strength):
+    rows, columns = np.mgrid[:90, :120]
+    thing = (columns - 60) ** 2 / 30**2 + (rows - 45) ** 2 / 20**2 < 1
+    noise = np.random.default_rng(0).normal(0, strength, (90, 120, 3))
+    ground, colour = np.array((90, 120, 60)), np.array((150, 100, 70))
+    frame = np.clip(np.where(thing[..., None], colour, ground) + noise, 0, 255).astype(np.uint8)
+    box = (30.0 - more, 25.0 - more, 90.0 + more, 65.0 + more)
+
+    proposal = in_box(Sight(frame), box, None)
+
+    mask = proposal.place(Sight(frame))
+    assert (mask & thing).sum() / (mask | thing).sum() > 0.95

@@ -19,7 +19,7 @@ from tracker.classical.click_regions import (
     geodesic_distance,
     minimum_cut,
 )
-from tracker.classical.click_walk import belief_in_box
+from tracker.classical.click_walk import WIDER, belief_in_box
 from tracker.classical.click_window import Plane, Sight, Window
 from tracker.types import Box, Mask, Point
 
@@ -162,7 +162,7 @@ def _grow(
 def in_box(
     sight: Sight, box: Box, moving: Plane | None, *, is_around_motion: bool = False
 ) -> Proposal:
-    """Return what fills `box`; the box itself where nothing stands out.
+    """Return what fills `box`, or reaches a little over it; the box where nothing stands out.
 
     Args:
         sight: the frame.
@@ -178,23 +178,26 @@ def in_box(
     inside_box = (across <= 1) & (down <= 1)
     if not inside_box.any():
         inside_box[np.argmin(down), np.argmin(across)] = True
+    wider = (across <= 1 + 2 * WIDER) & (down <= 1 + 2 * WIDER) | inside_box
+    if wider.all():
+        wider = inside_box
     seen = None if moving is None else window.view(moving)
     of_box, of_motion, of_colour = _AROUND_MOTION if is_around_motion else _DRAWN
     if inside_box.all():  # the middle is all there is to go by
         prior = np.clip(2.4 - 2.4 * np.hypot(across, down), -3, 2.4)
     else:
-        prior = of_box * belief_in_box(window, inside_box, seen)
+        prior = of_box * belief_in_box(window, inside_box, wider, seen)
         # Motion counts only where the box holds more of it than its surroundings.
         if seen is not None and seen[inside_box].mean() > seen[~inside_box].mean() + 0.3:
             prior = prior + of_motion * seen
-    inside: NDArray[np.floating] = np.where(inside_box, 1 / (1 + np.exp(-2 * prior)), 0)
+    inside: NDArray[np.floating] = np.where(wider, 1 / (1 + np.exp(-2 * prior)), 0)
     outside: NDArray[np.floating] = 1 - inside
     region = inside_box
     for _ in range(_BOX_ROUNDS):
         colours = window.appearance_odds(inside, outside)
         odds = (prior + of_colour * np.clip(colours, -4, 4)).astype(np.float32)
         np.clip(odds, -MOST_ODDS, MOST_ODDS, out=odds)
-        odds[~inside_box] = -CERTAIN
+        odds[~wider] = -CERTAIN
         region = minimum_cut(odds, window.lab, smoothness=2.0)
         if not region.any():
             region = inside_box

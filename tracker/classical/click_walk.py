@@ -23,18 +23,24 @@ _LEAPS = 4.0  # for once giving up, to each kind of what looks alike
 _CLOSE = 1e-2  # residual, of the first one
 _MOST_ROUNDS = 300
 _REACHED = 0.06  # of a box's side: an object comes as near to each
+_FADING = 0.08  # of a box's side: beyond, what is reached counts e times less every so much
+WIDER = 0.05  # of a box's side: what was drawn may cut off as much
 _STEEPNESS = 4.0  # of log-odds
 _MOST_BELIEF = 4.0  # log-odds
 
 Doubles = NDArray[np.float64]
 
 
-def belief_in_box(window: Window, box: Mask, motion: Plane | None) -> Plane:
+def belief_in_box(window: Window, box: Mask, wider: Mask, motion: Plane | None) -> Plane:
     """Return log-odds (h, w) that a pixel is of the object that `box` was drawn around.
 
+    They are the mean of what is believed of the box and of a wider one, as people draw the
+    sides now and then too far inside.
+
     Args:
-        window: holds the box and what is around it.
-        box: (h, w), a rectangle that does not fill the window.
+        window: holds both boxes and what is around them.
+        box: (h, w), a rectangle.
+        wider: (h, w), that rectangle with `WIDER` more on every side; does not fill the window.
         motion: (h, w), in any unit; its steps are edges.
     """
     colours = cv2.GaussianBlur(window.lab.astype(np.float32), (0, 0), _SMOOTH)
@@ -45,11 +51,14 @@ def belief_in_box(window: Window, box: Mask, motion: Plane | None) -> Plane:
         alike.append(window.steps)
     if motion is not None:
         edges.append((motion[..., None], _OTHER_EDGES))
-    kept = kept_inside(box, edges, alike)
-    # The usual two levels, held against the level from which on every side is reached.
-    level = np.sqrt(_between(kept[box]) * _at_sides(kept[_rectangle(box)]))
-    belief = _STEEPNESS * np.log((kept + 1e-3) / (level + 1e-3))
-    return np.asarray(np.clip(belief, -_MOST_BELIEF, _MOST_BELIEF), np.float32)
+    beliefs = []
+    for drawn, near in ((box, _REACHED), (wider, _REACHED + WIDER)):
+        kept = kept_inside(drawn, edges, alike)
+        # The usual two levels, held against the level from which on every side is reached.
+        level = np.sqrt(_between(kept[drawn]) * _at_sides(kept[_rectangle(drawn)], near))
+        belief = _STEEPNESS * np.log((kept + 1e-3) / (level + 1e-3))
+        beliefs.append(np.clip(belief, -_MOST_BELIEF, _MOST_BELIEF))
+    return np.asarray(np.mean(beliefs, axis=0), np.float32)
 
 
 def kept_inside(
@@ -139,9 +148,15 @@ def _between(values: NDArray[np.float32]) -> float:
     return float(ordered[int(np.argmax(spread))]) if count > 1 else float(ordered[0])
 
 
-def _at_sides(kept: Plane) -> float:
-    """Return the highest level that is reached near each side of a box."""
-    height, width = kept.shape
-    rows, columns = max(1, round(_REACHED * height)), max(1, round(_REACHED * width))
-    sides = (kept[:rows], kept[-rows:], kept[:, :columns], kept[:, -columns:])
-    return min(float(side.max()) for side in sides)
+def _at_sides(kept: Plane, near: float) -> float:
+    """Return the highest level that is reached `near` each side of a box, or less further off.
+
+    `near` is a share of the box's sides.  Without the rest, a box drawn a little too wide would
+    be reached by nothing but the background.
+    """
+    levels: list[float] = []
+    for highest in (kept.max(axis=0), kept.max(axis=1)):
+        away = (np.arange(len(highest)) + 0.5) / len(highest)
+        counted = np.exp(-np.maximum(away - near, 0) / _FADING)
+        levels += (float((highest * counted).max()), float((highest[::-1] * counted).max()))
+    return min(levels)
