@@ -13,7 +13,7 @@ from tracker.classical.continuation import continue_edges
 from tracker.classical.flow import Flow
 from tracker.classical.planes import join, rounded, split
 from tracker.classical.recall import CONVINCING, Memory
-from tracker.classical.spatial import spread
+from tracker.classical.spatial import spread_coarsely
 from tracker.classical.spots import Plane, Planes, Spots, gather, put, spread_out, usable_at
 from tracker.classical.views import AROUND, Fill, View, box_around
 from tracker.images import shrink_hole, shrink_quickly
@@ -184,11 +184,10 @@ def lay_base(
     part = box_around(bare, margin=AROUND)
     hole, piece = bare[part], patch[part]
     height, width = hole.shape
-    scale = target.size[0] / target.hole.shape[0]
-    reduced = max(1, round(width * scale)), max(1, round(height * scale))
-    small = np.asarray(cv2.resize(piece, reduced, interpolation=cv2.INTER_AREA), np.float32)
-    smooth = spread(small, shrink_hole(hole, *reduced[::-1]))
-    base = np.asarray(cv2.resize(smooth, (width, height)), np.float32)
+    factor = -(-target.hole.shape[0] // target.size[0])
+    smooth = spread_coarsely(np.ascontiguousarray(piece), hole, factor)
+    size = smooth.shape[1] * factor, smooth.shape[0] * factor
+    base = np.asarray(cv2.resize(smooth[..., :3], size)[:height, :width], np.float32)
     if detail is not None:
         base += detail[part]
     patch[part] = cv2.copyTo(rounded(base), hole.view(np.uint8), piece)

@@ -11,7 +11,7 @@ from tracker.classical.blend import Ballot, Reading, elect
 from tracker.classical.flow import sample_at
 from tracker.classical.planes import split
 from tracker.classical.registration import Offer, Surroundings
-from tracker.classical.spatial import doubt, spread
+from tracker.classical.spatial import doubt, spread, spread_coarsely
 from tracker.classical.spots import (
     ROW,
     Plane,
@@ -108,8 +108,8 @@ def _read(source: View, offer: Offer, spots: Spots, weight: NDArray[np.float32])
 def from_around(target: View, around: Surroundings, spots: Spots) -> tuple[Planes, Plane]:
     """Return what the surroundings foretell, (3, N), and the squared error to expect, (N,).
 
-    They are looked at in half the working size, which loses nothing in the midst of a large
-    hole; of a thin one (a wire) they foretell fine detail, so that is looked at in full size.
+    They are looked at in about half the working size, which loses nothing in the midst of a
+    large hole; of a thin one (a wire) they foretell fine detail, so that is looked at in full size.
     """
     hole = target.hole[target.box]
     if target.size != target.hole.shape and hole.size <= _MOST_PIXELS:
@@ -118,10 +118,15 @@ def from_around(target: View, around: Surroundings, spots: Spots) -> tuple[Plane
         if 2 * float(cv2.distanceTransform(padded, cv2.DIST_L2, 3).max()) <= thick:
             whole = target.frame[target.box].astype(np.float32)
             error = doubt(whole, hole).ravel().take(spots.places)
-            smooth = split(spread(whole, hole))
-            return np.stack([plane.ravel().take(spots.places) for plane in smooth]), error
-    unknown = ~around.half_known
-    colours = around.half_colours.copy()
-    cv2.insertChannel(doubt(colours, unknown), colours, 3)
-    *shown, error = spread_out(colours, spots.half_x, spots.half_y)
+            planes = split(spread(whole, hole))
+            return np.stack([plane.ravel().take(spots.places) for plane in planes]), error
+    factor = max(1, 2 * target.hole.shape[0] // target.size[0])
+    smooth = spread_coarsely(np.ascontiguousarray(target.frame[target.box]), hole, factor)
+    x, y = (
+        (places + np.float32(0.5 - edge.start)) / np.float32(factor) - np.float32(0.5)
+        for places, edge in ((spots.x, target.box[1]), (spots.y, target.box[0]))
+    )
+    *shown, _ = spread_out(smooth, x, y)
+    unknown = doubt(around.half_colours, ~around.half_known)
+    (error,) = spread_out(unknown, spots.half_x, spots.half_y)
     return np.stack(shown)[:, : spots.count], error[: spots.count]

@@ -11,6 +11,7 @@ from tracker.types import Mask
 
 _SWEEPS = 16  # of relaxation on every level
 _COARSEST = 8  # pixels: smaller pictures are not halved any more
+_PARTLY = 0.25  # of a pixel of a smaller picture: is known if so much of it is
 _LAGS = (1, 2, 4, 8, 16, 32)  # pixels: distances at which likeness is measured
 
 
@@ -44,6 +45,34 @@ def spread(colours: NDArray[np.float32], hole: Mask) -> NDArray[np.float32]:
         cv2.copyTo(blurred, inside, part)
     filled[piece] = part
     return filled
+
+
+def spread_coarsely(colours: NDArray[np.uint8], hole: Mask, factor: int) -> NDArray[np.float32]:
+    """Return a smaller picture with the hole filled as `spread` does.
+
+    A pixel that is partly known is the mean of what is known of it: else the hole would grow,
+    and a membrane is best close to what it hangs on.
+
+    Args:
+        colours: (h, w, 3).
+        hole: (h, w), not all.
+        factor: how many times smaller.
+
+    Returns:
+        (h / factor, w / factor, 4), rounded up; the last channel says nothing.
+    """
+    height, width = hole.shape
+    known = (~hole).view(np.uint8)
+    picture = np.asarray(cv2.cvtColor(cv2.copyTo(colours, known), cv2.COLOR_RGB2RGBA))
+    cv2.insertChannel(known, picture, 3)
+    margin = (0, -height % factor, 0, -width % factor)
+    picture = np.asarray(cv2.copyMakeBorder(picture, *margin, cv2.BORDER_CONSTANT))
+    size = picture.shape[1] // factor, picture.shape[0] // factor
+    whole = picture.astype(np.float32)
+    small = np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), np.float32)
+    share = np.asarray(cv2.extractChannel(small, 3), np.float32)
+    small /= repeat(np.maximum(share, np.float32(_PARTLY)), 4)
+    return spread(small, share < _PARTLY)
 
 
 def doubt(colours: NDArray[np.float32], hole: Mask) -> NDArray[np.float32]:
