@@ -66,6 +66,19 @@ def test_what_was_invented_counts_only_where_something_is_invented_again():
     np.testing.assert_array_equal(patch[..., 0], [[150, 100], [100, 100]])
 
 
+def test_what_is_invented_again_and_again_changes_ever_less_but_never_stops_to():
+    error, shown = np.full(1, 80, np.float32), []
+    for _ in range(40):
+        memory = remembering(np.full((3, 1), 100, np.float32), error, np.zeros(1, bool))
+        patch, error = np.full((1, 1, 3), 200, np.uint8), np.full(1, 80, np.float32)  # made anew
+        memory.steady(patch, np.ones(1, bool), error, np.zeros(1, np.intp))
+        shown.append(int(patch[0, 0, 0]))
+
+    assert shown[0] == 150
+    assert shown[-1] == 120  # one part in 1 + 1 / 0.25
+    assert shown == sorted(shown, reverse=True)
+
+
 def test_refining_a_fill_changes_its_hole_and_nothing_around_it():
     filled = np.full((40, 50, 3), 90, np.uint8)
     hole = np.zeros((40, 50), bool)

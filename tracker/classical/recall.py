@@ -28,6 +28,7 @@ from tracker.classical.spots import (
 from tracker.classical.views import Fill, View
 
 CONVINCING = 0.5  # of a colour: what counts less was not seen, or is not taken over
+_ALIKE = np.float32(0.25)  # of 1: how far what two neighbours invent errs alike
 _MOSTLY = 250  # of 255: this much of what is sampled must be genuine
 
 
@@ -91,7 +92,8 @@ class Memory:
         now = _share(was, error)
         shown = gather(patch, index.take(numbers))
         put(patch, index.take(numbers), shown + now * (self.colours.take(numbers, axis=1) - shown))
-        left[numbers] = was + now * (error - was)  # much the same surroundings foretell both
+        # Two that err for different reasons err together by half of what two that err alike do.
+        left[numbers] = (1 + _ALIKE) * was * (1 - now)
 
     def refine(self, fill: Fill, spots: Spots) -> None:
         """Join a fill with the memory of its pixels, in place."""
