@@ -3,6 +3,7 @@
     python script/evaluate_classical.py CLIPS WORK                     # masks, then fill
     python script/evaluate_classical.py CLIPS WORK --jobs fill --clips devil_sample,wrv_8m56s
     python script/evaluate_classical.py CLIPS WORK --jobs stationary   # a painted hole that stays
+    python script/evaluate_classical.py CLIPS WORK --jobs returns      # objects hidden for a while
 
 CLIPS is a folder of clips as `python -m tracker evaluate` takes them; WORK, which must be
 new, keeps every frame that was made, to be looked at.  Masks: J and F as DAVIS measures them,
@@ -30,13 +31,16 @@ from tracker import engines
 from tracker.evaluation import cases, davis, runs
 from tracker.evaluation.fill import ClipScore, pooled_psnr, score_clip
 from tracker.evaluation.layout import find_clips
+from tracker.evaluation.occlusions import occluded
 from tracker.evaluation.perceptual import Perception
 from tracker.evaluation.protocol import PUBLISHED, Protocol
+from tracker.evaluation.returns import Return, evaluate_returns, return_sheet
 from tracker.evaluation.runs import FillPlan
+from tracker.evaluation.sheet import as_text
 from tracker.jobs import Mode
 from tracker.metrics import Summary
 
-JOBS = ("masks", "fill", "stationary")
+JOBS = ("masks", "fill", "stationary", "returns")
 STILL = 1e-3  # of the diagonal per frame: below it, a camera stands still
 BASELINES = ("telea", "nearest", "previous")
 OURS = ("offline", "streaming", "ahead")
@@ -123,6 +127,18 @@ def fill(clips: Path, work: Path, only: Sequence[str] | None, protocol: Protocol
     return rows
 
 
+def find_again(clips: Path, work: Path, only: Sequence[str] | None) -> list[Return]:
+    """Return how objects are followed that are hidden for a while, in scenes made of the clips."""
+    made, labels = work / "cases", work / "labels"
+    for sentence in occluded(clips, made, only, PUBLISHED.size, 0):
+        print(sentence)
+    for _ in runs.track(made, labels, None, engines.choose("propagator", "classical", "cpu"), None):
+        pass
+    found = evaluate_returns(labels, made)
+    print(as_text(return_sheet(found)))
+    return found
+
+
 def plan(way: str, protocol: Protocol) -> FillPlan:
     """Return how to fill in one of the `WAYS`."""
     if way in OURS:
@@ -188,6 +204,8 @@ def main() -> None:
             found[job] = follow(options.clips, place, options.only)
         elif job == "fill":
             found[job] = fill(options.clips, place, options.only, PUBLISHED)
+        elif job == "returns":
+            found[job] = find_again(options.clips, place, options.only)
         else:
             made = place / "cases"
             for _ in cases.stationary(options.clips, made, options.only, PUBLISHED.size, 0):

@@ -28,6 +28,12 @@ def add_evaluate(verbs: "Verbs") -> None:
     _add_output(masks)
     masks.set_defaults(command=_lazily("measure_masks"))
 
+    returns = kinds.add_parser("returns", help="are hidden objects found again, and nothing else")
+    returns.add_argument("predictions", type=Path, help="as for masks")
+    returns.add_argument("truth", type=Path, help="as for masks")
+    _add_output(returns)
+    returns.set_defaults(command=_lazily("measure_returns"))
+
     fill = kinds.add_parser("fill", help="PSNR, SSIM and more of filled clips, as E2FGVI does")
     fill.add_argument("results", type=Path, help="folder of clips: folders of frames, or videos")
     fill.add_argument("truth", type=Path, help="folder of clips without the object")
@@ -49,11 +55,12 @@ def add_evaluate(verbs: "Verbs") -> None:
     _add_output(fill)
     fill.set_defaults(command=_lazily("measure_fill"))
 
-    cases = kinds.add_parser("cases", help="make clips with holes whose content is known")
+    cases = kinds.add_parser("cases", help="make clips whose truth is known")
     cases.add_argument(
         "kind",
-        choices=("stationary", "moving"),
-        help="a hole that stays over true frames; an object of one clip pasted over another",
+        choices=("stationary", "moving", "occluded"),
+        help="a hole that stays over true frames; an object of one clip pasted over another; the "
+        "same, hidden for a while, to be followed",
     )
     cases.add_argument("clips", type=Path, help="folder of clips")
     cases.add_argument("output", type=Path, help="folder to be made")

@@ -5,10 +5,8 @@
 hides is known exactly.  Both are the same for the same clips and seed.
 """
 
-import json
 import os
 import shutil
-import zlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -18,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tracker.evaluation.case_files import generator_of, new_case, write_meta
 from tracker.evaluation.layout import choose_clips, find_clips, list_images, read_meta
 from tracker.evaluation.protocol import FrameFolder, resize_frame
 from tracker.label_images import decode_labels, encode_labels
@@ -51,16 +50,16 @@ def stationary(
         UserError: there are no clips, or a case exists already.
     """
     for name, place in choose_clips(find_clips(clips, "frames"), only, clips).items():
-        target = _new_case(output / name)
+        target = new_case(output / name)
         names = _write_frames(place, target / "frames", size)
         with Image.open(next((target / "frames").iterdir())) as image:
             width, height = image.size
-        generator = _generator(name, seed)
+        generator = generator_of(name, seed)
         hole = brush_hole(height, width, generator)
         data = encode_labels(hole.astype(np.uint8))
         for stem in names:
             (target / "masks" / f"{stem}.png").write_bytes(data)
-        _write_meta(target, "stationary", str(place.name), seed, {"truth": "frames"})
+        write_meta(target, "stationary", str(place.name), seed, {"truth": "frames"})
         yield f"{name}: {len(names)} frames, hole {100 * hole.mean():.1f} % of the frame"
 
 
@@ -82,11 +81,11 @@ def moving(
     if len(names) < 2:
         raise UserError(f"{clips} has {len(names)} clips with frames and masks; 2 are needed")
     for name, behind in zip(names, names[1:] + names[:1], strict=True):
-        generator = _generator(f"{name} {behind}", seed)
+        generator = generator_of(f"{name} {behind}", seed)
         background = [np.array(frame, np.uint8) for frame in FrameFolder(usable[behind]).read(size)]
         cutout = _read_cutout(name, usable[name], labels[name], len(background))
         case = f"{name}_over_{behind}"
-        target = _new_case(output / case)
+        target = new_case(output / case)
         (target / "bg").mkdir()
         shares = []
         for index, (alpha, colours) in enumerate(
@@ -102,7 +101,7 @@ def moving(
             Image.fromarray(truth).save(target / "bg" / f"{index:05d}.png")
             data = encode_labels(hidden.astype(np.uint8))
             (target / "masks" / f"{index:05d}.png").write_bytes(data)
-        _write_meta(target, "moving", f"{name} over {behind}", seed, {"has_bg": True})
+        write_meta(target, "moving", f"{name} over {behind}", seed, {"has_bg": True})
         yield f"{case}: {len(shares)} frames, hole {100 * np.mean(shares):.1f} % of the frame"
 
 
@@ -180,20 +179,3 @@ def _write_frames(place: Path, folder: Path, size: tuple[int, int] | None) -> li
         names.append(source.names[index] if source.names else f"{index:05d}")
         Image.fromarray(np.asarray(pixels, np.uint8)).save(folder / f"{names[-1]}.png")
     return names
-
-
-def _write_meta(case: Path, kind: str, source: str, seed: int, more: dict[str, object]) -> None:
-    content = {"source": f"derived ({kind}, seed {seed}): {source}", **more}
-    (case / "meta.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-def _new_case(folder: Path) -> Path:
-    if folder.exists():
-        raise UserError(f"{folder} exists; choose another output folder or remove it")
-    for part in ("frames", "masks"):
-        (folder / part).mkdir(parents=True)
-    return folder
-
-
-def _generator(name: str, seed: int) -> np.random.Generator:
-    return np.random.default_rng([seed, zlib.crc32(name.encode("utf-8"))])

@@ -5,7 +5,7 @@ import sys
 
 from tracker import engines
 from tracker.engines import Choice
-from tracker.evaluation import cases, davis, mask_pictures, runs
+from tracker.evaluation import cases, davis, mask_pictures, occlusions, returns, runs
 from tracker.evaluation.fill_sheet import evaluate_fill
 from tracker.evaluation.perceptual import Perception
 from tracker.evaluation.protocol import Protocol
@@ -25,6 +25,12 @@ def measure_masks(options: argparse.Namespace) -> None:
     _write(mask_sheet(scores, pictures), options)
 
 
+def measure_returns(options: argparse.Namespace) -> None:
+    """Whether objects that were hidden are found again."""
+    found = returns.evaluate_returns(options.predictions, options.truth, options.clips)
+    _write(returns.return_sheet(found), options)
+
+
 def measure_fill(options: argparse.Namespace) -> None:
     """The quality of a folder of filled clips."""
     protocol = Protocol(options.size, options.ssim_window, options.dilate)
@@ -37,8 +43,12 @@ def measure_fill(options: argparse.Namespace) -> None:
 
 
 def make_cases(options: argparse.Namespace) -> None:
-    """Clips with holes whose content is known."""
-    make = cases.stationary if options.kind == "stationary" else cases.moving
+    """Clips whose truth is known."""
+    make = {
+        "stationary": cases.stationary,
+        "moving": cases.moving,
+        "occluded": occlusions.occluded,
+    }[options.kind]
     for sentence in make(options.clips, options.output, options.only, options.size, options.seed):
         print(sentence)
 
