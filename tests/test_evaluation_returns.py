@@ -1,4 +1,4 @@
-"""`evaluate returns` says whether a hidden object is found again, and `cases occluded` hides some."""
+"""`evaluate returns`: is a hidden object found again?  `cases occluded` hides some."""
 
 import json
 
