@@ -39,6 +39,7 @@ from tracker.classical.softmaps import (
     cell_places,
     cells_inside,
     cells_touched,
+    clear,
     enlarged,
     grown,
     pixels_of,
@@ -46,6 +47,7 @@ from tracker.classical.softmaps import (
     square,
     winning_layer,
 )
+from tracker.classical.strangers import find_strangers
 from tracker.classical.uncovered import Uncovered
 from tracker.classical.usual import Usual
 from tracker.classical.vote import vote
@@ -204,9 +206,7 @@ class ClassicalPropagator:
             uncovered = self._uncovered.find(
                 layer, winner, picture.half, self._backdrop.plate, change, motion
             )
-            soft[0][uncovered] += soft[layer][uncovered]
-            soft[layer][uncovered] = 0
-            winner[uncovered] = winning_layer(soft[:, uncovered])
+            clear(soft, winner, layer, uncovered)
 
     def _drop_others(self, picture: Picture, soft: Floats, winner: NDArray[np.uint8]) -> None:
         """Clear masks that are not their object's: of what is left of it, or of something else.
@@ -215,10 +215,15 @@ class ClassicalPropagator:
         """
         for layer in range(1, len(soft)):
             mine = winner == layer
-            area = np.count_nonzero(mine)
-            if not area:
+            if not mine.any():
                 continue
-            given, features = self._memory.given(layer)[0], picture.features[cells_inside(mine)]
+            given, is_whole = self._memory.given(layer)[0], self._uncovered.is_whole(layer)
+            if is_whole and self._usual.is_known(layer):
+                strangers = find_strangers(mine, picture.features, given, self._background)
+                if strangers is not None:
+                    clear(soft, winner, layer, strangers)
+                    mine &= ~strangers
+            features = picture.features[cells_inside(mine)]
             distances = unlikeness(features, given)
             if is_believed(
                 features,
@@ -226,16 +231,14 @@ class ClassicalPropagator:
                 distances,
                 self._usual.distance(layer),
                 self._background,
-                is_small=bool(area < REMAINS * self._usual.area(layer)),
+                is_small=bool(np.count_nonzero(mine) < REMAINS * self._usual.area(layer)),
                 times_found=self._found[layer].times if layer in self._found else 0,
-                is_whole=self._uncovered.is_whole(layer),
+                is_whole=is_whole,
                 is_elsewhere=self._is_elsewhere,
             ):
                 self._unlike[layer] = distances
             else:
-                soft[0] += soft[layer]
-                soft[layer] = 0
-                winner[mine] = winning_layer(soft[:, mine])
+                clear(soft, winner, layer, soft[layer] > 0)
 
     def _find_lost(self, picture: Picture) -> Mask:
         """Look for the objects that have gone, and tell memory where those found are.

@@ -181,6 +181,16 @@ def winning_layer(soft: Floats) -> NDArray[np.uint8]:
     return winner
 
 
+def clear(soft: Floats, winner: NDArray[np.uint8], layer: int, where: Mask) -> None:
+    """Take pixels (h, w) from a layer and give them to the background.
+
+    `soft` (layers, h, w) and which of them wins (h, w) are changed in place.
+    """
+    soft[0][where] += soft[layer][where]
+    soft[layer][where] = 0
+    winner[where] = winning_layer(soft[:, where])
+
+
 def softmax(score: Floats) -> Floats:
     """Return probabilities (layers, h, w) from log odds."""
     score = np.exp(score - score.max(axis=0))

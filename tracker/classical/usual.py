@@ -28,6 +28,10 @@ class Usual:
         """Return how far most cells are from the object as it was given; infinite if unknown."""
         return self._distances.get(layer, np.inf)
 
+    def is_known(self, layer: int) -> bool:
+        """Return whether the object has been seen well since it was given."""
+        return layer in self._distances
+
     def scale(self, motions: Sequence[Motion]) -> None:
         """Let objects be smaller as they go away and larger as they come near.
 
