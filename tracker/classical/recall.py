@@ -92,7 +92,7 @@ class Memory:
         now = _share(was, error)
         shown = gather(patch, index.take(numbers))
         put(patch, index.take(numbers), shown + now * (self.colours.take(numbers, axis=1) - shown))
-        # Two that err for different reasons err together by half of what two that err alike do.
+        # Errors by chance are halved where two as large are joined, wholly alike ones stay.
         left[numbers] = (1 + _ALIKE) * was * (1 - now)
 
     def refine(self, fill: Fill, spots: Spots) -> None:
