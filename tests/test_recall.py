@@ -66,7 +66,7 @@ def test_what_was_invented_counts_only_where_something_is_invented_again():
     np.testing.assert_array_equal(patch[..., 0], [[150, 100], [100, 100]])
 
 
-def test_what_is_invented_again_and_again_changes_ever_less_but_never_stops_to():
+def test_what_is_invented_anew_counts_ever_less_but_never_nothing():
     error, shown = np.full(1, 80, np.float32), []
     for _ in range(40):
         memory = remembering(np.full((3, 1), 100, np.float32), error, np.zeros(1, bool))

@@ -1,3 +1,5 @@
+"""A hole is filled from what surrounds it in the same frame, also in a smaller picture of it."""
+
 import numpy as np
 import pytest
 

@@ -9,7 +9,6 @@ import os
 import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +16,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tracker.evaluation.case_files import generator_of, new_case, write_meta
-from tracker.evaluation.layout import choose_clips, find_clips, list_images, read_meta
+from tracker.evaluation.cutouts import read_labelled
+from tracker.evaluation.layout import choose_clips, find_clips, find_objects, list_images
 from tracker.evaluation.protocol import FrameFolder, resize_frame
-from tracker.label_images import decode_labels, encode_labels
+from tracker.label_images import encode_labels
 from tracker.types import Frame, Mask, UserError
 
 STATIONARY_SHARE = (0.04, 0.12)  # of the frame: the hole of a stationary case
@@ -75,15 +75,16 @@ def moving(
     Raises:
         UserError: fewer than two clips have frames and masks, or a case exists already.
     """
-    shots, labels = find_clips(clips, "frames"), find_clips(clips, "masks")
-    usable = choose_clips({n: p for n, p in shots.items() if n in labels}, only, clips)
-    names = [name for name in usable if not read_meta(clips / name).get("has_bg", False)]
+    found = find_objects(clips, only)
+    names = list(found)
     if len(names) < 2:
         raise UserError(f"{clips} has {len(names)} clips with frames and masks; 2 are needed")
     for name, behind in zip(names, names[1:] + names[:1], strict=True):
         generator = generator_of(f"{name} {behind}", seed)
-        background = [np.array(frame, np.uint8) for frame in FrameFolder(usable[behind]).read(size)]
-        cutout = _read_cutout(name, usable[name], labels[name], len(background))
+        background = [
+            np.array(frame, np.uint8) for frame in FrameFolder(found[behind][0]).read(size)
+        ]
+        cutout = _read_cutout(name, *found[name], len(background))
         case = f"{name}_over_{behind}"
         target = new_case(output / case)
         (target / "bg").mkdir()
@@ -156,12 +157,8 @@ def _placed(
 
 
 def _read_cutout(name: str, frames: Path, labels: Path, count: int) -> _Cutout:
-    pixels = [np.array(f, np.uint8) for f in islice(FrameFolder(frames).read(None), count)]
-    masks = [
-        decode_labels(file.read_bytes(), file.name) > 0
-        for file in list_images(labels, "masks")[: len(pixels)]
-    ]
-    return _Cutout(name, pixels[: len(masks)], masks)
+    pixels, maps = read_labelled(frames, labels, count)
+    return _Cutout(name, pixels, [each > 0 for each in maps])
 
 
 def _write_frames(place: Path, folder: Path, size: tuple[int, int] | None) -> list[str]:

@@ -74,14 +74,21 @@ class Piece:
         return np.average(self.colours.reshape(-1, 3), axis=0, weights=self.alpha.reshape(-1))
 
 
+def read_labelled(frames: Path, labels: Path, most: int) -> tuple[list[Frame], list[LabelMap]]:
+    """Return the first `most` frames of a clip and their labels, as many of either."""
+    pictures = [np.array(f, np.uint8) for f in islice(FrameFolder(frames).read(None), most)]
+    files = list_images(labels, "masks")[: len(pictures)]
+    maps = [decode_labels(file.read_bytes(), file.name) for file in files]
+    return pictures[: len(maps)], maps
+
+
 def read_cutout(frames: Path, labels: Path, most: int = 60) -> list[Piece]:
     """Return the largest object of a clip, frame by frame, in the first `most` frames.
 
     Frames in which hardly anything of it is to be seen are left out; all are where there is
     no object, or what is marked as one is several things.
     """
-    pictures = [np.array(f, np.uint8) for f in islice(FrameFolder(frames).read(None), most)]
-    maps = [decode_labels(f.read_bytes(), f.name) for f in list_images(labels, "masks")[:most]]
+    pictures, maps = read_labelled(frames, labels, most)
     largest = _largest_label(maps)
     masks = [each == largest for each in maps]
     areas = np.array([int(mask.sum()) for mask in masks])
@@ -90,7 +97,7 @@ def read_cutout(frames: Path, labels: Path, most: int = 60) -> list[Piece]:
     enough = _WHOLE * float(np.median(areas[areas > 0]))
     chosen = [
         (picture, mask)
-        for picture, mask, area in zip(pictures, masks, areas, strict=False)
+        for picture, mask, area in zip(pictures, masks, areas, strict=True)
         if area >= enough
     ]
     if np.median([_largest_part(mask) for _, mask in chosen]) < _ONE_THING:

@@ -73,6 +73,23 @@ def choose_clips(
     return {name: found[name] for name in wanted}
 
 
+def find_objects(root: Path, wanted: Collection[str] | None) -> dict[str, tuple[Path, Path]]:
+    """Return frames and masks of the clips whose masks show real objects, by the clip's name.
+
+    Of a clip whose truth is known the object is gone already, or was pasted there.
+
+    Raises:
+        UserError: a folder or clip is not there, or no clip has frames or masks.
+    """
+    frames, labels = find_clips(root, "frames"), find_clips(root, "masks")
+    usable = choose_clips({n: p for n, p in frames.items() if n in labels}, wanted, root)
+    return {
+        name: (place, labels[name])
+        for name, place in usable.items()
+        if not read_meta(root / name).get("has_bg", False)
+    }
+
+
 def list_images(folder: Path, part: Part = "frames") -> list[Path]:
     """Return the images of a folder in the order of their names."""
     files = (path for path in folder.iterdir() if path.suffix.lower() in _ENDINGS[part])

@@ -19,16 +19,18 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from tracker.evaluation.case_files import generator_of, new_case, write_meta
 from tracker.evaluation.cutouts import Piece, fit, read_cutout
-from tracker.evaluation.layout import choose_clips, find_clips, read_meta
+from tracker.evaluation.layout import find_objects
 from tracker.evaluation.protocol import FrameFolder
 from tracker.evaluation.returns import LEAST_HIDDEN
 from tracker.label_images import encode_labels
 from tracker.types import Frame, Mask, UserError
 
+FEWEST_CLIPS = 3  # of an object, of the ground, of what passes in front
 KINDS = ("behind", "returns", "passed", "leaves")
 HIDDEN = (12, 18)  # frames: how long nothing is to be seen, drawn from these
 _BEFORE = 20  # frames in which all of it is to be seen, before and after
@@ -37,6 +39,7 @@ _OBJECT = (0.4, 0.25)  # of the frame's height and width: what it fits into
 _SCALES = (1.0, 0.8, 0.65, 0.5)  # of it, tried in turn where an object is to hide it
 
 Place: TypeAlias = tuple[float, float]  # x, y
+Layer: TypeAlias = tuple[Sequence[Piece], Callable[[int], Place]]  # a thing and its way
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,23 +47,21 @@ class Scene:
     """An object on its way, and what passes in front of it."""
 
     num_frames: int
-    thing: Sequence[Piece]
-    way: Callable[[int], Place]
-    front: Sequence[Piece]  # empty: nothing
-    front_way: Callable[[int], Place]
+    layers: Sequence[Layer]  # the object, then what is in front of it
 
-    def layers(self) -> Iterator[tuple[Sequence[Piece], Callable[[int], Place]]]:
-        """Yield what lies over the ground, and its way, from back to front."""
-        yield self.thing, self.way
-        if self.front:
-            yield self.front, self.front_way
+    def paint(self, index: int, picture: NDArray[np.float32]) -> None:
+        """Lay all of it over the ground (H, W, 3) of frame `index`, in place."""
+        for pieces, way in self.layers:
+            pieces[_to_and_fro(index, len(pieces))].paint(picture, *way(index))
 
     def truth(self, index: int, size: tuple[int, int]) -> Mask:
         """Return (H, W), where the object is to be seen in frame `index`."""
-        seen = np.zeros(size, np.bool_)
-        for number, (pieces, way) in enumerate(self.layers()):
-            covered = pieces[_to_and_fro(index, len(pieces))].cover(size, *way(index))
-            seen = covered if number == 0 else seen & ~covered
+        seen, *before = (
+            pieces[_to_and_fro(index, len(pieces))].cover(size, *way(index))
+            for pieces, way in self.layers
+        )
+        for covered in before:
+            seen &= ~covered
         return seen
 
     def num_hidden(self, size: tuple[int, int]) -> int:
@@ -80,13 +81,13 @@ def occluded(
     Raises:
         UserError: fewer than three clips have frames and masks, or a case exists already.
     """
-    shots, labels = find_clips(clips, "frames"), find_clips(clips, "masks")
-    usable = choose_clips({n: p for n, p in shots.items() if n in labels}, only, clips)
-    names = [name for name in usable if not read_meta(clips / name).get("has_bg", False)]
-    cutouts = {name: read_cutout(usable[name], labels[name]) for name in names}
-    names = [name for name in names if cutouts[name]]
-    if len(names) < len(KINDS) - 1:
-        raise UserError(f"{clips} has {len(names)} clips with frames and masks; 3 are needed")
+    found = find_objects(clips, only)
+    cutouts = {name: read_cutout(*places) for name, places in found.items()}
+    names = [name for name in found if cutouts[name]]
+    if len(names) < FEWEST_CLIPS:
+        raise UserError(
+            f"{clips} has {len(names)} clips with frames and masks; {FEWEST_CLIPS} are needed"
+        )
     for index, name in enumerate(names):
         others = [*names[index + 1 :], *names[:index]]
         for turn, kind in enumerate(KINDS):
@@ -94,7 +95,7 @@ def occluded(
             fronts = [cutouts[other] for other in others if other != behind]
             case = f"{name}_{kind}_{behind}"
             generator = generator_of(case, seed)
-            scenery = list(_read_background(usable[behind], size))
+            scenery = list(_read_background(found[behind][0], size))
             scene = _find_scene(kind, scenery[0], cutouts[name], fronts, generator)
             if scene is None:
                 yield f"{case}: left out, no other object hides it for {LEAST_HIDDEN} frames"
@@ -150,9 +151,8 @@ def _behind(thing: Sequence[Piece], ground: Frame, generator: np.random.Generato
         return (width - x if mirrored else x), y
 
     middle = start + strip.width / 2
-    return Scene(
-        num_frames, thing, way, [strip], _stays(width - middle if mirrored else middle, height)
-    )
+    at = width - middle if mirrored else middle
+    return Scene(num_frames, [(thing, way), _standing(strip, at)])
 
 
 def _returns(thing: Sequence[Piece], ground: Frame, generator: np.random.Generator) -> Scene:
@@ -171,13 +171,8 @@ def _returns(thing: Sequence[Piece], ground: Frame, generator: np.random.Generat
         x = wide / 2 + speed * moved
         return (width - x if mirrored else x), y
 
-    return Scene(
-        2 * moves + hidden,
-        thing,
-        way,
-        [strip],
-        _stays(width - covered if mirrored else covered, height),
-    )
+    at = width - covered if mirrored else covered
+    return Scene(2 * moves + hidden, [(thing, way), _standing(strip, at)])
 
 
 def _leaves(thing: Sequence[Piece], ground: Frame, generator: np.random.Generator) -> Scene:
@@ -196,7 +191,7 @@ def _leaves(thing: Sequence[Piece], ground: Frame, generator: np.random.Generato
             x, at = (-wide / 2 + entered if crosses else width + wide / 2 - entered), later
         return (width - x if mirrored else x), at
 
-    return Scene(2 * outside + hidden, thing, way, [], _stays(0, height))
+    return Scene(2 * outside + hidden, [(thing, way)])
 
 
 def _passed(
@@ -224,15 +219,14 @@ def _passed(
         return (width - at if mirrored else at), y
 
     middle = width - x if mirrored else x
-    return Scene(num_frames, thing, lambda index: (middle + drift * index, y), large, pass_by)
+    return Scene(num_frames, [(thing, lambda index: (middle + drift * index, y)), (large, pass_by)])
 
 
 def _compose(
     scene: Scene, index: int, scenery: Sequence[Frame], generator: np.random.Generator
 ) -> Frame:
     picture = scenery[_to_and_fro(index, len(scenery))].astype(np.float32)
-    for pieces, way in scene.layers():
-        pieces[_to_and_fro(index, len(pieces))].paint(picture, *way(index))
+    scene.paint(index, picture)
     picture += generator.normal(0, _NOISE, picture.shape).astype(np.float32)
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
@@ -258,8 +252,9 @@ def _to_and_fro(index: int, length: int) -> int:
     return min(place, 2 * length - 2 - place) if length > 1 else 0
 
 
-def _stays(x: float, height: int) -> Callable[[int], Place]:
-    return lambda _: (x, height / 2)
+def _standing(strip: Piece, x: float) -> Layer:
+    """Return a strip as high as the picture that stays where it is."""
+    return [strip], lambda _: (x, strip.height / 2)
 
 
 def _draw_hidden(generator: np.random.Generator) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tracker.evaluation.davis import read_labels
 from tracker.evaluation.layout import choose_clips, find_clips
@@ -148,7 +149,7 @@ def _figures(returns: Sequence[Return]) -> Figures:
     }
 
 
-def _first_run(hidden: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> range | None:
+def _first_run(hidden: NDArray[np.bool_]) -> range | None:
     """Return the first run of `LEAST_HIDDEN` or more frames after the first frame."""
     start = None
     for index, is_hidden in enumerate([*hidden.tolist(), False]):
