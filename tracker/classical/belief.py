@@ -45,14 +45,19 @@ def is_believed(
         is_elsewhere: this is another scene than the object was given in, so that not much of
             the background need be known: nothing is let pass for it.
     """
-    most = usual if is_elsewhere else FAR * usual
-    is_far = bool(len(distances)) and median(distances) > most
-    if times_found and is_far:
+    unlike = is_unlike(distances, usual, is_elsewhere=is_elsewhere)
+    if times_found and unlike:
         return False
-    if not (is_far or times_found or is_small):
+    if not (unlike or times_found or is_small):
         return True
     least = MOSTLY_ALIKE if is_whole and 0 < times_found < AGAIN else STILL_ALIKE
     return alike(features, model, background) >= least
+
+
+def is_unlike(distances: Floats, usual: float, *, is_elsewhere: bool) -> bool:
+    """Return whether a mask's cells are far from the object; arguments as of `is_believed`."""
+    most = usual if is_elsewhere else FAR * usual
+    return bool(len(distances)) and median(distances) > most
 
 
 def alike(features: Floats, model: Floats, background: Background) -> float:

@@ -37,6 +37,7 @@ class Found:
     radius: float  # pixels
     shift: complex  # from where memory believed it
     times: int  # frames in a row it was found close by, this one included
+    mask: Mask | None = None  # (rows, columns) of cells: all of it, if that was found as a whole
 
 
 class Background:
@@ -56,10 +57,16 @@ class Background:
 
     def distances(self, features: Floats) -> Floats:
         """Return (N,): squared distance to the nearest background cell known."""
-        known = [] if self._first is None else [self._first, *self._samples]
-        if not sum(map(len, known)):
+        known = self.known()
+        if not len(known):
             return np.full(len(features), np.inf, np.float32)
-        return nearest_rows(features, np.concatenate(known))[1]
+        return nearest_rows(features, known)[1]
+
+    def known(self) -> Floats:
+        """Return the cells (N, features) that are remembered."""
+        if self._first is None:
+            return np.empty((0, 0), np.float32)
+        return np.concatenate([self._first, *self._samples])
 
 
 def to_background(features: Floats, background: Background, is_new: Mask, asked: Mask) -> Floats:

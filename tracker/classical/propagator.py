@@ -16,23 +16,17 @@ from numpy.typing import NDArray
 
 from tracker.classical.appearance import STRIDE, Floats, PatchMemory
 from tracker.classical.backdrop import Backdrop
-from tracker.classical.belief import FAR, REMAINS, is_believed
+from tracker.classical.belief import REMAINS, is_believed, is_unlike
 from tracker.classical.confidence import confidence, unlikeness
 from tracker.classical.decision import decide
 from tracker.classical.flow import pixel_grid, sample
 from tracker.classical.layers import Motion, layer_motions
-from tracker.classical.lost import (
-    SAMPLING_INTERVAL,
-    VISIBLE_SHARE,
-    Background,
-    Found,
-    Scene,
-    to_background,
-)
+from tracker.classical.lost import SAMPLING_INTERVAL, Background, to_background
 from tracker.classical.moving import pixel_motion_odds
-from tracker.classical.sight import Change, Sight
+from tracker.classical.sight import Sight
 from tracker.classical.softmaps import (
     Picture,
+    Region,
     at_cells,
     blurred,
     cell_means,
@@ -51,14 +45,16 @@ from tracker.classical.strangers import find_strangers
 from tracker.classical.uncovered import Uncovered
 from tracker.classical.usual import Usual
 from tracker.classical.vote import vote
+from tracker.classical.whereabouts import LIKELY, Whereabouts
 from tracker.images import bounding_box
 from tracker.types import Frame, LabelMap, Mask, Tracked
 
 REACH = 0.12  # of the longer side: how far from where it is expected an object may be
 BLUR = 15  # pixels: how vague labels become where flow is not to be trusted
-SOUGHT = 0.2  # of its usual area: an object covering less is looked for everywhere
-LIKELY = 0.5  # confidence from which a mask shows what an object looks like
 SURE = 0.75  # purity of a cell that is worth remembering
+GROWN = 2.0  # times its usual area: a larger mask of an object that was lost is not its
+WHOLE = np.float32(0.95)  # how likely what was found as a whole is as it was
+HIDES = np.float32(0.3)  # of what the background behind says, where that was found
 
 
 class ClassicalPropagator:
@@ -70,8 +66,8 @@ class ClassicalPropagator:
         self._background = Background()
         self._backdrop = Backdrop()
         self._uncovered = Uncovered()
-        self._found: dict[int, Found] = {}  # where objects seemed to be in the last frame
         self._usual = Usual()
+        self._whereabouts = Whereabouts(self._memory, self._usual, self._background)
         self._unlike: dict[int, Floats] = {}  # what `unlikeness` says of masks
         self._count = 0
         self._is_elsewhere = False  # there was a cut since objects were given
@@ -107,7 +103,8 @@ class ClassicalPropagator:
         self._soft, self._winner = self._carry(self._picture, picture)
         self._picture = picture
         self._remember(picture, given=False)
-        return Tracked(enlarged(self._soft, self._ids, *frame.shape[:2]), self._confidence())
+        labels = enlarged(self._soft, self._ids, *frame.shape[:2])
+        return Tracked(labels, self._confidence(picture))
 
     def _learn(self, picture: Picture, labels: LabelMap) -> None:
         self._ids += [int(k) for k in np.unique(labels) if k and int(k) not in self._ids]
@@ -122,6 +119,8 @@ class ClassicalPropagator:
         self._is_elsewhere = False
         self._uncovered.begin(picture.half, self._winner)
         self._remember(picture, given=True)
+        wholes = [k for k in range(1, len(masks)) if self._uncovered.is_whole(k)]
+        self._whereabouts.begin(picture, self._soft, wholes)
 
     def _carry(self, previous: Picture, picture: Picture) -> tuple[Floats, NDArray[np.uint8]]:
         """Return the soft labels (layers, h, w) of `picture`, and the layer that wins (h, w)."""
@@ -143,7 +142,8 @@ class ClassicalPropagator:
         vague = blurred(background[None], BLUR)[0] - background
         self._backdrop.follow(picture, background + (1 - change.trust) * vague, motions[0])
         is_new = self._find_lost(picture)
-        boxes = {layer: square(where, f.centre, f.radius) for layer, f in self._found.items()}
+        found = self._whereabouts.found.items()
+        boxes = {layer: square(where, place.centre, place.radius) for layer, place in found}
         near = self._around(background < 0.7)
         for box in boxes.values():
             near |= box
@@ -158,10 +158,7 @@ class ClassicalPropagator:
         prior = np.stack([background[region], *objects])
         prior += (1 - trust) * (blurred(prior, BLUR) - prior)
         odds = pixel_motion_odds(grid[region], places, trust, prior, motions)
-        for layer, box in boxes.items():
-            inside = spread(box[cells], STRIDE, trust.shape)
-            np.copyto(prior[layer], np.float32(0.5), where=inside)
-            odds[layer][inside] = 0
+        wholes = self._expect_found(prior, odds, boxes, cells)
         odds += self._backdrop.odds(picture, prior, near, region)
         prior /= prior.sum(axis=0) + np.float32(1e-6)
         # What was given in several pieces may be several things, and not all of them remembered.
@@ -171,11 +168,32 @@ class ClassicalPropagator:
             asked = np.any(single, axis=0)
             known = to_background(picture.features, self._background, is_new, asked)
         votes = vote(self._memory, picture, near, cells, prior, known)
+        votes[:, wholes] = 0  # cells have been asked, and do not know it
+        odds[:, wholes] *= HIDES
         soft[(slice(None), *region)] = decide(picture, prior, odds, votes, near, cells)
         winner = winning_layer(soft)
-        self._drop_uncovered(picture, soft, winner, change, motions[0])
+        plate = self._backdrop.plate
+        self._uncovered.drop(soft, winner, picture.half, plate, change, motions[0])
         self._drop_others(picture, soft, winner)
         return soft, winner
+
+    def _expect_found(
+        self, prior: Floats, odds: Floats, boxes: dict[int, Mask], cells: Region
+    ) -> Mask:
+        """Expect objects, in place, in the `boxes` of cells they were found in.
+
+        Returns (h, w), where one was found as a whole.
+        """
+        wholes = np.zeros(prior.shape[1:], bool)
+        for layer, box in boxes.items():
+            inside = spread(box[cells], STRIDE, wholes.shape)
+            likely: Floats = np.full(wholes.shape, 0.5, np.float32)
+            if (whole := self._whereabouts.found[layer].mask) is not None:
+                likely = np.where(spread(whole[cells], STRIDE, wholes.shape), WHOLE, 1 - WHOLE)
+                wholes |= inside
+            np.copyto(prior[layer], likely, where=inside)
+            odds[layer][inside] = 0
+        return wholes
 
     def _lose_all(self) -> None:
         """Take every object for gone: they have to be found again in another scene."""
@@ -184,88 +202,68 @@ class ClassicalPropagator:
         self._winner = np.zeros_like(self._winner)
         self._backdrop.forget()
         self._uncovered.forget()
+        self._whereabouts.forget()
         self._is_elsewhere = True
 
     def _around(self, objects: Mask) -> Mask:
         """Return (rows, columns): the cells within reach of `objects` (h, w)."""
         return grown(cells_touched(objects), int(REACH * max(objects.shape)) // STRIDE)
 
-    def _drop_uncovered(
-        self,
-        picture: Picture,
-        soft: Floats,
-        winner: NDArray[np.uint8],
-        change: Change,
-        motion: Motion,
-    ) -> None:
-        """Clear what is background that an object has only just uncovered.
-
-        `soft` (layers, h, w) and which of them wins (h, w) are changed in place.
-        """
-        for layer in range(1, len(soft)):
-            uncovered = self._uncovered.find(
-                layer, winner, picture.half, self._backdrop.plate, change, motion
-            )
-            clear(soft, winner, layer, uncovered)
-
     def _drop_others(self, picture: Picture, soft: Floats, winner: NDArray[np.uint8]) -> None:
-        """Clear masks that are not their object's: of what is left of it, or of something else.
-
-        `soft` (layers, h, w) and which of them wins (h, w) are changed in place.
-        """
+        """Clear, in place, masks that are not their object's: of its remains, of something else."""
         for layer in range(1, len(soft)):
             mine = winner == layer
             if not mine.any():
                 continue
-            given, is_whole = self._memory.given(layer)[0], self._uncovered.is_whole(layer)
-            if is_whole and self._usual.is_known(layer):
+            if self._uncovered.is_whole(layer) and self._usual.is_known(layer):
+                given = self._memory.given(layer)[0]
                 strangers = find_strangers(mine, picture.features, given, self._background)
                 if strangers is not None:
                     clear(soft, winner, layer, strangers)
                     mine &= ~strangers
-            features = picture.features[cells_inside(mine)]
-            distances = unlikeness(features, given)
-            if is_believed(
-                features,
-                given,
-                distances,
-                self._usual.distance(layer),
-                self._background,
-                is_small=bool(np.count_nonzero(mine) < REMAINS * self._usual.area(layer)),
-                times_found=self._found[layer].times if layer in self._found else 0,
-                is_whole=is_whole,
-                is_elsewhere=self._is_elsewhere,
-            ):
-                self._unlike[layer] = distances
-            else:
+            if not self._is_its(picture, layer, mine):
                 clear(soft, winner, layer, soft[layer] > 0)
+                self._unlike.pop(layer, None)
+                self._whereabouts.refuse(layer)
+
+    def _is_its(self, picture: Picture, layer: int, mine: Mask) -> bool:
+        """Return whether a mask (h, w), not empty, is likely to be that object's."""
+        area, usual = np.count_nonzero(mine), self._usual.area(layer)
+        if self._usual.is_held(layer) and area > GROWN * usual:
+            return False
+        given, cells = self._memory.given(layer)[0], cells_inside(mine)
+        features, distance = picture.features[cells], self._usual.distance(layer)
+        self._unlike[layer] = distances = unlikeness(features, given)
+        found = self._whereabouts.found.get(layer)
+        if found is not None:
+            if is_unlike(distances, distance, is_elsewhere=self._is_elsewhere):
+                return False
+            if found.mask is not None:
+                return True
+        return is_believed(
+            features,
+            given,
+            distances,
+            distance,
+            self._background,
+            is_small=bool(area < REMAINS * usual),
+            times_found=found.times if found is not None else 0,
+            is_whole=self._uncovered.is_whole(layer),
+            is_elsewhere=self._is_elsewhere,
+        ) or self._whereabouts.bears_out(layer, picture, cells)
 
     def _find_lost(self, picture: Picture) -> Mask:
-        """Look for the objects that have gone, and tell memory where those found are.
+        """Look for the objects that have gone, and forget where those found as a whole were.
 
         Returns (rows, columns): the cells that differ from what was seen there before.
         """
-        last, self._found = self._found, {}
-        followed = np.bincount(self._winner.ravel(), minlength=len(self._soft))
-        lost = [
-            layer
-            for layer in range(1, len(self._soft))
-            if followed[layer] <= SOUGHT * self._usual.area(layer)
-        ]
-        if not lost:
-            return np.zeros(picture.features.shape[:2], bool)
-        is_new = self._backdrop.new_cells(picture)
-        where = cell_places(*picture.small.shape[:2])
-        scene = Scene(picture.features, where, self._background, is_new)
-        for layer in lost:
-            farthest = FAR * self._usual.distance(layer)
-            # A find must show more than is followed.
-            share = SOUGHT if followed[layer] else VISIBLE_SHARE
-            model, area = self._memory.given(layer), self._usual.area(layer)
-            place = scene.find(model, area, share, farthest, last.get(layer))
-            if place is not None:
-                self._memory.shift(layer, place.shift)
-                self._found[layer] = place
+        covered = np.bincount(self._winner.ravel(), minlength=len(self._soft))
+        is_new = self._whereabouts.look(picture, covered, self._backdrop)
+        self._whereabouts.look_elsewhere(picture, self._winner)
+        for layer, found in self._whereabouts.found.items():
+            if found.mask is not None:
+                self._soft[0] += self._soft[layer]
+                self._soft[layer] = 0
         return is_new
 
     def _remember(self, picture: Picture, *, given: bool) -> None:
@@ -275,6 +273,7 @@ class ClassicalPropagator:
         near = self._around(self._soft[0] < 0.5)
         if given or self._count % SAMPLING_INTERVAL == 0:
             self._background.remember(picture.features[share[0] > SURE])
+            self._whereabouts.know_background()
         self._count += 1
         self._backdrop.learn(picture, self._soft[0])
         self._usual.note_areas(self._soft, given=given)
@@ -287,7 +286,7 @@ class ClassicalPropagator:
             given=given,
         )
 
-    def _confidence(self) -> dict[int, float]:
+    def _confidence(self, picture: Picture) -> dict[int, float]:
         """Return how sure each object's mask is: 1 certain, 0 lost."""
         result = {}
         for layer, identity in enumerate(self._ids, start=1):
@@ -297,4 +296,5 @@ class ClassicalPropagator:
             result[identity] = confidence(probability, distances)
             if result[identity] > LIKELY:
                 self._usual.note_distances(layer, distances)
+            self._whereabouts.note(layer, picture, self._soft[layer], mine, result[identity])
         return result

@@ -18,6 +18,7 @@ from tracker.classical.layers import NOISE, TRUSTED, Motion, median
 from tracker.classical.planes import split
 from tracker.classical.plate import BackgroundPlate
 from tracker.classical.sight import Change
+from tracker.classical.softmaps import clear
 from tracker.types import Mask
 
 CRUMB = 0.05  # of an object's largest piece: smaller ones are no pieces
@@ -62,6 +63,23 @@ class Uncovered:
     def is_whole(self, layer: int) -> bool:
         """Return whether an object was given in one piece; else it may be several."""
         return layer in self._whole
+
+    def drop(
+        self,
+        soft: Floats,
+        winner: NDArray[np.uint8],
+        half: Floats,
+        plate: BackgroundPlate,
+        change: Change,
+        motion: Motion,
+    ) -> None:
+        """Clear what every object has uncovered; arguments as for `find`.
+
+        `soft` (layers, h, w) and which of them wins, `winner`, are changed in place.
+        """
+        for layer in range(1, len(soft)):
+            uncovered = self.find(layer, winner, half, plate, change, motion)
+            clear(soft, winner, layer, uncovered)
 
     def find(
         self,

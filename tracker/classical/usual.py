@@ -19,6 +19,24 @@ class Usual:
     def __init__(self) -> None:
         self._areas: dict[int, float] = {}
         self._distances: dict[int, float] = {}
+        self._held: set[int] = set()
+
+    def hold(self, layer: int, area: float) -> None:
+        """Let this be the usual area of a layer that is out of sight, until it is released."""
+        self._areas[layer] = area
+        self._held.add(layer)
+
+    def is_held(self, layer: int) -> bool:
+        """Return whether a layer has been out of sight, and not been seen well since."""
+        return layer in self._held
+
+    def release(self, layer: int) -> None:
+        """Let the usual area follow what a layer covers again."""
+        self._held.discard(layer)
+
+    def release_all(self) -> None:
+        """Let all usual areas follow what is covered again."""
+        self._held.clear()
 
     def area(self, layer: int) -> float:
         """Return the pixels a layer covers that was noted before."""
@@ -38,7 +56,7 @@ class Usual:
         `motions` are every layer's, the background's own where another is not known.
         """
         for layer, motion in enumerate(motions[1:], start=1):
-            if motion is not motions[0]:
+            if motion is not motions[0] and layer not in self._held:
                 stretch = np.clip(abs(motion.rotation), 1 / STRETCH, STRETCH)
                 self._areas[layer] *= float(stretch) ** 2
 
@@ -49,7 +67,7 @@ class Usual:
             known = self._areas.get(layer)
             if known is None or (given and area > 0):
                 self._areas[layer] = area
-            elif area > GONE * known:
+            elif area > GONE * known and layer not in self._held:
                 self._areas[layer] += RATE * (area - known)
 
     def note_distances(self, layer: int, distances: Floats) -> None:
