@@ -133,3 +133,19 @@ def test_what_an_object_usually_covers_is_held_while_it_is_out_of_sight():
     usual.release(1)
     usual.note_areas(soft, given=False)
     assert usual.area(1) > 100
+
+
+@pytest.mark.parametrize(
+    ("covered", "trust", "is_held"), [(0.7, 0.3, True), (0.3, 0.3, False), (0.7, 0.8, False)]
+)
+def test_an_object_that_is_being_covered_keeps_its_usual_size(known, covered, trust, is_held):
+    found, usual, _ = known
+    picture, place = scene(left=40)
+    rest = place.copy()
+    rest[:, 40 : 40 + round(64 * covered)] = False
+
+    found.note(1, picture, rest.astype(np.float32), rest, trust)
+
+    assert usual.is_held(1) == is_held
+    if is_held:
+        assert usual.area(1) == pytest.approx(64**2, rel=0.15)

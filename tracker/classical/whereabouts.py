@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tracker.classical.appearance import STRIDE, Floats, PatchMemory, Places
 from tracker.classical.backdrop import Backdrop
-from tracker.classical.belief import FAR
+from tracker.classical.belief import FAR, REMAINS
 from tracker.classical.lost import VISIBLE_SHARE, Background, Found, Scene
 from tracker.classical.softmaps import Picture, cell_means, cell_places, cells_inside
 from tracker.classical.templates import Fit, Templates, White
@@ -144,8 +144,11 @@ class Whereabouts:
             is_whole = fit is not None and _overlap(fit.mask, cells_inside(mine)) > WHOLE
             if trust > LIKELY and is_whole:
                 self._templates.learn(layer, picture, share, given=False)
+        before = self._templates.area(layer)
         if trust > LIKELY:
             self._usual.release(layer)
+        elif before is not None and np.count_nonzero(mine) < REMAINS * before:
+            self._usual.hold(layer, before)
         if trust < DOUBTFUL and self._usual.is_held(layer):
             self._doubtful.add(layer)
         else:
