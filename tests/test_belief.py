@@ -1,11 +1,14 @@
 """A mask is its object's only if it looks like it; what was just found must look so closely."""
 
 import numpy as np
+import pytest
 
 from tests.test_classical_propagator import RED, draw, follow, similarity
-from tracker.classical.belief import AGAIN, FAR, is_believed
+from tracker.classical.appearance import PatchMemory
+from tracker.classical.belief import AGAIN, FAR, SUDDEN, is_believed, is_sudden
 from tracker.classical.confidence import unlikeness
 from tracker.classical.lost import Background
+from tracker.classical.usual import Usual
 
 USUAL = 1.0  # squared distance
 OBJECT, GROUND = np.zeros((40, 4), np.float32), np.full((40, 4), 3, np.float32)
@@ -97,3 +100,63 @@ def test_a_plain_thing_of_a_hidden_objects_colour_is_not_taken_for_it():
 
     assert max(np.mean(tracked[index] > 0) for index in gone) < 0.002
     assert similarity(tracked[gone[-1] + 10], truths[gone[-1] + 10]) > 0.9
+
+
+def covered_by_a_card():
+    """Return frames, masks and the frames in which a grey card is held before a disc."""
+    frames, truths = draw(30, {1: (lambda t: (100 + 3 * t, 90), RED)})
+    covered = range(12, 24)
+    for index in covered:
+        x = 100 + 3 * index
+        frames[index][50:130, x - 40 : x + 40] = (110, 112, 108)
+        truths[index][:] = 0
+    return frames, truths, covered
+
+
+def test_a_thing_that_suddenly_covers_an_object_is_not_taken_for_it():
+    frames, truths, covered = covered_by_a_card()
+
+    found = follow(frames, truths[0])
+
+    assert max(np.mean(found[index] > 0) for index in covered) < 0.002
+    assert similarity(found[-1], truths[-1]) > 0.9
+
+
+def test_a_mask_that_looks_like_nothing_lately_is_dropped(monkeypatch):
+    frames, truths = draw(3, {1: (lambda t: (100 + 3 * t, 90), RED)})
+    assert follow(frames, truths[0])[1].any()
+
+    monkeypatch.setattr(Usual, "change", lambda *_: 0.0)  # it never changes at all
+
+    assert not follow(frames, truths[0])[1].any()
+
+
+def test_only_a_large_change_of_most_cells_is_sudden():
+    usually, at_once = (np.full(20, times * USUAL, np.float32) for times in (2, SUDDEN + 1))
+
+    assert not is_sudden(usually, USUAL)
+    assert is_sudden(at_once, USUAL)
+    assert not is_sudden(np.append(at_once[:8], usually), USUAL)
+    assert not is_sudden(at_once, np.inf)  # nothing is known yet
+    assert not is_sudden(np.empty(0, np.float32), USUAL)
+
+
+def test_what_an_object_looks_like_lately_is_remembered_with_how_it_was_given():
+    memory = PatchMemory()
+    for value in range(5):
+        features = np.full((1, 2), value, np.float32)
+        place, layer = np.zeros(1, np.complex64), np.ones(1, np.intp)
+        memory.remember(features, place, layer, 2, given=value == 0)
+
+    assert sorted(memory.looks(1)[:, 0]) == [0, 2, 4]  # given, three frames old, the newest
+    assert not len(memory.looks(0))
+
+
+def test_usual_changes_are_followed_slowly():
+    usual = Usual()
+    assert usual.change(1) == np.inf
+
+    usual.note_changes(1, np.full(10, 2, np.float32))
+    usual.note_changes(1, np.full(10, 4, np.float32))
+
+    assert usual.change(1) == pytest.approx(2.1)

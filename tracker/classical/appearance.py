@@ -137,6 +137,12 @@ class PatchMemory:
                 return entry.features[layer], entry.places[layer]
         return np.empty((0, 0), np.float32), np.empty(0, np.complex64)
 
+    def looks(self, layer: int) -> Floats:
+        """Return features (N, features) of `layer` in all frames that cells are compared with."""
+        recent = [self._recent[-age] for age in RECENT_AGES if age <= len(self._recent)]
+        entries = [entry for entry in (*self._given, *recent) if layer < len(entry.places)]
+        return np.concatenate([entry.features[layer] for entry in entries])
+
     def distances(
         self, features: Floats, places: Places, num_layers: int, locality: float
     ) -> Floats:

@@ -13,6 +13,7 @@ from tracker.classical.layers import median
 from tracker.classical.lost import LARGEST_MODEL, Background
 
 FAR = 1.5  # times as far as usual
+SUDDEN = 2.5  # times as far as usual from how it looked lately: it is another thing
 REMAINS = 0.5  # of its usual area: an object covering less may be what is left of one gone
 STILL_ALIKE = 0.3  # share of the cells that remain
 MOSTLY_ALIKE = 0.5  # and of those found at first,
@@ -58,6 +59,11 @@ def is_unlike(distances: Floats, usual: float, *, is_elsewhere: bool) -> bool:
     """Return whether a mask's cells are far from the object; arguments as of `is_believed`."""
     most = usual if is_elsewhere else FAR * usual
     return bool(len(distances)) and median(distances) > most
+
+
+def is_sudden(changes: Floats, usual: float) -> bool:
+    """Return whether cells (n,) have come to look otherwise at once, as no object does."""
+    return bool(len(changes)) and median(changes) > SUDDEN * usual
 
 
 def alike(features: Floats, model: Floats, background: Background) -> float:

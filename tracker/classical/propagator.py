@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tracker.classical.appearance import STRIDE, Floats, PatchMemory
 from tracker.classical.backdrop import Backdrop
-from tracker.classical.belief import REMAINS, is_believed, is_unlike
+from tracker.classical.belief import REMAINS, is_believed, is_sudden, is_unlike
 from tracker.classical.confidence import confidence, unlikeness
 from tracker.classical.decision import decide
 from tracker.classical.flow import pixel_grid, sample
@@ -27,15 +27,14 @@ from tracker.classical.sight import Sight
 from tracker.classical.softmaps import (
     Picture,
     Region,
+    around,
     at_cells,
     blurred,
     cell_means,
     cell_places,
     cells_inside,
-    cells_touched,
     clear,
     enlarged,
-    grown,
     pixels_of,
     spread,
     square,
@@ -49,7 +48,6 @@ from tracker.classical.whereabouts import LIKELY, Whereabouts
 from tracker.images import bounding_box
 from tracker.types import Frame, LabelMap, Mask, Tracked
 
-REACH = 0.12  # of the longer side: how far from where it is expected an object may be
 BLUR = 15  # pixels: how vague labels become where flow is not to be trusted
 SURE = 0.75  # purity of a cell that is worth remembering
 GROWN = 2.0  # times its usual area: a larger mask of an object that was lost is not its
@@ -144,7 +142,7 @@ class ClassicalPropagator:
         is_new = self._find_lost(picture)
         found = self._whereabouts.found.items()
         boxes = {layer: square(where, place.centre, place.radius) for layer, place in found}
-        near = self._around(background < 0.7)
+        near = around(background < 0.7)
         for box in boxes.values():
             near |= box
         soft = np.zeros_like(self._soft)
@@ -205,10 +203,6 @@ class ClassicalPropagator:
         self._whereabouts.forget()
         self._is_elsewhere = True
 
-    def _around(self, objects: Mask) -> Mask:
-        """Return (rows, columns): the cells within reach of `objects` (h, w)."""
-        return grown(cells_touched(objects), int(REACH * max(objects.shape)) // STRIDE)
-
     def _drop_others(self, picture: Picture, soft: Floats, winner: NDArray[np.uint8]) -> None:
         """Clear, in place, masks that are not their object's: of its remains, of something else."""
         for layer in range(1, len(soft)):
@@ -235,11 +229,15 @@ class ClassicalPropagator:
         features, distance = picture.features[cells], self._usual.distance(layer)
         self._unlike[layer] = distances = unlikeness(features, given)
         found = self._whereabouts.found.get(layer)
-        if found is not None:
-            if is_unlike(distances, distance, is_elsewhere=self._is_elsewhere):
+        if found is None:
+            changes = unlikeness(features, self._memory.looks(layer))
+            if is_sudden(changes, self._usual.change(layer)):
                 return False
-            if found.mask is not None:
-                return True
+            self._usual.note_changes(layer, changes)
+        elif is_unlike(distances, distance, is_elsewhere=self._is_elsewhere):
+            return False
+        elif found.mask is not None:
+            return True
         return is_believed(
             features,
             given,
@@ -270,7 +268,7 @@ class ClassicalPropagator:
         """Memorise the cells of `picture` on and around the objects."""
         height, width = picture.small.shape[:2]
         share = np.stack([cell_means(one) for one in self._soft])
-        near = self._around(self._soft[0] < 0.5)
+        near = around(self._soft[0] < 0.5)
         if given or self._count % SAMPLING_INTERVAL == 0:
             self._background.remember(picture.features[share[0] > SURE])
             self._whereabouts.know_background()

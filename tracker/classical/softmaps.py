@@ -21,6 +21,7 @@ ValueT = TypeVar("ValueT", bound=np.generic)
 
 WORKING_PIXELS = 576 * 324
 FLOW_PIXELS = 216 * 122  # flow gains little from more
+REACH = 0.12  # of the longer side: how far from where it is expected an object may be
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +94,11 @@ def grown(mask: Mask, reach: int) -> Mask:
     side = 2 * reach + 1
     dilated = cv2.dilate(mask.astype(np.uint8), np.ones((side, side), np.uint8))
     return np.asarray(dilated > 0)
+
+
+def around(objects: Mask) -> Mask:
+    """Return (rows, columns): the cells within reach of `objects` (h, w)."""
+    return grown(cells_touched(objects), int(REACH * max(objects.shape)) // STRIDE)
 
 
 def square(places: Places, centre: complex, radius: float) -> Mask:

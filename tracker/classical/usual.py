@@ -19,6 +19,7 @@ class Usual:
     def __init__(self) -> None:
         self._areas: dict[int, float] = {}
         self._distances: dict[int, float] = {}
+        self._changes: dict[int, float] = {}
         self._held: set[int] = set()
 
     def hold(self, layer: int, area: float) -> None:
@@ -46,6 +47,10 @@ class Usual:
         """Return how far most cells are from the object as it was given; infinite if unknown."""
         return self._distances.get(layer, np.inf)
 
+    def change(self, layer: int) -> float:
+        """Return how far most cells are from how it looked lately; infinite if unknown."""
+        return self._changes.get(layer, np.inf)
+
     def is_known(self, layer: int) -> bool:
         """Return whether the object has been seen well since it was given."""
         return layer in self._distances
@@ -61,17 +66,27 @@ class Usual:
                 self._areas[layer] *= float(stretch) ** 2
 
     def note_areas(self, soft: Floats, *, given: bool) -> None:
-        """Follow what the layers of soft labels (layers, h, w) cover, slowly unless `given`."""
+        """Follow what layers of soft labels (layers, h, w) cover, slowly; begin anew if `given`."""
         for layer in range(1, len(soft)):
             area = float(soft[layer].sum())
             known = self._areas.get(layer)
             if known is None or (given and area > 0):
                 self._areas[layer] = area
+                self._changes.pop(layer, None)  # it may be another thing
             elif area > GONE * known and layer not in self._held:
                 self._areas[layer] += RATE * (area - known)
 
     def note_distances(self, layer: int, distances: Floats) -> None:
         """Follow slowly how far cells (n,), at least one, of a layer seen well are from it."""
-        most = float(np.percentile(distances, MOST))
-        known = self._distances.get(layer, most)
-        self._distances[layer] = known + RATE * (most - known)
+        _follow(self._distances, layer, distances)
+
+    def note_changes(self, layer: int, changes: Floats) -> None:
+        """Follow slowly how far cells (n,) are from how the layer looked lately."""
+        if len(changes):
+            _follow(self._changes, layer, changes)
+
+
+def _follow(known: dict[int, float], layer: int, distances: Floats) -> None:
+    most = float(np.percentile(distances, MOST))
+    last = known.get(layer, most)
+    known[layer] = last + RATE * (most - last)
