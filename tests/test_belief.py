@@ -1,7 +1,6 @@
 """A mask is its object's only if it looks like it; what was just found must look so closely."""
 
 import numpy as np
-import pytest
 
 from tests.test_classical_propagator import RED, draw, follow, similarity
 from tracker.classical.appearance import PatchMemory
@@ -150,13 +149,3 @@ def test_what_an_object_looks_like_lately_is_remembered_with_how_it_was_given():
 
     assert sorted(memory.looks(1)[:, 0]) == [0, 2, 4]  # given, three frames old, the newest
     assert not len(memory.looks(0))
-
-
-def test_usual_changes_are_followed_slowly():
-    usual = Usual()
-    assert usual.change(1) == np.inf
-
-    usual.note_changes(1, np.full(10, 2, np.float32))
-    usual.note_changes(1, np.full(10, 4, np.float32))
-
-    assert usual.change(1) == pytest.approx(2.1)

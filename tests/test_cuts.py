@@ -92,11 +92,15 @@ def test_what_is_less_alike_than_the_object_ever_was_is_another(distance, is_fou
     assert (found is not None) == is_found
 
 
-def test_how_unlike_itself_an_object_usually_is_follows_slowly():
+@pytest.mark.parametrize(
+    ("note", "known"),
+    [(Usual.note_distances, Usual.distance), (Usual.note_changes, Usual.change)],
+)
+def test_how_unlike_itself_an_object_usually_is_follows_slowly(note, known):
     usual = Usual()
-    assert usual.distance(1) == np.inf
+    assert known(usual, 1) == np.inf
 
-    usual.note_distances(1, np.full(10, 0.4, np.float32))
-    usual.note_distances(1, np.full(10, 2.4, np.float32))
+    note(usual, 1, np.full(10, 0.4, np.float32))
+    note(usual, 1, np.full(10, 2.4, np.float32))
 
-    assert usual.distance(1) == pytest.approx(0.5)
+    assert known(usual, 1) == pytest.approx(0.5)

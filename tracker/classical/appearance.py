@@ -139,9 +139,13 @@ class PatchMemory:
 
     def looks(self, layer: int) -> Floats:
         """Return features (N, features) of `layer` in all frames that cells are compared with."""
-        recent = [self._recent[-age] for age in RECENT_AGES if age <= len(self._recent)]
-        entries = [entry for entry in (*self._given, *recent) if layer < len(entry.places)]
+        entries = [entry for entry in self._compared() if layer < len(entry.places)]
         return np.concatenate([entry.features[layer] for entry in entries])
+
+    def _compared(self) -> list[Remembered]:
+        """Return the frames that cells are compared with."""
+        recent = [self._recent[-age] for age in RECENT_AGES if age <= len(self._recent)]
+        return [*self._given, *recent]
 
     def distances(
         self, features: Floats, places: Places, num_layers: int, locality: float
@@ -154,8 +158,7 @@ class PatchMemory:
             num_layers: of the result; a layer without memory is infinitely far.
             locality: pixels that weigh as much as one unit of features.
         """
-        recent = [self._recent[-age] for age in RECENT_AGES if age <= len(self._recent)]
-        entries = [*self._given, *recent]
+        entries = self._compared()
         blocks = _Blocks(places, locality / BLOCKS)
         questions = _joined(features, places, locality).take(blocks.order, axis=0)
         lengths = _squared(questions)

@@ -6,8 +6,9 @@ layer (the background and each object), which compete.  What moves with the back
 its object does not is held against the object, and so is what equals the background seen
 there before; what differs from it, or from the last frames there, speaks for the object.
 These opinions are multiplied and follow the picture's edges.  What an object uncovers and
-leaves behind is taken from it; an object that is gone is looked for in the whole frame.  All
-of it happens at a reduced size (see softmaps).
+leaves behind is taken from it; so is a mask that is not its object's (see belief).  An object
+that is gone is looked for in the whole frame (see whereabouts).  All of it happens at a
+reduced size (see softmaps).
 """
 
 import cv2
