@@ -2,11 +2,22 @@
 
 import json
 import zlib
+from collections.abc import Sized
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
-from tracker.types import UserError
+from tracker.label_images import encode_labels
+from tracker.types import Frame, Mask, UserError
+
+
+def check_enough(clips: Path, usable: Sized, least: int) -> None:
+    """Raise UserError where fewer than `least` of the clips below `clips` are usable."""
+    if len(usable) < least:
+        raise UserError(
+            f"{clips} has {len(usable)} clips with frames and masks; {least} are needed"
+        )
 
 
 def new_case(folder: Path) -> Path:
@@ -20,6 +31,13 @@ def new_case(folder: Path) -> Path:
     for part in ("frames", "masks"):
         (folder / part).mkdir(parents=True)
     return folder
+
+
+def write_frame(case: Path, index: int, picture: Frame, truth: Mask) -> None:
+    """Put a frame and where its one object is to be seen into the folder of a case."""
+    name = f"{index:05d}.png"
+    Image.fromarray(picture).save(case / "frames" / name, compress_level=1)
+    (case / "masks" / name).write_bytes(encode_labels(truth.astype(np.uint8)))
 
 
 def write_meta(case: Path, kind: str, source: str, seed: int, more: dict[str, object]) -> None:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tracker.evaluation.case_files import generator_of, new_case, write_meta
-from tracker.evaluation.cutouts import read_labelled
+from tracker.evaluation.case_files import check_enough, generator_of, new_case, write_meta
+from tracker.evaluation.footage import read_labelled
 from tracker.evaluation.layout import choose_clips, find_clips, find_objects, list_images
 from tracker.evaluation.protocol import FrameFolder, resize_frame
 from tracker.label_images import encode_labels
@@ -77,8 +77,7 @@ def moving(
     """
     found = find_objects(clips, only)
     names = list(found)
-    if len(names) < 2:
-        raise UserError(f"{clips} has {len(names)} clips with frames and masks; 2 are needed")
+    check_enough(clips, names, 2)
     for name, behind in zip(names, names[1:] + names[:1], strict=True):
         generator = generator_of(f"{name} {behind}", seed)
         background = [

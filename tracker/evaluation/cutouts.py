@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
@@ -10,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tracker.evaluation.layout import list_images
-from tracker.evaluation.protocol import FrameFolder, resize_frame
+from tracker.evaluation.footage import read_labelled
+from tracker.evaluation.protocol import resize_frame
 from tracker.images import connected_parts
-from tracker.label_images import decode_labels
 from tracker.types import Frame, LabelMap, Mask
 
 _WHOLE = 0.5  # of its usual area: with less the object is cut off or hidden in its own clip
@@ -74,14 +72,6 @@ class Piece:
         return np.average(self.colours.reshape(-1, 3), axis=0, weights=self.alpha.reshape(-1))
 
 
-def read_labelled(frames: Path, labels: Path, most: int) -> tuple[list[Frame], list[LabelMap]]:
-    """Return the first `most` frames of a clip and their labels, as many of either."""
-    pictures = [np.array(f, np.uint8) for f in islice(FrameFolder(frames).read(None), most)]
-    files = list_images(labels, "masks")[: len(pictures)]
-    maps = [decode_labels(file.read_bytes(), file.name) for file in files]
-    return pictures[: len(maps)], maps
-
-
 def read_cutout(frames: Path, labels: Path, most: int = 60) -> list[Piece]:
     """Return the largest object of a clip, frame by frame, in the first `most` frames.
 
@@ -89,20 +79,21 @@ def read_cutout(frames: Path, labels: Path, most: int = 60) -> list[Piece]:
     no object, or what is marked as one is several things.
     """
     pictures, maps = read_labelled(frames, labels, most)
+    masks = largest_object(maps)
+    return [_crop(pictures[index], masks[index]) for index in _mostly_seen(masks)]
+
+
+def largest_object(maps: Sequence[LabelMap]) -> list[Mask]:
+    """Return where the largest object of a clip is, frame by frame.
+
+    Nothing is returned where there is no object, or what is marked as one is several things.
+    """
     largest = _largest_label(maps)
+    if largest == 0:
+        return []
     masks = [each == largest for each in maps]
-    areas = np.array([int(mask.sum()) for mask in masks])
-    if largest == 0 or not areas.any():
-        return []
-    enough = _WHOLE * float(np.median(areas[areas > 0]))
-    chosen = [
-        (picture, mask)
-        for picture, mask, area in zip(pictures, masks, areas, strict=True)
-        if area >= enough
-    ]
-    if np.median([_largest_part(mask) for _, mask in chosen]) < _ONE_THING:
-        return []
-    return [_crop(picture, mask) for picture, mask in chosen]
+    parts = [_largest_part(masks[index]) for index in _mostly_seen(masks)]
+    return masks if np.median(parts) >= _ONE_THING else []
 
 
 def fit(pieces: Sequence[Piece], height: float, width: float) -> list[Piece]:
@@ -137,6 +128,14 @@ def _largest_label(maps: Sequence[LabelMap]) -> int:
         counts += np.bincount(each.reshape(-1), minlength=256)
     counts[[0, 255]] = 0  # nothing, and what nobody can say
     return int(counts.argmax()) if counts.any() else 0
+
+
+def _mostly_seen(masks: Sequence[Mask]) -> list[int]:
+    """Return in which frames enough of an object is to be seen."""
+    areas = np.array([int(mask.sum()) for mask in masks])
+    if not areas.any():
+        return []
+    return np.flatnonzero(areas >= _WHOLE * np.median(areas[areas > 0])).tolist()
 
 
 def _largest_part(mask: Mask) -> float:

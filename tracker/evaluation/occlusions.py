@@ -14,21 +14,24 @@ the clip's name and the seed.
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from tracker.evaluation.case_files import generator_of, new_case, write_meta
+from tracker.evaluation.case_files import (
+    check_enough,
+    generator_of,
+    new_case,
+    write_frame,
+    write_meta,
+)
 from tracker.evaluation.cutouts import Piece, fit, read_cutout
+from tracker.evaluation.footage import read_frames, to_and_fro
 from tracker.evaluation.layout import find_objects
-from tracker.evaluation.protocol import FrameFolder
 from tracker.evaluation.returns import LEAST_HIDDEN
-from tracker.label_images import encode_labels
-from tracker.types import Frame, Mask, UserError
+from tracker.types import Frame, Mask
 
 FEWEST_CLIPS = 3  # of an object, of the ground, of what passes in front
 KINDS = ("behind", "returns", "passed", "leaves")
@@ -52,12 +55,12 @@ class Scene:
     def paint(self, index: int, picture: NDArray[np.float32]) -> None:
         """Lay all of it over the ground (H, W, 3) of frame `index`, in place."""
         for pieces, way in self.layers:
-            pieces[_to_and_fro(index, len(pieces))].paint(picture, *way(index))
+            pieces[to_and_fro(index, len(pieces))].paint(picture, *way(index))
 
     def truth(self, index: int, size: tuple[int, int]) -> Mask:
         """Return (H, W), where the object is to be seen in frame `index`."""
         seen, *before = (
-            pieces[_to_and_fro(index, len(pieces))].cover(size, *way(index))
+            pieces[to_and_fro(index, len(pieces))].cover(size, *way(index))
             for pieces, way in self.layers
         )
         for covered in before:
@@ -84,10 +87,7 @@ def occluded(
     found = find_objects(clips, only)
     cutouts = {name: read_cutout(*places) for name, places in found.items()}
     names = [name for name in found if cutouts[name]]
-    if len(names) < FEWEST_CLIPS:
-        raise UserError(
-            f"{clips} has {len(names)} clips with frames and masks; {FEWEST_CLIPS} are needed"
-        )
+    check_enough(clips, names, FEWEST_CLIPS)
     for index, name in enumerate(names):
         others = [*names[index + 1 :], *names[:index]]
         for turn, kind in enumerate(KINDS):
@@ -95,7 +95,7 @@ def occluded(
             fronts = [cutouts[other] for other in others if other != behind]
             case = f"{name}_{kind}_{behind}"
             generator = generator_of(case, seed)
-            scenery = list(_read_background(found[behind][0], size))
+            scenery = read_frames(found[behind][0], size)
             scene = _find_scene(kind, scenery[0], cutouts[name], fronts, generator)
             if scene is None:
                 yield f"{case}: left out, no other object hides it for {LEAST_HIDDEN} frames"
@@ -103,10 +103,7 @@ def occluded(
             target = new_case(output / case)
             for number in range(scene.num_frames):
                 picture = _compose(scene, number, scenery, generator)
-                file = target / "frames" / f"{number:05d}.png"
-                Image.fromarray(picture).save(file, compress_level=1)
-                truth = scene.truth(number, picture.shape[:2]).astype(np.uint8)
-                (target / "masks" / f"{number:05d}.png").write_bytes(encode_labels(truth))
+                write_frame(target, number, picture, scene.truth(number, picture.shape[:2]))
             write_meta(target, "occluded", f"{name} over {behind}", seed, {"kind": kind})
             yield f"{case}: {scene.num_frames} frames, {scene.num_hidden(picture.shape[:2])} hidden"
 
@@ -225,7 +222,7 @@ def _passed(
 def _compose(
     scene: Scene, index: int, scenery: Sequence[Frame], generator: np.random.Generator
 ) -> Frame:
-    picture = scenery[_to_and_fro(index, len(scenery))].astype(np.float32)
+    picture = scenery[to_and_fro(index, len(scenery))].astype(np.float32)
     scene.paint(index, picture)
     picture += generator.normal(0, _NOISE, picture.shape).astype(np.float32)
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
@@ -239,17 +236,6 @@ def _strip(ground: Frame, wide: float, thing: Piece, generator: np.random.Genera
     colours = np.flip(ground[:, left : left + across], axis=0).astype(np.float32)
     strip = Piece(colours, np.ones((height, across), np.float32))
     return strip.resembling(thing) if generator.random() < 0.5 else strip
-
-
-def _read_background(place: Path, size: tuple[int, int] | None) -> Iterator[Frame]:
-    for frame in islice(FrameFolder(place).read(size), 120):
-        yield np.array(frame, np.uint8)
-
-
-def _to_and_fro(index: int, length: int) -> int:
-    """Return a place in a clip that is played forwards and backwards for ever."""
-    place = index % max(1, 2 * length - 2)
-    return min(place, 2 * length - 2 - place) if length > 1 else 0
 
 
 def _standing(strip: Piece, x: float) -> Layer:
