@@ -4,6 +4,7 @@
     python script/evaluate_classical.py CLIPS WORK --jobs fill --clips devil_sample,wrv_8m56s
     python script/evaluate_classical.py CLIPS WORK --jobs stationary   # a painted hole that stays
     python script/evaluate_classical.py CLIPS WORK --jobs returns      # objects hidden for a while
+    python script/evaluate_classical.py CLIPS WORK --jobs interrupted  # the same, in place
 
 CLIPS is a folder of clips as `python -m tracker evaluate` takes them; WORK, which must be
 new, keeps every frame that was made, to be looked at.  Masks: J and F as DAVIS measures them,
@@ -30,6 +31,7 @@ import numpy as np
 from tracker import engines
 from tracker.evaluation import cases, davis, runs
 from tracker.evaluation.fill import ClipScore, pooled_psnr, score_clip
+from tracker.evaluation.interruptions import interrupted
 from tracker.evaluation.layout import find_clips
 from tracker.evaluation.occlusions import occluded
 from tracker.evaluation.perceptual import Perception
@@ -40,7 +42,8 @@ from tracker.evaluation.sheet import as_text
 from tracker.jobs import Mode
 from tracker.metrics import Summary
 
-JOBS = ("masks", "fill", "stationary", "returns")
+HIDING = {"returns": occluded, "interrupted": interrupted}  # jobs, and what makes their scenes
+JOBS = ("masks", "fill", "stationary", *HIDING)
 STILL = 1e-3  # of the diagonal per frame: below it, a camera stands still
 BASELINES = ("telea", "nearest", "previous")
 OURS = ("offline", "streaming", "ahead")
@@ -127,10 +130,10 @@ def fill(clips: Path, work: Path, only: Sequence[str] | None, protocol: Protocol
     return rows
 
 
-def find_again(clips: Path, work: Path, only: Sequence[str] | None) -> list[Return]:
+def find_again(job: str, clips: Path, work: Path, only: Sequence[str] | None) -> list[Return]:
     """Return how objects are followed that are hidden for a while, in scenes made of the clips."""
     made, labels = work / "cases", work / "labels"
-    for sentence in occluded(clips, made, only, PUBLISHED.size, 0):
+    for sentence in HIDING[job](clips, made, only, PUBLISHED.size, 0):
         print(sentence)
     for _ in runs.track(made, labels, None, engines.choose("propagator", "classical", "cpu"), None):
         pass
@@ -204,8 +207,8 @@ def main() -> None:
             found[job] = follow(options.clips, place, options.only)
         elif job == "fill":
             found[job] = fill(options.clips, place, options.only, PUBLISHED)
-        elif job == "returns":
-            found[job] = find_again(options.clips, place, options.only)
+        elif job in HIDING:
+            found[job] = find_again(job, options.clips, place, options.only)
         else:
             made = place / "cases"
             for _ in cases.stationary(options.clips, made, options.only, PUBLISHED.size, 0):
