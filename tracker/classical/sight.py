@@ -3,14 +3,32 @@
 from collections import deque
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from tracker.classical.appearance import Floats
-from tracker.classical.camera import LEAST_LIKENESS, corners, likeness
-from tracker.classical.flow import FAST, ULTRAFAST, Flow, FlowEstimator, consistency, length
+from tracker.classical.camera import (
+    LEAST_LIKENESS,
+    Homography,
+    apply,
+    corners,
+    is_plausible,
+    likeness,
+    outline_of,
+)
+from tracker.classical.features import describe, match
+from tracker.classical.flow import (
+    FAST,
+    ULTRAFAST,
+    Flow,
+    FlowEstimator,
+    consistency,
+    length,
+    pixel_grid,
+)
 from tracker.classical.softmaps import Picture, look, rescaled_flow, resized
-from tracker.types import Frame
+from tracker.types import Frame, Mask
 
 _STEADY = 0.5  # mean trust in flow: with more, it is no other scene
 MOST_READY = 8  # pictures prepared and not asked for
@@ -74,18 +92,59 @@ class Sight:
                 return change
         return self._compare(before, picture)
 
-    def _compare(self, before: Picture, picture: Picture) -> Change:
+    def again(self, before: Picture, picture: Picture, known: Mask) -> Change | None:
+        """Return how a scene has changed since it was left; None if `picture` shows another.
+
+        Args:
+            before: what it showed last, however long before.
+            picture: of the same size.
+            known: (h, w), the background in `before`.
+        """
+        height, width = picture.gray.shape
+        grays = [cv2.cvtColor(one.small, cv2.COLOR_RGB2GRAY) for one in (before, picture)]
+        first, second = (
+            describe(np.asarray(gray, np.uint8), mask)
+            for gray, mask in zip(grays, (known, np.ones_like(known)), strict=True)
+        )
+        found = match(first, second)
+        outline = outline_of((slice(0, height), slice(0, width)))
+        guesses = [np.eye(3)]
+        if found is not None:
+            scale = np.diag((width / known.shape[1], height / known.shape[0], 1.0))
+            moved = scale @ found @ np.linalg.inv(scale)
+            if is_plausible(moved, outline):
+                guesses.insert(0, moved)
+        for guess in guesses:
+            change = self._compare(before, picture, guess)
+            if not change.is_cut:
+                return change
+        return None
+
+    def _compare(
+        self, before: Picture, picture: Picture, camera: Homography | None = None
+    ) -> Change:
+        """Return how a picture has changed, looked for from what the `camera` did if known."""
         shape = picture.small.shape[:2]
-        to_next = self._rough.between(before.gray, picture.gray)
-        back = self._estimator.between(picture.gray, before.gray)
+        there, here = (None, None) if camera is None else _displacements(camera, picture.gray.shape)
+        to_next = self._rough.between(before.gray, picture.gray, there)
+        back = self._estimator.between(picture.gray, before.gray, here)
         miss = np.minimum(consistency(back, to_next), max(shape))
         tolerance = 0.5 + 0.05 * length(back)
         trust = resized(np.exp(-0.5 * (miss / tolerance) ** 2), shape)
         cells = picture.features.shape[:2]
         factors = np.array((shape[1] / to_next.shape[1], shape[0] / to_next.shape[0]), np.float32)
-        is_cut = float(trust.mean()) < _STEADY and _is_other(picture.gray, before.gray, back)
+        is_cut = (camera is not None or float(trust.mean()) < _STEADY) and _is_other(
+            picture.gray, before.gray, back
+        )
         to_next = resized(to_next, cells) * factors
         return Change(before, to_next, rescaled_flow(back, shape), trust, is_cut)
+
+
+def _displacements(camera: Homography, shape: tuple[int, ...]) -> tuple[Flow, Flow]:
+    """Return the flow (h, w, 2) that a camera's motion makes, and that of its inverse."""
+    grid = pixel_grid(*shape)
+    back = np.asarray(np.linalg.inv(camera), np.float64)
+    return apply(camera, grid) - grid, apply(back, grid) - grid
 
 
 def _is_other(picture: NDArray[np.uint8], before: NDArray[np.uint8], back: Flow) -> bool:

@@ -1,0 +1,281 @@
+"""Labels carried through one shot of a video without learned weights.
+
+Every frame, dense flow brings the soft labels of the frame before; where the flow cannot be
+trusted they say little.  Cells of the new frame are matched with remembered cells of every
+layer (the background and each object), which compete.  What moves with the background while
+its object does not is held against the object, and so is what equals the background seen
+there before; what differs from it, or from the last frames there, speaks for the object.
+These opinions are multiplied and follow the picture's edges.  What an object uncovers and
+leaves behind is taken from it; so is a mask that is not its object's (see belief).  An object
+that is gone is looked for in the whole frame (see whereabouts).  All of it happens at a
+reduced size (see softmaps).
+"""
+
+import copy
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.classical.appearance import STRIDE, Floats, PatchMemory
+from tracker.classical.backdrop import Backdrop
+from tracker.classical.belief import REMAINS, is_believed, is_sudden, is_unlike
+from tracker.classical.confidence import confidence, unlikeness
+from tracker.classical.decision import decide
+from tracker.classical.flow import pixel_grid, sample
+from tracker.classical.layers import Motion, layer_motions
+from tracker.classical.lost import SAMPLING_INTERVAL, Background, to_background
+from tracker.classical.moving import pixel_motion_odds
+from tracker.classical.sight import Change
+from tracker.classical.softmaps import (
+    Picture,
+    Region,
+    around,
+    at_cells,
+    blurred,
+    cell_means,
+    cell_places,
+    cells_inside,
+    clear,
+    pixels_of,
+    spread,
+    square,
+    winning_layer,
+)
+from tracker.classical.strangers import find_strangers
+from tracker.classical.uncovered import Uncovered
+from tracker.classical.usual import Usual
+from tracker.classical.vote import vote
+from tracker.classical.whereabouts import LIKELY, Whereabouts
+from tracker.images import bounding_box
+from tracker.types import Mask
+
+BLUR = 15  # pixels: how vague labels become where flow is not to be trusted
+SURE = 0.75  # purity of a cell that is worth remembering
+GROWN = 2.0  # times its usual area: a larger mask of an object that was lost is not its
+FOLLOWED = 0.5  # of an object: if flow over a gap is trusted for less, it has to be found
+WHOLE = np.float32(0.95)  # how likely what was found as a whole is as it was
+HIDES = np.float32(0.3)  # of what the background behind says, where that was found
+
+
+class Shot:
+    """What is known of the objects in one shot, and of what lies behind them."""
+
+    def __init__(self) -> None:
+        self.picture: Picture | None = None  # the newest
+        self.soft: Floats = np.ones((1, 1, 1), np.float32)  # (layers, h, w), of that
+        self.winner: NDArray[np.uint8] = np.zeros((1, 1), np.uint8)  # (h, w), of `soft`
+        self.confidence: list[float] = []  # by object: 1 certain, 0 lost
+        self._memory = PatchMemory()
+        self._background = Background()
+        self._backdrop = Backdrop()
+        self._uncovered = Uncovered()
+        self._usual = Usual()
+        self._whereabouts = Whereabouts(self._memory, self._usual, self._background)
+        self._unlike: dict[int, Floats] = {}  # what `unlikeness` says of masks
+        self._count = 0
+        self._is_elsewhere = False  # no objects were given in this shot
+
+    def leave(self) -> "Shot":
+        """Return the next shot, of another scene: all objects have to be found again in it."""
+        other = copy.deepcopy(self)
+        other.soft = np.zeros_like(self.soft)
+        other.soft[0] = 1
+        other.winner = np.zeros_like(self.winner)
+        other._backdrop.forget()
+        other._uncovered.forget()
+        other._whereabouts.forget()
+        other._is_elsewhere = True
+        return other
+
+    def lose_untrusted(self, change: Change) -> None:
+        """Take objects for gone that flow hardly follows over a gap, until they are found."""
+        places = change.back + pixel_grid(*self.winner.shape)
+        for layer in range(1, len(self.soft)):
+            carried = sample(self.soft[layer], places)
+            if float((carried * change.trust).sum()) < FOLLOWED * float(self.soft[layer].sum()):
+                clear(self.soft, self.winner, layer, self.soft[layer] > 0)
+
+    def learn(self, picture: Picture, soft: Floats) -> None:
+        """Take the layers given in a frame: soft labels (layers, h, w)."""
+        self.soft, self.winner, self.picture = soft, winning_layer(soft), picture
+        self.confidence = [1.0] * (len(soft) - 1)
+        self._backdrop.show(picture, self.soft[0])
+        self._is_elsewhere = False
+        self._uncovered.begin(picture.half, self.winner)
+        self._remember(picture, given=True)
+        wholes = [k for k in range(1, len(soft)) if self._uncovered.is_whole(k)]
+        self._whereabouts.begin(picture, self.soft, wholes)
+
+    def follow(self, picture: Picture, change: Change) -> None:
+        """Turn to the next frame: find `soft` and `winner` anew."""
+        self.soft, self.winner = self._carry(picture, change)
+        self.picture = picture
+        self._remember(picture, given=False)
+        self.confidence = self._judge(picture)
+
+    def _carry(self, picture: Picture, change: Change) -> tuple[Floats, NDArray[np.uint8]]:
+        """Return the soft labels (layers, h, w) of `picture`, and the layer that wins (h, w)."""
+        shape = picture.small.shape[:2]
+        where = cell_places(*shape)
+        if change.is_cut:
+            motions = [Motion()] * len(self.soft)
+        else:
+            layers = at_cells(self.winner)
+            motions = layer_motions(where, change.to_next, layers, len(self.soft))
+        self._memory.move(motions)
+        self._usual.scale(motions)
+        self._unlike.clear()
+        grid = pixel_grid(*shape)
+        places = change.back + grid
+        background = sample(self.soft[0], places)
+        vague = blurred(background[None], BLUR)[0] - background
+        self._backdrop.follow(picture, background + (1 - change.trust) * vague, motions[0])
+        is_new = self._find_lost(picture)
+        found = self._whereabouts.found.items()
+        boxes = {layer: square(where, place.centre, place.radius) for layer, place in found}
+        near = around(background < 0.7)
+        for box in boxes.values():
+            near |= box
+        soft = np.zeros_like(self.soft)
+        soft[0] = 1
+        cells = bounding_box(near)
+        if cells is None:
+            return soft, np.zeros(shape, np.uint8)
+        region = pixels_of(cells, shape)
+        places, trust = places[region], change.trust[region]
+        objects = [sample(layer, places) for layer in self.soft[1:]]
+        prior = np.stack([background[region], *objects])
+        prior += (1 - trust) * (blurred(prior, BLUR) - prior)
+        odds = pixel_motion_odds(grid[region], places, trust, prior, motions)
+        wholes = self._expect_found(prior, odds, boxes, cells)
+        odds += self._backdrop.odds(picture, prior, near, region)
+        prior /= prior.sum(axis=0) + np.float32(1e-6)
+        # What was given in several pieces may be several things, and not all of them remembered.
+        single = [box for layer, box in boxes.items() if self._uncovered.is_whole(layer)]
+        known = None
+        if single:
+            asked = np.any(single, axis=0)
+            known = to_background(picture.features, self._background, is_new, asked)
+        votes = vote(self._memory, picture, near, cells, prior, known)
+        votes[:, wholes] = 0  # cells have been asked, and do not know it
+        odds[:, wholes] *= HIDES
+        soft[(slice(None), *region)] = decide(picture, prior, odds, votes, near, cells)
+        winner = winning_layer(soft)
+        plate = self._backdrop.plate
+        self._uncovered.drop(soft, winner, picture.half, plate, change, motions[0])
+        self._drop_others(picture, soft, winner)
+        return soft, winner
+
+    def _expect_found(
+        self, prior: Floats, odds: Floats, boxes: dict[int, Mask], cells: Region
+    ) -> Mask:
+        """Expect objects, in place, in the `boxes` of cells they were found in.
+
+        Returns (h, w), where one was found as a whole.
+        """
+        wholes = np.zeros(prior.shape[1:], bool)
+        for layer, box in boxes.items():
+            inside = spread(box[cells], STRIDE, wholes.shape)
+            likely: Floats = np.full(wholes.shape, 0.5, np.float32)
+            if (whole := self._whereabouts.found[layer].mask) is not None:
+                likely = np.where(spread(whole[cells], STRIDE, wholes.shape), WHOLE, 1 - WHOLE)
+                wholes |= inside
+            np.copyto(prior[layer], likely, where=inside)
+            odds[layer][inside] = 0
+        return wholes
+
+    def _drop_others(self, picture: Picture, soft: Floats, winner: NDArray[np.uint8]) -> None:
+        """Clear, in place, masks that are not their object's: of its remains, of something else."""
+        for layer in range(1, len(soft)):
+            mine = winner == layer
+            if not mine.any():
+                continue
+            if self._uncovered.is_whole(layer) and self._usual.is_known(layer):
+                given = self._memory.given(layer)[0]
+                strangers = find_strangers(mine, picture.features, given, self._background)
+                if strangers is not None:
+                    clear(soft, winner, layer, strangers)
+                    mine &= ~strangers
+            if not self._is_its(picture, layer, mine):
+                clear(soft, winner, layer, soft[layer] > 0)
+                self._unlike.pop(layer, None)
+                self._whereabouts.refuse(layer)
+
+    def _is_its(self, picture: Picture, layer: int, mine: Mask) -> bool:
+        """Return whether a mask (h, w), not empty, is likely to be that object's."""
+        area, usual = np.count_nonzero(mine), self._usual.area(layer)
+        if self._usual.is_held(layer) and area > GROWN * usual:
+            return False
+        given, cells = self._memory.given(layer)[0], cells_inside(mine)
+        features, distance = picture.features[cells], self._usual.distance(layer)
+        self._unlike[layer] = distances = unlikeness(features, given)
+        found = self._whereabouts.found.get(layer)
+        if found is None:
+            changes = unlikeness(features, self._memory.looks(layer))
+            if is_sudden(changes, self._usual.change(layer)):
+                return False
+            self._usual.note_changes(layer, changes)
+        elif is_unlike(distances, distance, is_elsewhere=self._is_elsewhere):
+            return False
+        elif found.mask is not None:
+            return True
+        return is_believed(
+            features,
+            given,
+            distances,
+            distance,
+            self._background,
+            is_small=bool(area < REMAINS * usual),
+            times_found=found.times if found is not None else 0,
+            is_whole=self._uncovered.is_whole(layer),
+            is_elsewhere=self._is_elsewhere,
+        ) or self._whereabouts.bears_out(layer, picture, cells)
+
+    def _find_lost(self, picture: Picture) -> Mask:
+        """Look for the objects that have gone, and forget where those found as a whole were.
+
+        Returns (rows, columns): the cells that differ from what was seen there before.
+        """
+        covered = np.bincount(self.winner.ravel(), minlength=len(self.soft))
+        is_new = self._whereabouts.look(picture, covered, self._backdrop)
+        self._whereabouts.look_elsewhere(picture, self.winner)
+        for layer, found in self._whereabouts.found.items():
+            if found.mask is not None:
+                self.soft[0] += self.soft[layer]
+                self.soft[layer] = 0
+        return is_new
+
+    def _remember(self, picture: Picture, *, given: bool) -> None:
+        """Memorise the cells of `picture` on and around the objects."""
+        height, width = picture.small.shape[:2]
+        share = np.stack([cell_means(one) for one in self.soft])
+        near = around(self.soft[0] < 0.5)
+        if given or self._count % SAMPLING_INTERVAL == 0:
+            self._background.remember(picture.features[share[0] > SURE])
+            self._whereabouts.know_background()
+        self._count += 1
+        self._backdrop.learn(picture, self.soft[0])
+        self._usual.note_areas(self.soft, given=given)
+        kept = near & (share.max(axis=0) > SURE)
+        self._memory.remember(
+            picture.features[kept],
+            cell_places(height, width)[kept],
+            share[:, kept].argmax(axis=0),
+            len(self.soft),
+            given=given,
+        )
+
+    def _judge(self, picture: Picture) -> list[float]:
+        """Return how sure each object's mask is, and learn from those that are seen well."""
+        result = []
+        for layer in range(1, len(self.soft)):
+            mine = self.winner == layer
+            probability = cv2.mean(self.soft[layer], mine.view(np.uint8))[0]
+            distances = self._unlike.get(layer, np.empty(0, np.float32))
+            sure = confidence(probability, distances)
+            if sure > LIKELY:
+                self._usual.note_distances(layer, distances)
+            self._whereabouts.note(layer, picture, self.soft[layer], mine, sure)
+            result.append(sure)
+        return result
