@@ -77,8 +77,18 @@ class Backdrop:
         self._odds += self._lately.odds(picture.half, expected, close)
         return np.stack([resized(one[part], prior.shape[1:]) for one in self._odds])
 
-    def learn(self, picture: Picture, background: Floats) -> None:
-        """Keep what is background in the newest frame, (h, w): how likely that is."""
+    def learn(self, picture: Picture, background: Floats, *, hides: bool = False) -> None:
+        """Keep what is background in the newest frame.
+
+        Args:
+            picture: the frame.
+            background: (h, w), how likely each pixel is background.
+            hides: an object is out of sight: something may be in front of the background, too.
+        """
         background = shrunk(background, picture.half.shape)
+        if hides:
+            self.plate.hold()
+        else:
+            self.plate.release()
         self.plate.learn(picture.half, background, self._odds)
         self._lately.keep(picture.half, background)

@@ -3,7 +3,10 @@
 What was background is kept in one picture, the plate, that grows past the frame as the camera
 turns.  Corners tie it to every new frame by a homography.  A pixel that equals the plate
 there is background; one that differs is not (`differing.py`); how objects differ is drawn from
-their colours in front of that background.  Where nothing was seen yet, nothing is said.
+their colours in front of that background.  Where nothing was seen yet, nothing is said.  What
+hides an object hides what is behind it as well, and would take its place in the plate; so while
+an object is out of sight, the plate as it was before is held beside it, and equalling either is
+background.
 
 All of it happens at half the working size.
 """
@@ -37,6 +40,7 @@ class BackgroundPlate:
     def __init__(self) -> None:
         self._colours: Floats | None = None  # (H, W, 3) Lab, larger than the frame
         self._known = np.zeros((1, 1), np.uint8)  # (H, W), 255 where background was seen
+        self._held: tuple[Floats, NDArray[np.uint8]] | None = None  # both, as they were
         self._to_frame: Homography = np.eye(3)  # from the plate to the newest frame
         self._differing = Differing()
         self._random = np.random.default_rng(0)
@@ -46,6 +50,16 @@ class BackgroundPlate:
     def forget(self) -> None:
         """Begin anew: the next frame is of another scene."""
         self._colours = None
+        self._held = None
+
+    def hold(self) -> None:
+        """Keep what is known now beside what is learned, until `release`."""
+        if self._held is None and self._colours is not None:
+            self._held = self._colours.copy(), self._known.copy()
+
+    def release(self) -> None:
+        """Forget what is held."""
+        self._held = None
 
     def note_given(self) -> None:
         """Count `since_given` from the newest frame: objects are given in it."""
@@ -67,9 +81,8 @@ class BackgroundPlate:
         moved = np.array([[r.real, -r.imag, s.real], [r.imag, r.real, s.imag], [0, 0, 1]])
         self._to_frame = chain(self._to_frame, moved)
         self.since_given = chain(self.since_given, moved)
-        seen, known = self._view(
-            np.asarray(cv2.extractChannel(self._colours, 0), np.float32), height, width
-        )
+        lightness = np.asarray(cv2.extractChannel(self._colours, 0), np.float32)
+        seen, known = self._view(lightness, self._known, height, width)
         clear = cv2.erode((known & (background > SURE)).astype(np.uint8), np.ones((5, 5), np.uint8))
         before, now = _lightness(seen), _lightness(half[..., 0])
         points = corners(before, clear > 0, CORNER_CELL)
@@ -101,8 +114,8 @@ class BackgroundPlate:
         """
         if self._colours is None:
             return np.zeros(half.shape[:2], bool)
-        seen, known = self._view(self._colours, *half.shape[:2])
-        differs = _differences(half, *_bounds(seen))
+        seen, known = self._view(self._colours, self._known, *half.shape[:2])
+        differs = self._no_more_than_held(_differences(half, *_bounds(seen)), half)
         return known & (differs > most_alike(differs[known]))
 
     def odds(self, half: Floats, expected: Floats, near: Mask) -> Floats:
@@ -117,19 +130,21 @@ class BackgroundPlate:
         if self._colours is None:
             self._differing.forget()
             return result
-        seen, known = self._view(self._colours, *half.shape[:2])
+        seen, known = self._view(self._colours, self._known, *half.shape[:2])
         known &= near
         box = bounding_box(known, margin=2) or (slice(1), slice(1))  # nothing: old counts fade
-        result[(slice(None), *box)] = self._odds_in(
-            half[box], expected[(slice(None), *box)], seen[box], known[box]
-        )
+        inside = (slice(None), *box)
+        result[inside] = self._odds_in(half, box, expected[inside], seen[box], known[box])
         return result
 
-    def _odds_in(self, half: Floats, expected: Floats, seen: Floats, known: Mask) -> Floats:
-        """Return `odds` for a part of the frame, from what the plate shows there."""
+    def _odds_in(
+        self, half: Floats, box: Region, expected: Floats, seen: Floats, known: Mask
+    ) -> Floats:
+        """Return `odds` for a box of the frame, from what the plate shows there."""
         result = np.zeros_like(expected)
         least, most = _bounds(seen)
-        bins, winner = in_bins(_differences(half, least, most)), winning_layer(expected)
+        differs = self._no_more_than_held(_differences(half[box], least, most), half, box)
+        half, bins, winner = half[box], in_bins(differs), winning_layer(expected)
         self._differing.count(
             [
                 bins[known & (winner == 0)],
@@ -142,6 +157,16 @@ class BackgroundPlate:
         for one, said in zip(result[1:], self._differing.odds(bins), strict=True):
             np.copyto(one, said, where=known)
         return result
+
+    def _no_more_than_held(
+        self, differs: Floats, half: Floats, box: Region = (slice(None), slice(None))
+    ) -> Floats:
+        """Return differences in a box of `half`, or those from what is held if they are less."""
+        if self._held is None:
+            return differs
+        seen, known = self._view(*self._held, *half.shape[:2])
+        held = _differences(half[box], *_bounds(seen[box]))
+        return np.where(known[box], np.minimum(differs, held), differs)
 
     def learn(self, half: Floats, background: Floats, odds: Floats | None) -> None:
         """Keep what is background in the frame the plate lies under.
@@ -181,11 +206,11 @@ class BackgroundPlate:
         moved = np.array([[1, 0, -columns.start], [0, 1, -rows.start], [0, 0, 1]], np.float64)
         return (rows, columns), chain(back, moved)
 
-    def _view(self, colours: Floats, height: int, width: int) -> tuple[Floats, Mask]:
-        """Return the plate's colours as the newest frame would show them, and where it is known."""
-        size = (width, height)
-        seen = np.asarray(cv2.warpPerspective(colours, self._to_frame, size), np.float32)
-        return seen, cv2.warpPerspective(self._known, self._to_frame, size) == 255
+    def _view(
+        self, colours: Floats, known: NDArray[np.uint8], height: int, width: int
+    ) -> tuple[Floats, Mask]:
+        """Return a plate's colours as the newest frame would show them, and where it is known."""
+        return _warped(colours, known, self._to_frame, (height, width))
 
     def _drawn(self, colours: Floats, least: Floats, most: Floats) -> NDArray[np.intp]:
         """Return differences, in bins, of colours (N, 3) in front of the plate's bounds (M, 3)."""
@@ -212,11 +237,22 @@ class BackgroundPlate:
         if inside and 0.7 < scale < 1.4:
             return self._colours
         moved = chain(self._to_frame, np.asarray(np.linalg.inv(centred), np.float64))
-        size = (shape[1], shape[0])
-        self._colours = np.asarray(cv2.warpPerspective(self._colours, moved, size), np.float32)
-        self._known = (cv2.warpPerspective(self._known, moved, size) == 255) * np.uint8(255)
+        self._colours, inside = _warped(self._colours, self._known, moved, shape)
+        self._known = inside * np.uint8(255)
+        if self._held is not None:
+            held, inside = _warped(*self._held, moved, shape)
+            self._held = held, inside * np.uint8(255)
         self._to_frame = centred
         return self._colours
+
+
+def _warped(
+    colours: Floats, known: NDArray[np.uint8], to: Homography, shape: tuple[int, int]
+) -> tuple[Floats, Mask]:
+    """Return a plate's colours moved into (height, width), and where all of it is known."""
+    size = (shape[1], shape[0])
+    seen = np.asarray(cv2.warpPerspective(colours, to, size), np.float32)
+    return seen, cv2.warpPerspective(known, to, size) == 255
 
 
 def _bounds(seen: Floats) -> tuple[Floats, Floats]:

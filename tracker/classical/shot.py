@@ -237,14 +237,17 @@ class Shot:
 
         Returns (rows, columns): the cells that differ from what was seen there before.
         """
-        covered = np.bincount(self.winner.ravel(), minlength=len(self.soft))
-        is_new = self._whereabouts.look(picture, covered, self._backdrop)
+        is_new = self._whereabouts.look(picture, self._covered(), self._backdrop)
         self._whereabouts.look_elsewhere(picture, self.winner)
         for layer, found in self._whereabouts.found.items():
             if found.mask is not None:
                 self.soft[0] += self.soft[layer]
                 self.soft[layer] = 0
         return is_new
+
+    def _covered(self) -> NDArray[np.intp]:
+        """Return (layers,): how many pixels each covers."""
+        return np.bincount(self.winner.ravel(), minlength=len(self.soft))
 
     def _remember(self, picture: Picture, *, given: bool) -> None:
         """Memorise the cells of `picture` on and around the objects."""
@@ -255,7 +258,8 @@ class Shot:
             self._background.remember(picture.features[share[0] > SURE])
             self._whereabouts.know_background()
         self._count += 1
-        self._backdrop.learn(picture, self.soft[0])
+        hides = not given and self._whereabouts.is_any_out_of_sight(self._covered())
+        self._backdrop.learn(picture, self.soft[0], hides=hides)
         self._usual.note_areas(self.soft, given=given)
         kept = near & (share.max(axis=0) > SURE)
         self._memory.remember(

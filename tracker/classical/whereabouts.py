@@ -76,11 +76,7 @@ class Whereabouts:
         self._count += 1
         last, self.found = self.found, {}
         refused, self._refused = self._refused, set()
-        lost = [
-            layer
-            for layer in range(1, len(covered))
-            if covered[layer] <= SOUGHT * self._usual.area(layer)
-        ]
+        lost = self._lost(covered)
         is_new = np.zeros(picture.features.shape[:2], bool)
         if not lost:
             return is_new
@@ -111,6 +107,19 @@ class Whereabouts:
             if fit is not None and _overlap(fit.mask, cells_inside(winner == layer)) < ELSEWHERE:
                 where = cell_places(*picture.small.shape[:2])
                 self._put(layer, _found(fit, self._memory.given(layer)[1], where, None))
+
+    def is_any_out_of_sight(self, covered: NDArray[np.intp]) -> bool:
+        """Return whether an object is lost, or was and has not been seen well again.
+
+        `covered` (layers,) are the pixels of each layer.
+        """
+        held = any(self._usual.is_held(layer) for layer in range(1, len(covered)))
+        return held or bool(self._lost(covered))
+
+    def _lost(self, covered: NDArray[np.intp]) -> list[int]:
+        """Return the objects that cover hardly anything."""
+        layers = range(1, len(covered))
+        return [k for k in layers if covered[k] <= SOUGHT * self._usual.area(k)]
 
     def _put(self, layer: int, place: Found) -> None:
         self._memory.shift(layer, place.shift)
