@@ -53,7 +53,7 @@ class ClassicalPropagator:
         if change.is_cut:
             change = self._turn(picture, change)
         self._shot.follow(picture, change)
-        labels = enlarged(self._shot.soft, self._ids, *frame.shape[:2])
+        labels = enlarged(self._shot.shown(), self._ids, *frame.shape[:2])
         return Tracked(labels, dict(zip(self._ids, self._shot.confidence, strict=True)))
 
     def _learn(self, picture: Picture, labels: LabelMap) -> None:

@@ -53,6 +53,7 @@ from tracker.types import Mask
 BLUR = 15  # pixels: how vague labels become where flow is not to be trusted
 SURE = 0.75  # purity of a cell that is worth remembering
 GROWN = 2.0  # times its usual area: a larger mask of an object that was lost is not its
+HOPELESS = 0.05  # confidence up to which something just found is not shown yet
 FOLLOWED = 0.5  # of an object: if flow over a gap is trusted for less, it has to be found
 WHOLE = np.float32(0.95)  # how likely what was found as a whole is as it was
 HIDES = np.float32(0.3)  # of what the background behind says, where that was found
@@ -74,6 +75,7 @@ class Shot:
         self._whereabouts = Whereabouts(self._memory, self._usual, self._background)
         self._unlike: dict[int, Floats] = {}  # what `unlikeness` says of masks
         self._count = 0
+        self._unshown: set[int] = set()  # objects that were lost, and are not surely found yet
         self._is_elsewhere = False  # no objects were given in this shot
 
     def leave(self) -> "Shot":
@@ -100,6 +102,7 @@ class Shot:
         """Take the layers given in a frame: soft labels (layers, h, w)."""
         self.soft, self.winner, self.picture = soft, winning_layer(soft), picture
         self.confidence = [1.0] * (len(soft) - 1)
+        self._unshown.clear()
         self._backdrop.show(picture, self.soft[0])
         self._is_elsewhere = False
         self._uncovered.begin(picture.half, self.winner)
@@ -113,6 +116,16 @@ class Shot:
         self.picture = picture
         self._remember(picture, given=False)
         self.confidence = self._judge(picture)
+
+    def shown(self) -> Floats:
+        """Return soft labels (layers, h, w) without finds that may still be anything."""
+        if not self._unshown:
+            return self.soft
+        soft = self.soft.copy()
+        for layer in self._unshown:
+            soft[0] += soft[layer]
+            soft[layer] = 0
+        return soft
 
     def _carry(self, picture: Picture, change: Change) -> tuple[Floats, NDArray[np.uint8]]:
         """Return the soft labels (layers, h, w) of `picture`, and the layer that wins (h, w)."""
@@ -281,5 +294,9 @@ class Shot:
             if sure > LIKELY:
                 self._usual.note_distances(layer, distances)
             self._whereabouts.note(layer, picture, self.soft[layer], mine, sure)
+            if not mine.any():
+                self._unshown.add(layer)
+            elif sure > HOPELESS:
+                self._unshown.discard(layer)
             result.append(sure)
         return result
