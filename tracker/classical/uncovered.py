@@ -18,10 +18,11 @@ from tracker.classical.layers import NOISE, TRUSTED, Motion, median
 from tracker.classical.planes import split
 from tracker.classical.plate import BackgroundPlate
 from tracker.classical.sight import Change
-from tracker.classical.softmaps import clear
+from tracker.classical.softmaps import clear, grown
 from tracker.types import Mask
 
 CRUMB = 0.05  # of an object's largest piece: smaller ones are no pieces
+THIN = 0.2  # of the root of its area: pieces that are not further apart are one object
 STEP = 4  # pixels: how densely flow is looked at
 GOES = 4.0  # times as far from the background's motion as what stands still may be
 
@@ -132,7 +133,8 @@ class Uncovered:
 
 
 def _is_whole(mask: Mask) -> bool:
-    """Return whether (h, w) is one piece, but for crumbs."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8))
-    areas = stats[1:, cv2.CC_STAT_AREA]
-    return bool(areas.size) and np.count_nonzero(areas > CRUMB * areas.max()) == 1
+    """Return whether (h, w) is one piece, but for crumbs and thin things in front of it."""
+    joined = grown(mask, round(THIN / 2 * np.sqrt(np.count_nonzero(mask))))
+    num, parts, _, _ = cv2.connectedComponentsWithStats(joined.view(np.uint8))
+    areas = np.bincount(parts[mask], minlength=num)
+    return bool(areas.any()) and np.count_nonzero(areas > CRUMB * areas.max()) == 1
