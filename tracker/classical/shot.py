@@ -87,6 +87,7 @@ class Shot:
         other._backdrop.forget()
         other._uncovered.forget()
         other._whereabouts.forget()
+        other._unshown.update(range(1, len(other.soft)))
         other._is_elsewhere = True
         return other
 
@@ -97,6 +98,7 @@ class Shot:
             carried = sample(self.soft[layer], places)
             if float((carried * change.trust).sum()) < FOLLOWED * float(self.soft[layer].sum()):
                 clear(self.soft, self.winner, layer, self.soft[layer] > 0)
+                self._unshown.add(layer)
 
     def learn(self, picture: Picture, soft: Floats) -> None:
         """Take the layers given in a frame: soft labels (layers, h, w)."""
@@ -296,7 +298,7 @@ class Shot:
             self._whereabouts.note(layer, picture, self.soft[layer], mine, sure)
             if not mine.any():
                 self._unshown.add(layer)
-            elif sure > HOPELESS:
+            elif sure > (LIKELY if self._is_elsewhere else HOPELESS):
                 self._unshown.discard(layer)
             result.append(sure)
         return result
