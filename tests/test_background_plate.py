@@ -114,3 +114,22 @@ def test_the_background_is_followed_while_the_object_is_hidden(monkeypatch):
     assert min(truth.any() for truth in truths) == 0
     assert min(labels.any() for labels in tracked) == 0
     assert len(followed) == len(frames)
+
+
+def test_while_an_object_is_out_of_sight_what_hides_it_is_background_and_so_is_what_it_hides():
+    plate, ground, nothing = BackgroundPlate(), SCENE[:, :WIDTH], np.ones((HEIGHT, WIDTH))
+    nothing = nothing.astype(np.float32)
+    with_card = ground.copy()
+    with_card[20:60, 40:80] = (60, 0, 0)
+    for _ in range(5):
+        plate.follow(ground, nothing, Motion())
+        plate.learn(ground, nothing, None)
+    plate.hold()
+    for _ in range(30):
+        plate.follow(with_card, nothing, Motion())
+        plate.learn(with_card, nothing, None)
+
+    assert not plate.is_new(with_card).any()
+    assert not plate.is_new(ground).any()
+    plate.release()
+    assert plate.is_new(ground)[25:55, 45:75].mean() > 0.9

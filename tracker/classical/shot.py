@@ -53,7 +53,8 @@ from tracker.types import Mask
 BLUR = 15  # pixels: how vague labels become where flow is not to be trusted
 SURE = 0.75  # purity of a cell that is worth remembering
 GROWN = 2.0  # times its usual area: a larger mask of an object that was lost is not its
-HOPELESS = 0.05  # confidence up to which something just found is not shown yet
+HOPELESS = 0.05  # confidence up to which what was just found is not shown yet; in a shot in
+# which no objects were given, up to LIKELY: of what is around it there too little is known
 FOLLOWED = 0.5  # of an object: if flow over a gap is trusted for less, it has to be found
 WHOLE = np.float32(0.95)  # how likely what was found as a whole is as it was
 HIDES = np.float32(0.3)  # of what the background behind says, where that was found
@@ -120,7 +121,7 @@ class Shot:
         self.confidence = self._judge(picture)
 
     def shown(self) -> Floats:
-        """Return soft labels (layers, h, w) without finds that may still be anything."""
+        """Return soft labels (layers, h, w) without finds that may be anything."""
         if not self._unshown:
             return self.soft
         soft = self.soft.copy()
@@ -300,5 +301,5 @@ class Shot:
                 self._unshown.add(layer)
             elif sure > (LIKELY if self._is_elsewhere else HOPELESS):
                 self._unshown.discard(layer)
-            result.append(sure)
+            result.append(0.0 if layer in self._unshown else sure)
         return result
