@@ -48,8 +48,8 @@ def test_labels_are_the_same_however_much_is_done_beforehand(frames):
 
 def test_a_frame_asked_for_twice_is_looked_at_once(frames, monkeypatch):
     looks = []
-    look = sight.look
-    monkeypatch.setattr(sight, "look", lambda frame: looks.append(frame) or look(frame))
+    look = sight.look_closely
+    monkeypatch.setattr(sight, "look_closely", lambda frame: looks.append(frame) or look(frame))
     propagator = ClassicalPropagator()
     for frame in frames[:3]:
         propagator.prepare(frame)

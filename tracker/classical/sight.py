@@ -17,6 +17,7 @@ from tracker.classical.camera import (
     likeness,
     outline_of,
 )
+from tracker.classical.exposure import Exposure
 from tracker.classical.features import describe, match
 from tracker.classical.flow import (
     FAST,
@@ -27,7 +28,14 @@ from tracker.classical.flow import (
     length,
     pixel_grid,
 )
-from tracker.classical.softmaps import Picture, look, rescaled_flow, resized
+from tracker.classical.softmaps import (
+    Picture,
+    at_working_size,
+    for_flow,
+    look_closely,
+    rescaled_flow,
+    resized,
+)
 from tracker.types import Frame, Mask
 
 _STEADY = 0.5  # mean trust in flow: with more, it is no other scene
@@ -60,16 +68,13 @@ class Sight:
         self._estimator = FlowEstimator(FAST, finest_scale=1)
         self._rough = FlowEstimator(ULTRAFAST, finest_scale=1)  # for whole layers and for checking
         self._ready: deque[_Seen] = deque(maxlen=MOST_READY)
-        self._newest: Picture | None = None  # prepared
+        self._exposure = Exposure()
+        self._newest: Picture | None = None  # seen
         self._current: _Seen | None = None  # looked at by `look`
 
     def prepare(self, frame: Frame) -> None:
         """Look at a frame that `look` will be asked for, and at how it moved."""
-        picture, before = look(frame), self._newest
-        is_alike = before is not None and before.small.shape == picture.small.shape
-        change = self._compare(before, picture) if before is not None and is_alike else None
-        self._newest = picture
-        self._ready.append(_Seen(frame, picture, change))
+        self._ready.append(self._see(frame))
 
     def look(self, frame: Frame) -> Picture:
         """Return the frame at working size."""
@@ -80,8 +85,21 @@ class Sight:
             self._current = self._ready.popleft()
             if self._current.frame is frame:
                 return self._current.picture
-        self._current = _Seen(frame, look(frame), None)
+        self._current = self._see(frame)
         return self._current.picture
+
+    def _see(self, frame: Frame) -> _Seen:
+        """Look at the next frame, as if exposed like the first, and at how it moved."""
+        small, before = at_working_size(frame), self._newest
+        even, change = self._exposure.even(small), None
+        if before is not None and before.small.shape == small.shape:
+            change = self._compare(before, _gray(even))
+            is_same = not change.is_cut
+            if is_same and self._exposure.note(before.small, even, change.back, change.trust):
+                even = self._exposure.even(small)
+                change = self._compare(before, _gray(even))
+        self._newest = look_closely(even)
+        return _Seen(frame, self._newest, change)
 
     def change(self, before: Picture, picture: Picture) -> Change:
         """Return how the picture differs from the one before, of the same size."""
@@ -90,7 +108,7 @@ class Sight:
             change = seen.change
             if change is not None and change.before is before:
                 return change
-        return self._compare(before, picture)
+        return self._compare(before, picture.gray)
 
     def again(self, before: Picture, picture: Picture, known: Mask) -> Change | None:
         """Return how a scene has changed since it was left; None if `picture` shows another.
@@ -115,29 +133,35 @@ class Sight:
             if is_plausible(moved, outline):
                 guesses.insert(0, moved)
         for guess in guesses:
-            change = self._compare(before, picture, guess)
+            change = self._compare(before, picture.gray, guess)
             if not change.is_cut:
                 return change
         return None
 
     def _compare(
-        self, before: Picture, picture: Picture, camera: Homography | None = None
+        self, before: Picture, gray: NDArray[np.uint8], camera: Homography | None = None
     ) -> Change:
-        """Return how a picture has changed, looked for from what the `camera` did if known."""
-        shape = picture.small.shape[:2]
-        there, here = (None, None) if camera is None else _displacements(camera, picture.gray.shape)
-        to_next = self._rough.between(before.gray, picture.gray, there)
-        back = self._estimator.between(picture.gray, before.gray, here)
+        """Return how a picture has changed, looked for from what the `camera` did if known.
+
+        `gray` is what is seen now, of the size of `before.gray`.
+        """
+        shape = before.small.shape[:2]
+        there, here = (None, None) if camera is None else _displacements(camera, gray.shape)
+        to_next = self._rough.between(before.gray, gray, there)
+        back = self._estimator.between(gray, before.gray, here)
         miss = np.minimum(consistency(back, to_next), max(shape))
         tolerance = 0.5 + 0.05 * length(back)
         trust = resized(np.exp(-0.5 * (miss / tolerance) ** 2), shape)
-        cells = picture.features.shape[:2]
+        cells = before.features.shape[:2]
         factors = np.array((shape[1] / to_next.shape[1], shape[0] / to_next.shape[0]), np.float32)
-        is_cut = (camera is not None or float(trust.mean()) < _STEADY) and _is_other(
-            picture.gray, before.gray, back
-        )
+        is_open = camera is not None or float(trust.mean()) < _STEADY
+        is_cut = is_open and _is_other(gray, before.gray, back)
         to_next = resized(to_next, cells) * factors
         return Change(before, to_next, rescaled_flow(back, shape), trust, is_cut)
+
+
+def _gray(small: Frame) -> NDArray[np.uint8]:
+    return for_flow(np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8))
 
 
 def _displacements(camera: Homography, shape: tuple[int, ...]) -> tuple[Flow, Flow]:

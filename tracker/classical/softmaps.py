@@ -34,17 +34,31 @@ class Picture:
     features: Floats  # (rows, columns, features)
 
 
+def at_working_size(frame: Frame) -> Frame:
+    """Return `frame` (H, W, 3), shrunk to at most WORKING_PIXELS."""
+    height, width = fit_within(frame.shape[0], frame.shape[1], WORKING_PIXELS)
+    return shrink_quickly(frame, height, width)
+
+
+def for_flow(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a grey frame at working size shrunk to at most FLOW_PIXELS."""
+    height, width = fit_within(gray.shape[0], gray.shape[1], FLOW_PIXELS)
+    return np.asarray(cv2.resize(gray, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def look(frame: Frame) -> Picture:
     """Return `frame` at working size, with its cells described."""
-    height, width = fit_within(frame.shape[0], frame.shape[1], WORKING_PIXELS)
-    small = shrink_quickly(frame, height, width)
+    return look_closely(at_working_size(frame))
+
+
+def look_closely(small: Frame) -> Picture:
+    """Return a frame that has its working size, with its cells described."""
+    height, width = small.shape[:2]
     gray = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
-    flow_height, flow_width = fit_within(height, width, FLOW_PIXELS)
-    flow_gray = cv2.resize(gray, (flow_width, flow_height), interpolation=cv2.INTER_AREA)
     half_size = max(1, width // 2), max(1, height // 2)
     rgb = cv2.resize(small, half_size, interpolation=cv2.INTER_AREA).astype(np.float32)
     half = np.asarray(cv2.cvtColor(rgb / np.float32(255), cv2.COLOR_RGB2Lab), np.float32)
-    return Picture(np.asarray(flow_gray, np.uint8), small, half, describe(half, gray))
+    return Picture(for_flow(gray), small, half, describe(half, gray))
 
 
 def cell_places(height: int, width: int) -> Places:
