@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from tracker.classical.appearance import Floats
 from tracker.classical.flow import Flow, pixel_grid, sample
 from tracker.classical.layers import TRUSTED, median
+from tracker.classical.softmaps import resized
 from tracker.types import Frame
 
 STEADY = 0.05  # of its logarithm: smaller changes of exposure are left
 LARGEST = np.log(4.0)  # a larger factor is not taken out: little but noise would be left
 DARKEST, LIGHTEST = 16, 240  # grey levels: beyond, cameras do not show by how much
-BLUR = 9  # pixels: the squares whose means are compared
 STRIDE = 4  # pixels from one place that is compared to the next
+BLUR = 3  # places: means over so many are compared, as what is read between pixels is smoother
 FEWEST = 200  # places that say how exposure has changed
 
 
@@ -47,12 +48,13 @@ class Exposure:
             back: (h, w, 2), flow from it to the one before.
             trust: (h, w), how far to trust that, 0 to 1.
         """
-        some = slice(None, None, STRIDE), slice(None, None, STRIDE)
-        places = back[some] + pixel_grid(*trust.shape)[some]
-        # Of means, as what is read between pixels is smoother, and its logarithm larger.
-        shown = cv2.blur(now, (BLUR, BLUR))[some].astype(np.float32)
-        was = np.asarray(sample(cv2.blur(before, (BLUR, BLUR)), places), np.float32)
-        usable = (trust[some] > TRUSTED) & _is_exposed(shown) & _is_exposed(was)
+        height, width = (max(1, side // STRIDE) for side in trust.shape)
+        step = np.array((width / trust.shape[1], height / trust.shape[0]), np.float32)
+        shift, sure = (resized(one, (height, width)) for one in (back, trust))
+        places = pixel_grid(height, width) + shift * step
+        shown = _means(now, height, width)
+        was = np.asarray(sample(_means(before, height, width), places), np.float32)
+        usable = (sure > TRUSTED) & _is_exposed(shown) & _is_exposed(was)
         if np.count_nonzero(usable) < FEWEST:
             return False
         ratio = np.log(shown[usable] / was[usable])
@@ -65,8 +67,12 @@ class Exposure:
         return True
 
 
+def _means(frame: Frame, height: int, width: int) -> Floats:
+    """Return (height, width, 3): what a frame shows on the whole around every place."""
+    small = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
+    return cv2.blur(small, (BLUR, BLUR)).astype(np.float32)
+
+
 def _is_exposed(colours: Floats) -> NDArray[np.bool_]:
     """Return (h, w): where all channels of (h, w, 3) are neither too dark nor too light."""
-    return np.asarray(
-        (colours.min(axis=-1) >= DARKEST) & (colours.max(axis=-1) <= LIGHTEST), np.bool_
-    )
+    return np.asarray(cv2.inRange(colours, (DARKEST,) * 3, (LIGHTEST,) * 3) > 0, np.bool_)
