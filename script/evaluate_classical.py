@@ -5,6 +5,7 @@
     python script/evaluate_classical.py CLIPS WORK --jobs stationary   # a painted hole that stays
     python script/evaluate_classical.py CLIPS WORK --jobs returns      # objects hidden for a while
     python script/evaluate_classical.py CLIPS WORK --jobs interrupted  # the same, in place
+    python script/evaluate_classical.py CLIPS WORK --jobs exposed      # exposure that changes
 
 CLIPS is a folder of clips as `python -m tracker evaluate` takes them; WORK, which must be
 new, keeps every frame that was made, to be looked at.  Masks: J and F as DAVIS measures them,
@@ -30,6 +31,7 @@ import numpy as np
 
 from tracker import engines
 from tracker.evaluation import cases, davis, runs
+from tracker.evaluation.exposures import KINDS, UNCHANGED, exposed
 from tracker.evaluation.fill import ClipScore, pooled_psnr, score_clip
 from tracker.evaluation.interruptions import interrupted
 from tracker.evaluation.layout import find_clips
@@ -43,7 +45,7 @@ from tracker.jobs import Mode
 from tracker.metrics import Summary
 
 HIDING = {"returns": occluded, "interrupted": interrupted}  # jobs, and what makes their scenes
-JOBS = ("masks", "fill", "stationary", *HIDING)
+JOBS = ("masks", "fill", "stationary", "exposed", *HIDING)
 STILL = 1e-3  # of the diagonal per frame: below it, a camera stands still
 BASELINES = ("telea", "nearest", "previous")
 OURS = ("offline", "streaming", "ahead")
@@ -142,6 +144,21 @@ def find_again(job: str, clips: Path, work: Path, only: Sequence[str] | None) ->
     return found
 
 
+def follow_exposed(clips: Path, work: Path, only: Sequence[str] | None) -> list[MaskRow]:
+    """Return how clips are followed whose exposure changes; print J beside the clip as it is."""
+    made, ways = work / "cases", UNCHANGED | KINDS
+    for _ in exposed(clips, made, only, PUBLISHED.size, 0, ways):
+        pass
+    rows = follow(made, work / "labels", None)
+    found = {row.clip: row.j for row in rows}
+    names = list(dict.fromkeys(case.rpartition("_")[0] for case in found))
+    table = {name: [found[f"{name}_{kind}"] for kind in ways] for name in names}
+    print(f"\n{'J':26}" + "".join(f"{kind:>10}" for kind in ways))
+    for name, each in (*table.items(), ("mean over clips", np.mean(list(table.values()), axis=0))):
+        print(f"{name:26}" + "".join(f"{j:10.3f}" for j in each))
+    return rows
+
+
 def plan(way: str, protocol: Protocol) -> FillPlan:
     """Return how to fill in one of the `WAYS`."""
     if way in OURS:
@@ -207,6 +224,8 @@ def main() -> None:
             found[job] = follow(options.clips, place, options.only)
         elif job == "fill":
             found[job] = fill(options.clips, place, options.only, PUBLISHED)
+        elif job == "exposed":
+            found[job] = follow_exposed(options.clips, place, options.only)
         elif job in HIDING:
             found[job] = find_again(job, options.clips, place, options.only)
         else:

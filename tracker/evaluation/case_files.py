@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from tracker.label_images import encode_labels
-from tracker.types import Frame, Mask, UserError
+from tracker.types import Frame, LabelMap, Mask, UserError
 
 
 def check_enough(clips: Path, usable: Sized, least: int) -> None:
@@ -33,8 +33,8 @@ def new_case(folder: Path) -> Path:
     return folder
 
 
-def write_frame(case: Path, index: int, picture: Frame, truth: Mask) -> None:
-    """Put a frame and where its one object is to be seen into the folder of a case."""
+def write_frame(case: Path, index: int, picture: Frame, truth: LabelMap | Mask) -> None:
+    """Put a frame and its labels, or where its one object is, into the folder of a case."""
     name = f"{index:05d}.png"
     Image.fromarray(picture).save(case / "frames" / name, compress_level=1)
     (case / "masks" / name).write_bytes(encode_labels(truth.astype(np.uint8)))

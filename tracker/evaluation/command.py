@@ -5,7 +5,16 @@ import sys
 
 from tracker import engines
 from tracker.engines import Choice
-from tracker.evaluation import cases, davis, interruptions, mask_pictures, occlusions, returns, runs
+from tracker.evaluation import (
+    cases,
+    davis,
+    exposures,
+    interruptions,
+    mask_pictures,
+    occlusions,
+    returns,
+    runs,
+)
 from tracker.evaluation.fill_sheet import evaluate_fill
 from tracker.evaluation.perceptual import Perception
 from tracker.evaluation.protocol import Protocol
@@ -49,6 +58,7 @@ def make_cases(options: argparse.Namespace) -> None:
         "moving": cases.moving,
         "occluded": occlusions.occluded,
         "interrupted": interruptions.interrupted,
+        "exposed": exposures.exposed,
     }[options.kind]
     for sentence in make(options.clips, options.output, options.only, options.size, options.seed):
         print(sentence)

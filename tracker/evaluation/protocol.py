@@ -18,7 +18,7 @@ from PIL import Image
 from tracker.evaluation.layout import list_images
 from tracker.label_images import decode_labels
 from tracker.masks import MaskReader
-from tracker.types import Frame, Mask, UserError
+from tracker.types import Frame, LabelMap, Mask, UserError
 from tracker.video import VideoReader
 
 Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.float32]  # (H, W, 3), 0 to 255
@@ -88,10 +88,15 @@ def resize_frame(frame: Frame, size: tuple[int, int] | None) -> Frame:
 
 def resize_mask(mask: Mask, size: tuple[int, int]) -> Mask:
     """Return `mask` at (height, width) `size`, each pixel the nearest one."""
-    if mask.shape == size:
-        return mask
-    image = Image.fromarray(mask.astype(np.uint8))
-    return np.asarray(image.resize((size[1], size[0]), Image.Resampling.NEAREST)) > 0
+    return mask if mask.shape == size else resize_labels(mask.astype(np.uint8), size) > 0
+
+
+def resize_labels(labels: LabelMap, size: tuple[int, int]) -> LabelMap:
+    """Return `labels` at (height, width) `size`, each pixel the nearest one."""
+    if labels.shape == size:
+        return labels
+    image = Image.fromarray(labels)
+    return np.asarray(image.resize((size[1], size[0]), Image.Resampling.NEAREST), np.uint8)
 
 
 def grow(mask: Mask, times: int) -> Mask:
