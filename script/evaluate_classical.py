@@ -85,7 +85,7 @@ def follow(clips: Path, work: Path, only: Sequence[str] | None) -> list[MaskRow]
     """Return how every clip with masks is followed from its first one."""
     choice = engines.choose("propagator", "classical", "cpu")
     rows = []
-    print(f"{'clip':26}{'frames':>7}{'J':>8}{'F':>8}{'J&F':>8}{'fps':>8}")
+    print(f"{'clip':30}{'frames':>7}{'J':>8}{'F':>8}{'J&F':>8}{'fps':>8}")
     for done in runs.track(clips, work, only, choice, None):
         scores = davis.evaluate_masks(work, clips, [done.clip])
         j, f = (float(np.mean([each.mean for each in part])) for part in _summaries(scores))
@@ -103,7 +103,7 @@ def _summaries(scores: Iterable[davis.ObjectScore]) -> tuple[list[Summary], ...]
 
 
 def _mask_line(name: str, frames: int, j: float, f: float, fps: float) -> str:
-    return f"{name:26}{frames:7}{j:8.3f}{f:8.3f}{(j + f) / 2:8.3f}{fps:8.1f}"
+    return f"{name:30}{frames:7}{j:8.3f}{f:8.3f}{(j + f) / 2:8.3f}{fps:8.1f}"
 
 
 def fill(clips: Path, work: Path, only: Sequence[str] | None, protocol: Protocol) -> list[FillRow]:
