@@ -64,10 +64,12 @@ def test_where_exposure_stays_frames_are_left_as_they_are(steps):
     assert all(np.array_equal(sight.look(frame).small, frame) for frame in frames)
 
 
-def test_many_small_changes_add_up():
+@pytest.mark.parametrize(("factor", "num_frames"), [(0.985, 40), (0.997, 120)])
+def test_many_small_changes_add_up(factor, num_frames):
+    """Even those that are less than a grey level a frame."""
     sight = Sight()
 
-    for frame in exposed([BASE] * 40, 0.985 ** np.arange(40)):
+    for frame in exposed([BASE] * num_frames, factor ** np.arange(num_frames)):
         seen = sight.look(frame)
 
     assert np.abs(seen.small / BASE.astype(float) - 1).mean() < 0.06

@@ -69,8 +69,9 @@ class Exposure:
 
 def _means(frame: Frame, height: int, width: int) -> Floats:
     """Return (height, width, 3): what a frame shows on the whole around every place."""
-    small = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
-    return cv2.blur(small, (BLUR, BLUR)).astype(np.float32)
+    size = (width, height)  # in fractions of grey levels: slow changes are smaller than one
+    small = cv2.resize(frame.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.blur(small, (BLUR, BLUR)), np.float32)
 
 
 def _is_exposed(colours: Floats) -> NDArray[np.bool_]:
