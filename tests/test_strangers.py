@@ -3,7 +3,7 @@
 import numpy as np
 
 from tests.test_classical_propagator import RED, draw, follow, similarity
-from tracker.classical import propagator
+from tracker.classical import shot
 from tracker.classical.appearance import STRIDE
 from tracker.classical.lost import Background
 from tracker.classical.strangers import find_strangers
@@ -64,7 +64,7 @@ def test_a_stranger_is_dropped_from_the_mask_of_an_object_given_in_one_piece(mon
     one, both = (truths[0] == 1).astype(np.uint8), (truths[0] > 0).astype(np.uint8)
     upper_half = np.zeros(one.shape, bool)
     upper_half[:60] = True
-    monkeypatch.setattr(propagator, "find_strangers", lambda mask, *_: mask & upper_half)
+    monkeypatch.setattr(shot, "find_strangers", lambda mask, *_: mask & upper_half)
 
     assert not follow(frames, one)[-1][upper_half].any()
     assert similarity(follow(frames, one)[-1], truths[-1] * ~upper_half) > 0.8
