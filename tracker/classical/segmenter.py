@@ -3,7 +3,7 @@
 Clicks are answered in order, so that a prompt always means the same.  Several masks are kept
 that the clicks so far may mean (`click_answers`), and the one that explains them best is
 shown.  Motion needs neighbours (`segment`), the background frames further away
-(`look_around`).  What was tried and dropped stands in `docs/CLASSICAL.md`.
+(`look_around`).  What was tried and dropped: `docs/classical/masks-and-clicks.md`.
 """
 
 from collections.abc import Iterable, Sequence
