@@ -30,6 +30,7 @@ class Exposure:
     def __init__(self) -> None:
         self._evened = np.zeros(3)  # logarithm of the factors (R, G, B) that are taken out
         self._rest = np.zeros(3)  # and of what is left of them in the newest frame
+        self._shown: tuple[Frame, Floats] | None = None  # a frame, and what it shows on the whole
 
     def even(self, frame: Frame) -> Frame:
         """Return a frame (h, w, 3) without what is known to have changed."""
@@ -52,8 +53,11 @@ class Exposure:
         step = np.array((width / trust.shape[1], height / trust.shape[0]), np.float32)
         shift, sure = (resized(one, (height, width)) for one in (back, trust))
         places = pixel_grid(height, width) + shift * step
+        known = self._shown
+        last = known[1] if known and known[0] is before else _means(before, height, width)
         shown = _means(now, height, width)
-        was = np.asarray(sample(_means(before, height, width), places), np.float32)
+        self._shown = now, shown
+        was = np.asarray(sample(last, places), np.float32)
         usable = (sure > TRUSTED) & _is_exposed(shown) & _is_exposed(was)
         if np.count_nonzero(usable) < FEWEST:
             return False

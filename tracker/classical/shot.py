@@ -47,7 +47,7 @@ from tracker.classical.uncovered import Uncovered
 from tracker.classical.usual import Usual
 from tracker.classical.vote import vote
 from tracker.classical.whereabouts import LIKELY, Whereabouts
-from tracker.images import bounding_box
+from tracker.images import areas, bounding_box
 from tracker.types import Mask
 
 BLUR = 15  # pixels: how vague labels become where flow is not to be trusted
@@ -261,9 +261,9 @@ class Shot:
                 self.soft[layer] = 0
         return is_new
 
-    def _covered(self) -> NDArray[np.intp]:
+    def _covered(self) -> NDArray[np.int64]:
         """Return (layers,): how many pixels each covers."""
-        return np.bincount(self.winner.ravel(), minlength=len(self.soft))
+        return areas(self.winner)[: len(self.soft)]
 
     def _remember(self, picture: Picture, *, given: bool) -> None:
         """Memorise the cells of `picture` on and around the objects."""

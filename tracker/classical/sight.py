@@ -31,7 +31,7 @@ from tracker.classical.flow import (
 from tracker.classical.softmaps import (
     Picture,
     at_working_size,
-    for_flow,
+    gray_of,
     look_closely,
     rescaled_flow,
     resized,
@@ -92,13 +92,15 @@ class Sight:
         """Look at the next frame, as if exposed like the first, and at how it moved."""
         small, before = at_working_size(frame), self._newest
         even, change = self._exposure.even(small), None
+        gray = gray_of(even)
         if before is not None and before.small.shape == small.shape:
-            change = self._compare(before, _gray(even))
+            change = self._compare(before, gray.coarse)
             is_same = not change.is_cut
             if is_same and self._exposure.note(before.small, even, change.back, change.trust):
                 even = self._exposure.even(small)
-                change = self._compare(before, _gray(even))
-        self._newest = look_closely(even)
+                gray = gray_of(even)
+                change = self._compare(before, gray.coarse)
+        self._newest = look_closely(even, gray)
         return _Seen(frame, self._newest, change)
 
     def change(self, before: Picture, picture: Picture) -> Change:
@@ -158,10 +160,6 @@ class Sight:
         is_cut = is_open and _is_other(gray, before.gray, back)
         to_next = resized(to_next, cells) * factors
         return Change(before, to_next, rescaled_flow(back, shape), trust, is_cut)
-
-
-def _gray(small: Frame) -> NDArray[np.uint8]:
-    return for_flow(np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8))
 
 
 def _displacements(camera: Homography, shape: tuple[int, ...]) -> tuple[Flow, Flow]:

@@ -25,6 +25,14 @@ REACH = 0.12  # of the longer side: how far from where it is expected an object 
 
 
 @dataclass(frozen=True, eq=False)
+class Gray:
+    """The lightness of a frame."""
+
+    fine: NDArray[np.uint8]  # (h, w), at working size
+    coarse: NDArray[np.uint8]  # at most FLOW_PIXELS
+
+
+@dataclass(frozen=True, eq=False)
 class Picture:
     """A frame at working size."""
 
@@ -40,25 +48,27 @@ def at_working_size(frame: Frame) -> Frame:
     return shrink_quickly(frame, height, width)
 
 
-def for_flow(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return a grey frame at working size shrunk to at most FLOW_PIXELS."""
-    height, width = fit_within(gray.shape[0], gray.shape[1], FLOW_PIXELS)
-    return np.asarray(cv2.resize(gray, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+def gray_of(small: Frame) -> Gray:
+    """Return the lightness of a frame that has its working size."""
+    fine = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+    height, width = fit_within(fine.shape[0], fine.shape[1], FLOW_PIXELS)
+    coarse = cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA)
+    return Gray(fine, np.asarray(coarse, np.uint8))
 
 
 def look(frame: Frame) -> Picture:
     """Return `frame` at working size, with its cells described."""
-    return look_closely(at_working_size(frame))
+    small = at_working_size(frame)
+    return look_closely(small, gray_of(small))
 
 
-def look_closely(small: Frame) -> Picture:
-    """Return a frame that has its working size, with its cells described."""
+def look_closely(small: Frame, gray: Gray) -> Picture:
+    """Return a frame that has its working size, and this lightness, with its cells described."""
     height, width = small.shape[:2]
-    gray = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
     half_size = max(1, width // 2), max(1, height // 2)
     rgb = cv2.resize(small, half_size, interpolation=cv2.INTER_AREA).astype(np.float32)
     half = np.asarray(cv2.cvtColor(rgb / np.float32(255), cv2.COLOR_RGB2Lab), np.float32)
-    return Picture(for_flow(gray), small, half, describe(half, gray))
+    return Picture(gray.coarse, small, half, describe(half, gray.fine))
 
 
 def cell_places(height: int, width: int) -> Places:
@@ -199,6 +209,22 @@ def winning_layer(soft: Floats) -> NDArray[np.uint8]:
         np.copyto(winner, layer, where=soft[layer] > best)
         np.maximum(best, soft[layer], out=best)
     return winner
+
+
+def pieces(mask: Mask) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the connected pieces of `mask` (h, w), numbered from 1 (h, w), and areas (pieces,).
+
+    Beside them there is 0, whose area is not told.
+    """
+    left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
+    box = slice(top, top + height), slice(left, left + width)
+    parts = np.zeros(mask.shape, np.int32)
+    if not width:
+        return parts, np.zeros(1, np.int32)
+    found = cv2.connectedComponentsWithStats(np.ascontiguousarray(mask[box]).view(np.uint8))
+    parts[box], areas = found[1], np.array(found[2][:, cv2.CC_STAT_AREA], np.int32)
+    areas[0] = 0
+    return parts, areas
 
 
 def clear(soft: Floats, winner: NDArray[np.uint8], layer: int, where: Mask) -> None:

@@ -5,13 +5,12 @@ spreads over is learned as the object's looks.  Once the two part, the mask is i
 one of them looks much less like the object, as it was given, than the other.
 """
 
-import cv2
 import numpy as np
 
 from tracker.classical.appearance import Floats
 from tracker.classical.belief import alike
 from tracker.classical.lost import FEWEST_CELLS, Background
-from tracker.classical.softmaps import at_cells
+from tracker.classical.softmaps import at_cells, pieces
 from tracker.types import Mask
 
 LESS_ALIKE = 0.5  # of the share of cells that are like the object in a better part
@@ -29,16 +28,15 @@ def find_strangers(
         model: (M, features), of the object as it was given.
         background: what the object could be mistaken for.
     """
-    num, parts, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8))
-    if num < 3:
+    parts, areas = pieces(mask)
+    if len(areas) < 3:
         return None
     cells = at_cells(parts.astype(np.uint16))
     shares = {
         part: alike(features[cells == part], model, background)
-        for part in range(1, num)
+        for part in range(1, len(areas))
         if np.count_nonzero(cells == part) >= FEWEST_CELLS
     }
-    areas = stats[:, cv2.CC_STAT_AREA]
     strangers = [
         part
         for part, share in shares.items()

@@ -18,7 +18,7 @@ from tracker.classical.layers import NOISE, TRUSTED, Motion, median
 from tracker.classical.planes import split
 from tracker.classical.plate import BackgroundPlate
 from tracker.classical.sight import Change
-from tracker.classical.softmaps import clear, grown
+from tracker.classical.softmaps import clear, grown, pieces
 from tracker.types import Mask
 
 CRUMB = 0.05  # of an object's largest piece: smaller ones are no pieces
@@ -107,11 +107,11 @@ class Uncovered:
         result = np.zeros_like(mask)
         if self._given is None or not self.is_whole(layer):
             return result
-        num, parts, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8))
-        if num < 3:
+        parts, areas = pieces(mask)
+        if len(areas) < 3:
             return result
         stray = Stray(change, motion)
-        rest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+        rest = int(areas.argmax())
         still, goes = 2 * stray.of(winner == 0) + NOISE, stray.of(parts == rest)
         if not goes > GOES * still:  # or it is not known
             return result
@@ -122,7 +122,7 @@ class Uncovered:
         seen = plate.seen(shape)
         limit = most_alike(differs[seen])
         halves = cv2.resize(parts.astype(np.uint16), shape[::-1], interpolation=cv2.INTER_NEAREST)
-        for part in range(1, num):
+        for part in range(1, len(areas)):
             inside = halves == part
             if part == rest or not inside.any() or not stray.of(parts == part) < still:
                 continue
@@ -135,6 +135,6 @@ class Uncovered:
 def _is_whole(mask: Mask) -> bool:
     """Return whether (h, w) is one piece, but for crumbs and thin things in front of it."""
     joined = grown(mask, round(THIN / 2 * np.sqrt(np.count_nonzero(mask))))
-    num, parts, _, _ = cv2.connectedComponentsWithStats(joined.view(np.uint8))
+    num, parts = cv2.connectedComponents(joined.view(np.uint8))
     areas = np.bincount(parts[mask], minlength=num)
     return bool(areas.any()) and np.count_nonzero(areas > CRUMB * areas.max()) == 1
