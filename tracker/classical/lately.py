@@ -26,8 +26,8 @@ FEWEST = 2  # of the frames must show a place
 OBJECT = 0.5  # probability of background below which a pixel shows none
 _FLAGS = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 _SQUARE = np.ones((3, 3), np.uint8)
-_SCALE = np.array((2.55, 1, 1), np.float32)  # of Lab in 8 bits,
-_OFFSET = np.array((0, 128, 128), np.float32)  # added to that
+_SCALE = np.float32(2.55)  # of L in 8 bits
+_CODE = np.array([[_SCALE, 0, 0, 0], [0, 1, 0, 128], [0, 0, 1, 128]], np.float32)
 
 
 @dataclass(eq=False)
@@ -115,11 +115,11 @@ class Lately:
 
 def _coded(lab: Floats) -> NDArray[np.uint8]:
     """Return (h, w, 3) in 8 bits: rounded to 0.4 units of L and 1 of a and b."""
-    return np.asarray(np.rint(lab * _SCALE + _OFFSET), np.uint8)
+    return np.asarray(cv2.convertScaleAbs(cv2.transform(lab, _CODE)), np.uint8)
 
 
 def _length(coded: NDArray[np.generic]) -> Floats:
     """Return (h, w): how long differences (h, w, 3) of colours in 8 bits are."""
     x, y, z = split(coded)
-    x /= _SCALE[0]
+    x /= _SCALE
     return np.asarray(np.sqrt(x * x + y * y + z * z), np.float32)

@@ -19,6 +19,7 @@ from tracker.classical.appearance import Floats
 from tracker.classical.camera import Homography, chain, corners, fit, outline_of
 from tracker.classical.differing import Differing, in_bins, most_alike, outside
 from tracker.classical.layers import Motion
+from tracker.classical.planes import repeat
 from tracker.classical.softmaps import winning_layer
 from tracker.images import Region, bounding_box
 from tracker.types import Mask
@@ -145,11 +146,12 @@ class BackgroundPlate:
         least, most = _bounds(seen)
         differs = self._no_more_than_held(_differences(half[box], least, most), half, box)
         half, bins, winner = half[box], in_bins(differs), winning_layer(expected)
+        behind = np.flatnonzero(known)
         self._differing.count(
             [
                 bins[known & (winner == 0)],
                 *(
-                    self._drawn(half[winner == layer], least[known], most[known])
+                    self._drawn(half, np.flatnonzero(winner == layer), least, most, behind)
                     for layer in range(1, len(expected))
                 ),
             ]
@@ -190,7 +192,7 @@ class BackgroundPlate:
         rate = np.asarray(cv2.warpPerspective(rate, back, size), np.float32)
         rate[known == 0] = 1
         rate[~shown] = 0
-        colours[part] += rate[..., None] * (now - colours[part])
+        colours[part] += repeat(rate, 3) * (now - colours[part])
         known[shown] = 255
 
     def _frame_in_plate(self, height: int, width: int) -> tuple[Region, Homography]:
@@ -212,13 +214,27 @@ class BackgroundPlate:
         """Return a plate's colours as the newest frame would show them, and where it is known."""
         return _warped(colours, known, self._to_frame, (height, width))
 
-    def _drawn(self, colours: Floats, least: Floats, most: Floats) -> NDArray[np.intp]:
-        """Return differences, in bins, of colours (N, 3) in front of the plate's bounds (M, 3)."""
-        if not len(colours) or not len(least):
+    def _drawn(
+        self,
+        half: Floats,
+        inside: NDArray[np.intp],
+        least: Floats,
+        most: Floats,
+        behind: NDArray[np.intp],
+    ) -> NDArray[np.intp]:
+        """Return differences, in bins, of an object's colours in front of the plate's bounds.
+
+        Both are drawn from (h, w, 3): colours `inside` (N,), bounds from any place `behind` (M,).
+        """
+        if not len(inside) or not len(behind):
             return np.empty(0, np.intp)
-        own = colours[self._random.choice(len(colours), PAIRS)]
-        behind = self._random.choice(len(least), PAIRS)
-        return in_bins(outside(own, least[behind], most[behind]))
+        own = inside[self._random.choice(len(inside), PAIRS)]
+        other = behind[self._random.choice(len(behind), PAIRS)]
+        colours, lower, upper = (
+            image.reshape(-1, 3).take(places, axis=0)
+            for image, places in ((half, own), (least, other), (most, other))
+        )
+        return in_bins(outside(colours, lower, upper))
 
     def _make_room(self, height: int, width: int) -> Floats:
         """Return the plate's colours: new, or moved if the frame leaves what they cover."""
