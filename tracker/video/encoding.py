@@ -32,7 +32,14 @@ from tracker.video.track import Track, TrackFormat
 # Constant quantisation keeps every picture above 42 dB, whatever it shows; rate control would
 # spend less on hard ones.  Without B-pictures the worst are better at the same size.  Scene cuts
 # are not looked for: a picture all new is as good and as large without being a key picture.
-H264_OPTIONS = {"preset": "superfast", "qp": "17", "bf": "0", "sc_threshold": "0"}
+# CAVLC instead of CABAC writes the same pictures in two thirds of the time and a sixth more bytes.
+H264_OPTIONS = {
+    "preset": "superfast",
+    "qp": "17",
+    "bf": "0",
+    "sc_threshold": "0",
+    "coder": "cavlc",
+}
 PLAYABLE = Layout("yuv", 8, 1, 1)  # what browsers play: yuv420p
 _FROM_RGB = 0x2 | 0x40000 | 0x4000  # SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INP
 
