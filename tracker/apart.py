@@ -1,6 +1,7 @@
 """A propagator in a process of its own, so that it does not hold up the other stages."""
 
 import threading
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import count
 from typing import Any, cast
 
@@ -66,17 +67,23 @@ class PropagatorApart:
 
 
 class Receiver:
-    """The far end: keeps the frames that are prepared, and steps as it is told."""
+    """The far end: keeps the frames that are prepared, and steps as it is told.
+
+    It looks at the next frames, in a thread of their own, while it steps.
+    """
 
     def __init__(self, maker: str, arguments: tuple[Any, ...]) -> None:
         self._propagator = cast("MaskPropagator", resolve(maker)(*arguments))
-        self._ready: dict[int, Frame] = {}
+        self._ready: dict[int, tuple[Frame, Future[None]]] = {}
         self._last: Frame | None = None
         self._watch = Stopwatch()
+        self._looking = ThreadPoolExecutor(1, thread_name_prefix="look")
 
     def prepare(self, number: int, frame: Frame) -> None:
-        """Look at a frame that will be stepped to."""
-        self._ready[number] = frame
+        """Look at a frame that will be stepped to; what goes wrong is said by that step."""
+        self._ready[number] = frame, self._looking.submit(self._look, frame)
+
+    def _look(self, frame: Frame) -> None:
         if isinstance(self._propagator, Preparing):
             with self._watch.measure("busy"):
                 self._propagator.prepare(frame)
@@ -87,18 +94,23 @@ class Receiver:
 
     def step_ready(self, number: int, labels: LabelMap | None) -> tuple[Tracked, float]:
         """Step to a frame that was prepared; those before it are not asked for."""
-        frame = self._ready[number]
+        frame, looked = self._ready[number]
         self._ready = {k: ready for k, ready in self._ready.items() if k > number}
-        return self.step(frame, labels)
+        looked.result()
+        return self._step(frame, labels)
 
     def step_again(self, labels: LabelMap | None) -> tuple[Tracked, float]:
         """Step to the last frame once more."""
         if self._last is None:
             raise ValueError("there was no frame before")
-        return self.step(self._last, labels)
+        return self._step(self._last, labels)
 
     def step(self, frame: Frame, labels: LabelMap | None) -> tuple[Tracked, float]:
         """Step to a frame that is sent now; return its labels and the seconds worked so far."""
+        wait([looked for _, looked in self._ready.values()])  # it is looked at after those
+        return self._step(frame, labels)
+
+    def _step(self, frame: Frame, labels: LabelMap | None) -> tuple[Tracked, float]:
         self._last = frame
         with self._watch.measure("busy"):
             tracked = self._propagator.step(frame, labels)
