@@ -2,10 +2,15 @@
 
 import importlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from typing import Any
 
+from tracker.ahead import ahead
 from tracker.costs import peak_rss_mb
 from tracker.wire import Wire
+
+RECEIVED = 2  # messages taken from the pipe while others are acted on: who sends need not wait
 
 
 def serve() -> None:
@@ -20,11 +25,7 @@ def serve() -> None:
     wire.send("begun")
     found: object = None
     failure: Exception | None = None
-    while True:
-        try:
-            is_call, method, arguments = wire.receive()
-        except EOFError:
-            return
+    for is_call, method, arguments in ahead(_messages(wire), RECEIVED):
         result: object = None
         try:
             if method == "make":
@@ -44,6 +45,13 @@ def serve() -> None:
             except OSError:
                 return
             failure = None
+
+
+def _messages(wire: Wire) -> Generator[tuple[bool, str, tuple[Any, ...]]]:
+    """Yield what comes, until the pipe closes."""
+    with suppress(EOFError):
+        while True:
+            yield wire.receive()
 
 
 def resolve(maker: str) -> Callable[..., object]:

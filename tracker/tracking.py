@@ -32,6 +32,7 @@ Labelled = tuple[SourceFrame, LabelMap]
 AGREEING_FRAMES = 5
 PROMPTS_SHOWN = 4  # to a propagator that begins in the middle: more would take long
 PREPARED = 2  # frames a propagator has looked at before it labels them
+LABELLED = 1  # frames it has labelled before anybody asks for them
 AGREEMENT = 0.97  # intersection over union: borders differ by less than a pixel or so
 
 
@@ -85,8 +86,10 @@ class Tracking:
                     propagator.turn_to(source.index)
                     yield source.rgb
 
-            with closing(propagate(frames(), prompted, propagator, look, known)) as tracked:
-                for result in tracked:
+            # Who works in another process goes on while what it found is noted and kept here.
+            tracked = propagate(frames(), prompted, propagator, look, known)
+            with closing(ahead(tracked, LABELLED)) as results:
+                for result in results:
                     source = current.popleft()
                     self._evidence.note(source.index, result)
                     self.num_steps += 1
