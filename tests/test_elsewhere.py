@@ -46,6 +46,15 @@ class Counter:
     def process(self):
         return os.getpid()
 
+    def await_file(self, path):
+        end = time.monotonic() + 20
+        while not path.exists() and time.monotonic() < end:
+            time.sleep(0.01)
+        self.count += path.exists()
+
+    def take(self, array):
+        self.count += len(array)
+
     def refuse(self):
         raise UserError("no more than this")
 
@@ -102,6 +111,14 @@ def test_an_object_elsewhere_keeps_its_state():
     one.begin("add", 1)
     assert one.call("add", 2) == 13
     assert one.call("process") != os.getpid()
+
+
+def test_who_sends_does_not_wait_for_what_is_being_done_there(tmp_path):
+    one, file = counter(), tmp_path / "sent"
+    one.begin("await_file", file)
+    one.begin("take", np.zeros(8 << 20, np.uint8))  # more than a pipe holds
+    file.touch()
+    assert one.call("add", 0) == 1 + (8 << 20)
 
 
 def test_what_a_method_raises_is_raised_here_once():

@@ -7,6 +7,7 @@ import pytest
 import rendered
 from rendered import given, labels_of
 
+from tracker.apart import Receiver
 from tracker.classical import sight
 from tracker.classical.propagator import ClassicalPropagator
 from tracker.costs import Stopwatch, timed
@@ -14,7 +15,7 @@ from tracker.interfaces import Preparing
 from tracker.jobs import Job
 from tracker.own import OwnEngines
 from tracker.removal import run_job
-from tracker.types import Tracked
+from tracker.types import Tracked, UserError
 
 NUM_FRAMES = 12
 
@@ -49,7 +50,12 @@ def test_labels_are_the_same_however_much_is_done_beforehand(frames):
 def test_a_frame_asked_for_twice_is_looked_at_once(frames, monkeypatch):
     looks = []
     look = sight.look_closely
-    monkeypatch.setattr(sight, "look_closely", lambda frame: looks.append(frame) or look(frame))
+
+    def note(frame, gray):
+        looks.append(frame)
+        return look(frame, gray)
+
+    monkeypatch.setattr(sight, "look_closely", note)
     propagator = ClassicalPropagator()
     for frame in frames[:3]:
         propagator.prepare(frame)
@@ -130,6 +136,59 @@ def test_a_job_has_every_frame_prepared_elsewhere_and_beforehand(film, tmp_path,
             assert thread is not elsewhere
     assert len(places["prepare"]) >= NUM_FRAMES - 5  # given frames may be stepped without
     assert not [each for each in threading.enumerate() if each.name == "ahead"]
+
+
+class Patient:
+    """Steps only while another frame is being looked at, which takes until it steps."""
+
+    def __init__(self):
+        self._looks, self._steps = threading.Event(), threading.Event()
+
+    def prepare(self, frame):
+        if frame.any():
+            self._looks.set()
+            assert self._steps.wait(20), "nothing was stepped to while this was looked at"
+
+    def step(self, frame, labels=None):
+        self._steps.set()
+        assert self._looks.wait(20), "nothing was looked at while this was stepped to"
+        return Tracked(np.zeros(frame.shape[:2], np.uint8))
+
+
+class Impatient(Waiting):
+    """Refuses to look at what is white."""
+
+    def __init__(self):
+        super().__init__([])
+
+    def prepare(self, frame):
+        if frame.all():
+            raise UserError("too white")
+
+
+def test_the_next_frame_is_looked_at_while_one_is_followed():
+    black, white = np.zeros((4, 4, 3), np.uint8), np.full((4, 4, 3), 255, np.uint8)
+    receiver = Receiver("test_preparing:Patient", ())
+    receiver.prepare(0, black)
+    receiver.prepare(1, white)
+
+    receiver.step_ready(0, None)
+    tracked, seconds = receiver.step_ready(1, None)
+
+    assert tracked.labels.shape == (4, 4)
+    assert seconds > 0
+
+
+def test_what_goes_wrong_while_a_frame_is_looked_at_is_said_by_its_step():
+    black, white = np.zeros((4, 4, 3), np.uint8), np.full((4, 4, 3), 255, np.uint8)
+    receiver = Receiver("test_preparing:Impatient", ())
+    for number, frame in enumerate((black, white, black)):
+        receiver.prepare(number, frame)
+
+    receiver.step_ready(0, None)
+    with pytest.raises(UserError, match="too white"):
+        receiver.step_ready(1, None)
+    receiver.step_ready(2, None)
 
 
 def test_counting_seconds_hides_not_that_a_propagator_prepares():
