@@ -23,7 +23,7 @@ _FLATTEST_CORNER = 2e-5  # smaller eigenvalue of the gradient below which there 
 _INLIER_DISTANCE = 1.0  # pixels
 LEAST_LIKENESS = 0.5  # correlation below which two neighbours are of different scenes
 _STILL = 0.02  # pixels: if standing still explains the points nearly as well, it stands still
-_IDENTITY = np.eye(3)
+_IDENTITY = np.eye(3).tolist()  # so few numbers are quicker in plain Python
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ def apply(homography: Homography, places: NDArray[np.float32]) -> NDArray[np.flo
 
 def is_identity(homography: Homography) -> bool:
     """Return whether nothing moves at all."""
-    return bool((homography == _IDENTITY).all())
+    return bool(homography.tolist() == _IDENTITY)
 
 
 def chain(first: Homography, second: Homography) -> Homography:
@@ -62,7 +62,6 @@ def outline_of(part: tuple[slice, slice]) -> Points:
 
 def is_plausible(homography: Homography, outline: Points) -> bool:
     """Return whether the `outline` (4, 2) keeps its orientation and a sensible size."""
-    # So few numbers are quicker in plain Python.
     (a, b, c), (d, e, f), (g, h, i) = homography.tolist()
     (left, top), (right, bottom) = outline[::2].tolist()
     area = max(1.0, (right - left) * (bottom - top))

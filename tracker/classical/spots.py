@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.classical.flow import sample_at
-from tracker.classical.planes import join, rounded, split
+from tracker.classical.planes import channels, join, rounded, split
 from tracker.classical.registration import Offer
 from tracker.classical.views import Box, View
 from tracker.types import Mask
@@ -133,17 +133,17 @@ def spread_out(image: NDArray[np.float32], x: Plane, y: Plane) -> list[Plane]:
 def colours_at(frame: NDArray[np.uint8], laid: Laid) -> Planes:
     """Return (3, N): what a frame shows at places, brought to the target's exposure."""
     places = laid.x.reshape(-1, ROW), laid.y.reshape(-1, ROW)
-    seen = cv2.split(sample_at(frame, *places, interpolation=cv2.INTER_CUBIC))
+    seen = channels(sample_at(frame, *places, interpolation=cv2.INTER_CUBIC))
     colours = np.empty((3, len(laid.x)), np.float32)
-    for number, offset in enumerate(laid.offset):
-        np.add(seen[number].reshape(-1), offset, out=colours[number])
+    for result, plane, offset in zip(colours, seen, laid.offset, strict=True):
+        np.add(plane.reshape(-1), offset, out=result)
     return colours
 
 
 def gather(patch: NDArray[np.uint8], index: NDArray[np.intp]) -> Planes:
     """Return (3, N): the colours of some pixels of a picture without gaps in memory."""
-    colours = cv2.split(patch.reshape(-1, 3).take(index, axis=0)[None])
-    return np.concatenate(colours, dtype=np.float32)
+    colours = channels(patch.reshape(-1, 3).take(index, axis=0)[None])
+    return colours[:, 0].astype(np.float32)
 
 
 def put(patch: NDArray[np.uint8], index: NDArray[np.intp], colours: Planes) -> None:
