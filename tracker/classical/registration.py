@@ -6,6 +6,7 @@ surroundings share, the next one, and dense flow carried smoothly into the hole.
 brings its colours, brought to the target's exposure, and the error to be expected of them.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -132,20 +133,30 @@ def register(
     if not reliable.any():
         reliable = both
     motions = _motions(around, link, flow, reliable, most)
-    carried = link.places(half_grid + _carry(around, flow, reliable))
-    choices = [(apply(motion, half_grid), _PRIOR_CAMERA) for motion in motions[:1]]
-    choices.append((carried, _PRIOR_FLOW))
-    choices.append((apply(link.homography, half_grid), _PRIOR_CAMERA))
-    choices.extend((apply(motion, half_grid), _PRIOR_OTHER) for motion in motions[1:])
     offers: list[Offer] = []
-    for places, prior in choices:
+    for places, prior in _choices(around, link, motions, flow, reliable):
         shift = places - half_grid
-        if len(offers) < most and all(_differ(around, shift, it.shift) for it in offers):
-            more = _dispute(around, link) if places is carried else None
+        if all(_differ(around, shift, it.shift) for it in offers):
+            more = _dispute(around, link) if prior == _PRIOR_FLOW else None
             offer = _offer(around, source, shift, prior, more)
             if offer is not None:
                 offers.append(offer)
+        if len(offers) == most:
+            break
     return _weigh(offers), _refine(link, motions, around.part)
+
+
+def _choices(
+    around: Surroundings, link: Link, motions: list[Homography], flow: Flow, reliable: Mask
+) -> Iterator[tuple[Flow, float]]:
+    """Yield where the target's part may lie in the source, and how much each is believed."""
+    grid = around.half_grid
+    for motion in motions[:1]:
+        yield apply(motion, grid), _PRIOR_CAMERA
+    yield link.places(grid + _carry(around, flow, reliable)), _PRIOR_FLOW
+    yield apply(link.homography, grid), _PRIOR_CAMERA
+    for motion in motions[1:]:
+        yield apply(motion, grid), _PRIOR_OTHER
 
 
 def _offer_step(around: Surroundings, source: View, step: Link) -> list[Offer]:
