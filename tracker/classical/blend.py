@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.classical.hands import Hands
+from tracker.classical.planes import overwrite
 
 _AGREEMENT = 12.0  # grey levels: colours further apart than this show different things
 _NOISE = 4.0  # grey levels squared: an error that even a perfect source has
@@ -160,15 +161,15 @@ def _merge(readings: Sequence[Reading]) -> tuple[NDArray[np.float32], NDArray[np
     """Return (3, N), what the sources show, and (N,), its squared error."""
     readings = [one for one in readings if one.weight.any()] or readings[:1]
     first, *others = readings
-    best, leader, leading = first.weight, first.colours, first.error
+    best, leader, leading = first.weight.copy(), first.colours.copy(), first.error.copy()
     for one in others:
         leads = one.weight > best
-        best = np.where(leads, one.weight, best)
-        leader = np.where(leads, one.colours, leader)
-        leading = np.where(leads, one.error, leading)
+        overwrite(best, one.weight, leads)
+        overwrite(leader, one.colours, leads)
+        overwrite(leading, one.error, leads)
     promised = OPTIMISM * leading
     if not others:
-        return leader.copy(), np.where(best > 0, promised, _HOPELESS)
+        return leader, np.where(best > 0, promised, _HOPELESS)
     distances = [mean_square(one.colours - leader) for one in readings]
     shares = []
     for one, distance in zip(readings, distances, strict=True):

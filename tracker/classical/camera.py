@@ -94,7 +94,7 @@ def strongest(strength: NDArray[np.float32], known: Mask, cell: int = _CELL) -> 
     height, width = strength.shape
     rows, columns = -(-height // cell), -(-width // cell)
     padded = np.zeros((rows * cell, columns * cell), np.float32)
-    np.multiply(strength, known, out=padded[:height, :width])
+    cv2.copyTo(strength, known.view(np.uint8), padded[:height, :width])
     squares = padded.reshape(rows, cell, columns, cell).swapaxes(1, 2)
     cells = squares.reshape(rows * columns, cell * cell)
     best = cells.argmax(axis=1)
@@ -131,11 +131,17 @@ def fit(points: Points, moved: Points, outline: Points) -> Motion | None:
     if homography is None:
         homography = np.eye(3)
         homography[:2, 2] = np.median(moved - points, axis=0)
-    distance = np.linalg.norm(apply(homography, points) - moved, axis=1)
-    stillness = np.linalg.norm(points - moved, axis=1)
+    distance, stillness = gaps(apply(homography, points), moved), gaps(points, moved)
     if median(stillness) < 1.25 * median(distance) + _STILL:
         homography, distance = np.eye(3), stillness
-    return Motion(homography, float((distance < 2 * _INLIER_DISTANCE).mean()))
+    return Motion(homography, np.count_nonzero(distance < 2 * _INLIER_DISTANCE) / len(points))
+
+
+def gaps(one: Points, two: Points) -> NDArray[np.float32]:
+    """Return (N,), how far each point is from another; np.linalg.norm takes four times as long."""
+    gap = one - two
+    x, y = gap[:, 0], gap[:, 1]
+    return np.sqrt(x * x + y * y)
 
 
 def likeness(

@@ -219,14 +219,14 @@ def complete(flow: NDArray[np.float32], hole: Mask) -> NDArray[np.float32]:
     values = np.zeros_like(flow, order="C")
     cv2.copyTo(flow, known, values)
     levels: list[tuple[NDArray[np.float32], NDArray[np.uint8]]] = []
-    while not known.all() and max(known.shape) > 1:
+    while np.count_nonzero(known) < known.size and max(known.shape) > 1:
         levels.append((values, known))
         values, weight = (_halve(one) for one in (values, known.astype(np.float32)))
         # Full trust as soon as one of the four pixels below is known: edges are not thinned.
         known = np.asarray(weight > 0).view(np.uint8)
         weight = np.maximum(weight, np.float32(1e-6))
         channels = 1 if values.ndim == 2 else values.shape[2]
-        values = values / (repeat(weight, channels) if channels < 5 else weight[..., None])
+        values /= repeat(weight, channels) if channels < 5 else weight[..., None]
     for finer, certain in reversed(levels):
         rows, columns = values.shape[:2]
         twice = cv2.resize(values, (2 * columns, 2 * rows), interpolation=cv2.INTER_LINEAR)

@@ -54,7 +54,7 @@ class Found:
         """
         colours = self.colours
         if self.detail is not None:
-            colours = colours + self.detail * (1 - self.share) * self.missing
+            colours = colours + self.detail * ((1 - self.share) * self.missing)
         put(patch, spots.places, colours)
         bare = self.missing & (self.share == 0)
         if bare.any():
@@ -77,8 +77,8 @@ class Found:
     def _detail_image(self, shape: tuple[int, ...], spots: Spots) -> NDArray[np.float32] | None:
         if self.detail is None:
             return None
-        image = np.zeros((3, *shape), np.float32)
-        for plane, values in zip(image, self.detail, strict=True):
+        image = np.zeros((4, *shape), np.float32)
+        for plane, values in zip(image[:3], self.detail, strict=True):
             plane.reshape(-1)[spots.places] = values
         return join(list(image))
 
@@ -180,14 +180,14 @@ def _at(picture: NDArray[np.float32], target: View, x: Plane, y: Plane) -> Plane
 def lay_base(
     patch: NDArray[np.uint8], bare: Mask, target: View, detail: NDArray[np.float32] | None
 ) -> None:
-    """Fill the `bare` pixels of the target's box in place: smoothly, plus `detail` (h, w, 3)."""
+    """Fill the `bare` pixels of the target's box in place: smoothly, plus `detail` (h, w, 4)."""
     part = box_around(bare, margin=AROUND)
     hole, piece = bare[part], patch[part]
     height, width = hole.shape
     factor = -(-target.hole.shape[0] // target.size[0])
     smooth = spread_coarsely(np.ascontiguousarray(piece), hole, factor)
     size = smooth.shape[1] * factor, smooth.shape[0] * factor
-    base = np.asarray(cv2.resize(smooth[..., :3], size)[:height, :width], np.float32)
+    base = np.asarray(cv2.resize(smooth, size)[:height, :width], np.float32)
     if detail is not None:
         base += detail[part]
-    patch[part] = cv2.copyTo(rounded(base), hole.view(np.uint8), piece)
+    cv2.copyTo(cv2.cvtColor(rounded(base), cv2.COLOR_RGBA2RGB), hole.view(np.uint8), piece)

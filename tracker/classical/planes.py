@@ -37,6 +37,16 @@ def repeat(plane: Floats, channels: int) -> Floats:
     return plane if channels == 1 else join([plane] * channels)
 
 
+def overwrite(planes: Floats, values: Floats, where: NDArray[np.bool_]) -> None:
+    """Set (N,) or (C, N) to `values` of that shape `where` (N,) is true, in place.
+
+    np.where takes seven times as long.
+    """
+    mask = where.view(np.uint8)[None]
+    for plane, value in zip(np.atleast_2d(planes), np.atleast_2d(values), strict=True):
+        cv2.copyTo(value[None], mask, plane[None])
+
+
 def rounded(values: NDArray[Any]) -> NDArray[np.uint8]:
     """Return (h, w) or (h, w, C) as whole numbers from 0 to 255."""
     zero: Any = 0 if values.ndim == 2 else (0, 0, 0, 0)

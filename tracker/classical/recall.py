@@ -132,7 +132,7 @@ def recall(
     inside, genuine = within(view, laid), known > _MOSTLY
     detail = None
     if fill.detail is not None:
-        detail = np.stack(spread_out(fill.detail, x, y))[:, :count]
+        detail = np.stack(spread_out(fill.detail, x, y)[:3])[:, :count]
     return Memory(
         colours_at(fill.filled, laid)[:, :count],
         (left + laid.error)[:count],

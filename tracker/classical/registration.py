@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.classical.blend import mean_square
-from tracker.classical.camera import Homography, apply, at, fit, outline_of, strongest
+from tracker.classical.camera import Homography, apply, at, fit, gaps, outline_of, strongest
 from tracker.classical.flow import (
     Flow,
     FlowEstimator,
@@ -175,13 +175,16 @@ def _offer_step(around: Surroundings, source: View, step: Link) -> list[Offer]:
     if len(found) < 2:
         return found
     offer, plain = found
-    is_better = offer.error <= plain.error
-    tones = np.where(is_better[..., None], offer.tones, plain.tones)
-    shift = np.where(is_better[..., None], offer.shift, plain.shift)
-    colours = np.where(is_better[..., None], offer.colours, plain.colours)
-    visible = np.where(is_better, offer.visible, plain.visible)
-    error = np.minimum(offer.error, plain.error)
-    return [Offer(shift, colours, tones, error, visible, _PRIOR_FLOW)]
+    is_better = (offer.error <= plain.error).view(np.uint8)
+    for better, picture in (
+        (offer.shift, plain.shift),
+        (offer.colours, plain.colours),
+        (offer.tones, plain.tones),
+        (offer.error, plain.error),
+        (offer.visible.view(np.uint8), plain.visible.view(np.uint8)),
+    ):
+        cv2.copyTo(better, is_better, picture)
+    return [plain]
 
 
 def _dispute(around: Surroundings, link: Link) -> NDArray[np.float32] | None:
@@ -248,7 +251,7 @@ def _motions(
         motion = fit(start, moved, outline_of(around.part))
         if motion is None:
             break
-        distance = np.linalg.norm(apply(motion.homography, start) - moved, axis=1)
+        distance = gaps(apply(motion.homography, start), moved)
         if motions and np.count_nonzero(distance < 1) < enough:
             break
         motions.append(motion.homography)

@@ -30,7 +30,8 @@ class Fill:
     # (h, w, 4): the squared error to be expected; 255 where the filled frame shows what some
     # frame saw; 1 where `detail` holds; nothing.  Four channels are read in one go.
     state: NDArray[np.float32]
-    detail: NDArray[np.float32] | None  # (h, w, 3), what is invented, less the membrane
+    # (h, w, 4), what is invented, less the membrane; the last says nothing
+    detail: NDArray[np.float32] | None
 
     def copy(self) -> "Fill":
         """Return one that may be changed without changing this one."""
@@ -152,12 +153,13 @@ def box_around(mask: Mask, margin: int) -> Box:
 
     They begin and end at even numbers (or the frame's end), so that halves fit halves.
     """
+    rows = np.flatnonzero(mask.any(axis=1))
+    columns = np.flatnonzero(mask[rows[0] : rows[-1] + 1].any(axis=0))
     edges = []
-    for axis in (0, 1):
-        inside = np.flatnonzero(mask.any(axis=1 - axis))
+    for inside, size in zip((rows, columns), mask.shape, strict=True):
         start = max(0, int(inside[0]) - margin) // 2 * 2
         stop = -(-(int(inside[-1]) + 1 + margin) // 2) * 2
-        edges.append(slice(start, min(mask.shape[axis], stop)))
+        edges.append(slice(start, min(size, stop)))
     return edges[0], edges[1]
 
 
