@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tracker.classical.flow import Flow, complete
 from tracker.classical.planes import Floats, join, repeat
 from tracker.classical.spatial import spread
+from tracker.lazy import lazily
 from tracker.types import Mask
 
 _REACH = 3  # pixels on either side of a window's middle
@@ -141,17 +142,24 @@ class _Search:
 
     def look_everywhere(self) -> None:
         """Find the most like of all windows, or of as many as can be compared."""
-        windows = sliding_window_view(_with_margin(self._now), (_SIDE, _SIDE), axis=(0, 1))
-        rows, columns = np.nonzero(self._sources)
-        every = -(-len(rows) * len(self._rows) // _MOST_PAIRS)
-        rows, columns = rows[::every], columns[::every]
-        asked = windows[self._rows, self._columns].reshape(len(self._rows), -1)
-        offered = windows[rows, columns].reshape(len(rows), -1)
-        best = (np.square(offered).sum(axis=1) - 2 * (asked @ offered.T)).argmin(axis=1)
+        rows, columns, offered, power = self._offered
+        asked = _windows(self._now, self._rows, self._columns)
+        unlike = (np.float32(-2) * asked) @ offered.T
+        unlike += power
+        best = unlike.argmin(axis=1)
         self._row, self._column = rows[best], columns[best]
         self._gap = self._unlike(
             _with_margin(self._now), np.arange(len(best)), self._row, self._column
         )
+
+    @lazily
+    def _offered(self) -> tuple[Numbers, Numbers, Floats, Floats]:
+        """Return rows, columns, numbers and their squares' sums of known windows: some or all."""
+        rows, columns = np.nonzero(self._sources)
+        every = -(-len(rows) * len(self._rows) // _MOST_PAIRS)
+        rows, columns = rows[::every], columns[::every]
+        offered = _windows(self._level.picture, rows, columns)
+        return rows, columns, offered, np.square(offered).sum(axis=1)
 
     def go_on_from(self, coarse: "_Search") -> None:
         """Begin with what was found at half the size."""
@@ -282,6 +290,12 @@ def _roughness(colours: Floats, known: Mask) -> Floats:
 def _thickness(hole: Mask) -> float:
     padded = cv2.copyMakeBorder(hole.view(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     return float(cv2.distanceTransform(padded, cv2.DIST_L2, 3).max())
+
+
+def _windows(picture: Floats, rows: Numbers, columns: Numbers) -> Floats:
+    """Return (N, numbers of a window) around some pixels."""
+    windows = sliding_window_view(_with_margin(picture), (_SIDE, _SIDE), axis=(0, 1))
+    return np.asarray(windows[rows, columns].reshape(len(rows), -1), np.float32)
 
 
 def _with_margin(picture: Floats) -> Floats:

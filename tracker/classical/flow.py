@@ -130,12 +130,19 @@ def sample_at(
     *,
     interpolation: int = cv2.INTER_LINEAR,
 ) -> NDArray[Any]:
-    """Read `image` at absolute places (h, w), as `sample` does."""
-    limit = _LARGEST_REMAP_SIDE
-    if not max(cv2.norm(x, cv2.NORM_INF), cv2.norm(y, cv2.NORM_INF)) <= limit:
-        x, y = np.clip(x, -limit, limit), np.clip(y, -limit, limit)
+    """Read `image` at absolute places (h, w), as `sample` does, but `tamed` ones only."""
     result: NDArray[Any] = cv2.remap(image, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)
     return result
+
+
+def tamed(places: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """Return places along one side of a frame of so many pixels, near enough to be read.
+
+    If any is wild (cv2.remap would overflow), those outside are taken back next to the frame.
+    """
+    if cv2.norm(places, cv2.NORM_INF) <= _LARGEST_REMAP_SIDE // 2:
+        return places
+    return np.clip(places, np.float32(-1), np.float32(size))
 
 
 def warp(

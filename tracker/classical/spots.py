@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.classical.flow import sample_at
+from tracker.classical.flow import sample_at, tamed
 from tracker.classical.planes import channels, join, rounded, split
 from tracker.classical.registration import Offer
 from tracker.classical.views import Box, View
@@ -100,7 +100,8 @@ def lay(source: View, offer: Offer, spots: Spots, weight: NDArray[np.float32] | 
     dy *= ratio_y
     dx += spots.x
     dy += spots.y
-    return Laid(dx, dy, offset, error, importance)
+    height, width = source.hole.shape
+    return Laid(tamed(dx, width), tamed(dy, height), offset, error, importance)
 
 
 def within(source: View, laid: Laid) -> NDArray[np.bool_]:
