@@ -102,5 +102,6 @@ def doubt(colours: NDArray[np.float32], hole: Mask) -> NDArray[np.float32]:
             break
         lags.append(float(lag))
         differences.append(max(differences[-1], total / count))
-    expected = np.interp(distance, lags, differences) / 2
-    return np.asarray(np.where(hole, expected, 0), np.float32)
+    expected = np.zeros(hole.shape, np.float32)
+    expected[hole] = np.interp(distance[hole], lags, differences) / 2
+    return expected
