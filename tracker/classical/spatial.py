@@ -4,7 +4,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.classical.blend import mean_square
 from tracker.classical.flow import complete
 from tracker.classical.planes import repeat, split
 from tracker.types import Mask
@@ -86,7 +85,7 @@ def doubt(colours: NDArray[np.float32], hole: Mask) -> NDArray[np.float32]:
         hole: (h, w).
     """
     distance = cv2.distanceTransform(hole.view(np.uint8), cv2.DIST_L2, 3)
-    known, planes = (~hole).astype(np.float32), split(colours)[:3]
+    known, planes = (~hole).view(np.uint8), split(colours)[:3]
     lags, differences = [0.0], [0.0]
     for lag in _LAGS:
         total = count = 0.0
@@ -94,14 +93,13 @@ def doubt(colours: NDArray[np.float32], hole: Mask) -> NDArray[np.float32]:
             ((slice(None), slice(lag, None)), (slice(None), slice(None, -lag))),
             ((slice(lag, None),), (slice(None, -lag),)),
         ):
-            both = known[ahead] * known[behind]
-            count += float(both.sum())
-            gap = mean_square([one[ahead] - one[behind] for one in planes])
-            total += float(np.vdot(gap, both))
+            both = known[ahead] & known[behind]
+            count += np.count_nonzero(both)
+            total += sum(cv2.norm(x[ahead], x[behind], cv2.NORM_L2SQR, both) for x in planes)
         if count < 16:
             break
         lags.append(float(lag))
-        differences.append(max(differences[-1], total / count))
+        differences.append(max(differences[-1], total / (3 * count)))
     expected = np.zeros(hole.shape, np.float32)
     expected[hole] = np.interp(distance[hole], lags, differences) / 2
     return expected
