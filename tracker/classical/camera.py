@@ -141,7 +141,7 @@ def gaps(one: Points, two: Points) -> NDArray[np.float32]:
     """Return (N,), how far each point is from another; np.linalg.norm takes four times as long."""
     gap = one - two
     x, y = gap[:, 0], gap[:, 1]
-    return np.sqrt(x * x + y * y)
+    return np.asarray(np.sqrt(x * x + y * y), np.float32)
 
 
 def likeness(

@@ -38,6 +38,7 @@ class Found:
     missing: NDArray[np.bool_]  # (N,), what no frame saw
     detail: Planes | None = None  # (3, N), what was invented, less the membrane
     detailed: NDArray[np.bool_] | None = None  # (N,), where `detail` holds
+    _image: NDArray[np.float32] | None = None  # see `_detail_image`
 
     def remember(self, numbers: NDArray[np.intp], detail: Planes) -> None:
         """Keep what was invented at some of the pixels, less the membrane, (3, n)."""
@@ -46,6 +47,7 @@ class Found:
             self.detailed = np.zeros_like(self.missing)
         self.detail[:, numbers] = detail
         self.detailed[numbers] = True
+        self._image = None
 
     def lay(self, target: View, patch: NDArray[np.uint8], spots: Spots) -> None:
         """Put all into the box around the hole: what is missing smoothly, with its detail.
@@ -75,12 +77,13 @@ class Found:
         return Fill(target.box, filled, state, self._detail_image(shape, spots))
 
     def _detail_image(self, shape: tuple[int, ...], spots: Spots) -> NDArray[np.float32] | None:
-        if self.detail is None:
-            return None
-        image = np.zeros((4, *shape), np.float32)
-        for plane, values in zip(image[:3], self.detail, strict=True):
-            plane.reshape(-1)[spots.places] = values
-        return join(list(image))
+        """Return `detail` in the box around the hole, (h, w, 4); the last says nothing."""
+        if self.detail is not None and self._image is None:
+            planes = np.zeros((4, *shape), np.float32)
+            for plane, values in zip(planes[:3], self.detail, strict=True):
+                plane.reshape(-1)[spots.places] = values
+            self._image = join(list(planes))
+        return self._image
 
 
 def carry(found: Found, carriers: Iterable[Callable[[NDArray[np.intp]], Memory]]) -> None:

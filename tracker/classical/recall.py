@@ -68,7 +68,8 @@ class Memory:
         joined = self.colours - colours
         joined *= now
         joined += colours
-        return joined, 1 - (1 - share) * (1 - now), error * (1 - now)
+        rest = 1 - now
+        return joined, 1 - (1 - share) * rest, error * rest
 
     def steady(
         self,

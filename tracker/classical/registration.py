@@ -46,7 +46,6 @@ _FEWEST_PIXELS = 64  # seen in both frames
 _NOISE = np.float32(10.0)  # grey levels squared: smaller errors do not tell motions apart
 _SURPRISE = 0.02  # how likely the hole hides something that moved, unlike its surroundings
 _WHOLE = 0.999  # share of known pixels
-_MOSTLY = 250  # of 255: this much of what is sampled must be known
 _CELL = 10  # pixels: one corner is taken from every such square
 _FEWEST_POINTS = 20  # that move together beside the dominant motion
 
@@ -121,7 +120,7 @@ def register(
     if abs(source.index - around.index) == 1 and most == 1:
         return _offer_step(around, source, link), link
     base = link.places(around.grid)
-    both = known & visible_in(source, base)
+    both = known & source.shows(base)
     if np.count_nonzero(both) < _FEWEST_PIXELS:
         return [], link
     overlay, underlay = gray.copy(), sample(source.gray, base)
@@ -218,12 +217,6 @@ def _weigh(offers: list[Offer]) -> list[Offer]:
     return [replace(offer, share=one / total) for offer, one in zip(offers, likely, strict=True)]
 
 
-def visible_in(source: View, places: Flow) -> Mask:
-    """Return where `places` lie inside the source and outside its hole."""
-    usable = sample(source.usable, places, border=cv2.BORDER_CONSTANT)
-    return np.asarray(usable > _MOSTLY)
-
-
 def _differ(around: Surroundings, one: Flow, two: Flow) -> bool:
     gap = np.abs(one[::2, ::2] - two[::2, ::2])[around.probes]
     return bool(gap.max(initial=0) > _SAME)
@@ -279,7 +272,7 @@ def _offer(
 ) -> Offer | None:
     """Measure exposure and error where both are known, carry them in, expect `more` error."""
     places = around.half_grid + shift
-    visible = visible_in(source, places)
+    visible = source.shows(places)
     both = around.half_known & visible
     total = np.count_nonzero(both)
     if total < _FEWEST_PIXELS // 4:

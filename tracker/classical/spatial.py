@@ -26,11 +26,12 @@ def spread(colours: NDArray[np.float32], hole: Mask) -> NDArray[np.float32]:
     filled = np.array(colours, np.float32, order="C")
     if min(height, width) < _COARSEST:
         return complete(filled, hole)
-    known = (~hole).astype(np.float32)
+    known = (~hole).view(np.uint8)
     half = (width + 1) // 2, (height + 1) // 2
-    share = np.asarray(cv2.resize(known, half, interpolation=cv2.INTER_AREA), np.float32)
-    weighted = filled * repeat(known, filled.shape[2])
-    mean = np.asarray(cv2.resize(weighted, half, interpolation=cv2.INTER_AREA), np.float32)
+    share, mean = (
+        np.asarray(cv2.resize(one, half, interpolation=cv2.INTER_AREA), np.float32)
+        for one in (known.astype(np.float32), cv2.copyTo(filled, known))
+    )
     mean /= repeat(np.maximum(share, np.float32(1e-6)), filled.shape[2])
     coarse = spread(mean, share <= 0)
     inside = hole.view(np.uint8)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.classical.camera import corner_strength, outline_of
-from tracker.classical.flow import Flow
+from tracker.classical.flow import Flow, sample
 from tracker.classical.spatial import spread
 from tracker.images import shrink_hole, shrink_quickly
 from tracker.lazy import lazily
@@ -18,6 +18,7 @@ from tracker.types import Frame, Mask
 Box: TypeAlias = tuple[slice, slice]  # rows, columns
 
 AROUND = 16  # pixels of the frame around its hole that a fill looks at
+_MOSTLY = 250  # of 255: this much of what is sampled must be known
 _SOFT_EDGE = 2  # pixels around a hole that are not copied: bicubic sampling reaches them
 
 
@@ -96,6 +97,11 @@ class View:
     def usable(self) -> NDArray[np.uint8]:
         """Return (h, w) at working size: 255 where `known`."""
         return self.known.astype(np.uint8) * np.uint8(255)
+
+    def shows(self, places: Flow) -> Mask:
+        """Return where `places` (h, w, 2) at working size lie inside and outside the hole."""
+        usable = sample(self.usable, places, border=cv2.BORDER_CONSTANT)
+        return np.asarray(usable > _MOSTLY)
 
     @lazily
     def small(self) -> Frame:
