@@ -19,7 +19,7 @@ from tracker.kept import KeptRun
 from tracker.keyframes import Keyframes
 from tracker.part import Part
 from tracker.pipeline import HolePlan, remove
-from tracker.sizing import choose_sizing
+from tracker.sizing import choose_sizing, for_holes
 from tracker.types import LabelMap
 from tracker.video import SourceFrame, VideoInfo
 from tracker.windows import (
@@ -33,6 +33,8 @@ from tracker.windows import (
 
 Labelled = tuple[SourceFrame, LabelMap]
 
+EXAMPLES = 24  # frames whose holes tell how large holes are
+
 
 class Filling:
     """Fills the part of a video that a job works on.
@@ -45,10 +47,11 @@ class Filling:
 
     def __init__(self, job: Job, spec: InpainterSpec, info: VideoInfo) -> None:
         self.num_filled = 0  # frames given to the inpainter
+        self.remarks: list[str] = []  # what the user should know in the end, a sentence each
         self._rate = info.rate
         self.memory: FillStore | None = None  # of earlier fills
         self._journal: Journal | None = None
-        self._job, self._spec = job, spec
+        self._job, self._spec, self._info = job, spec, info
         self._part = Part(job.first, job.last)
         self._schedule = _schedule(spec, job.settings)
         self._references = self._expected_references(info)
@@ -168,6 +171,7 @@ class Filling:
         With fills of an earlier run only those whose hole has changed, and those near; with
         those of a run that was cut off only those after its last whole span.
         """
+        self._fit(length, labels_of)
         memory, schedule = self.memory, self._schedule
         self.num_filled = length - self._num_known
         if memory is not None and self._journal is None:
@@ -201,6 +205,26 @@ class Filling:
                 memory,
                 hurries=True,
             )
+        )
+
+    def _fit(self, length: int, labels_of: Callable[[int], LabelMap]) -> None:
+        """Choose a smaller working size if holes are so large that they would take too long."""
+        places = np.unique(np.linspace(0, length - 1, min(EXAMPLES, length)).astype(int))
+        holes = (self.plan.hole(labels_of(self._part.first + int(place))) for place in places)
+        largest = max((int(np.count_nonzero(hole)) for hole in holes), default=0)
+        sizing, shape = self._sizing, (self._info.height, self._info.width)
+        fitted = for_holes(sizing, shape, self._spec, self._job.settings, largest)
+        if fitted == sizing:
+            return
+        self._sizing = fitted
+        self.plan = replace(self.plan, working_size=fitted.working_size)
+        if self.memory is not None:
+            self.memory.plan = self.plan
+        height, width = fitted.working_size
+        self.remarks.append(
+            f"up to {largest / (shape[0] * shape[1]):.0%} of a frame is filled: it is computed at "
+            f"{width}x{height} and enlarged; choose the working size full for all detail, which "
+            "takes longer and more memory"
         )
 
     def _to_fill(

@@ -28,7 +28,7 @@ class FillStore:
 
     Args:
         records: where they lie.
-        plan: how holes are made of labels.
+        plan: how holes are made of labels, and how large they are filled.
         first: frame at place 0.
         most_bytes: size of the file above which nothing is added; None: all must be kept.
     """
@@ -36,14 +36,15 @@ class FillStore:
     def __init__(
         self, records: Records, plan: HolePlan, first: int = 0, most_bytes: int | None = MOST_BYTES
     ) -> None:
-        self._records, self._plan, self._first = records, plan, first
+        self._records, self._first = records, first
+        self.plan = plan
         self._most_bytes = most_bytes
         self._chosen: Collection[int] = ()
 
     def fingerprint(self, labels: LabelMap) -> bytes:
         """Return 16 bytes that tell the hole of `labels` from any other."""
-        digest = hashlib.blake2b(repr(self._plan).encode(), digest_size=16)
-        digest.update(np.packbits(images.chosen(labels, self._plan.objects)).tobytes())
+        digest = hashlib.blake2b(repr(self.plan).encode(), digest_size=16)
+        digest.update(np.packbits(images.chosen(labels, self.plan.objects)).tobytes())
         return digest.digest()
 
     def has(self, place: int, fingerprint: bytes) -> bool:

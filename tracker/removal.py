@@ -172,6 +172,7 @@ class _Run:
                 *self.reader.notices,
                 *self.notices,
                 *([more] if more else []),
+                *([] if self.filling is None else self.filling.remarks),
                 *self.remarks(),
                 *self.outputs.notices,
             ),

@@ -1,6 +1,6 @@
 """At which size a fill is computed: what the engine likes, what was asked, what memory allows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tracker import images
 from tracker.boxes import Room
@@ -10,6 +10,8 @@ from tracker.jobs import Settings
 
 SHARE = 0.25  # of the free memory that pictures may take
 MOST_BYTES = 1.3e9  # that they take unless asked for: 4K within 3 GB
+MOST_OF_HOLE = 300_000  # pixels of a hole that is filled as large as it is: 1080p within 1.5 GB
+STEP = 0.5**0.25  # of a side: sizes are this far apart, so that small changes change nothing
 FRAMES_HELD = 60  # of a window and its references, and those that wait
 BYTES_PER_PIXEL = 4 * FRAMES_HELD  # a frame and its hole
 
@@ -50,6 +52,33 @@ def choose_sizing(
     allowed = max(pixels or 0, int(min(SHARE * free, MOST_BYTES) / per_pixel))
     largest = images.fit_within(height, width, None if settings.size == "full" else allowed)
     return Sizing(largest, None if spec.bytes_per_pixel else room)
+
+
+def for_holes(
+    sizing: Sizing, shape: tuple[int, int], spec: InpainterSpec, settings: Settings, largest: int
+) -> Sizing:
+    """Return how frames are given to an inpainter now that their holes are known.
+
+    The work and the memory of an engine that remembers whole frames grow with the hole: a large
+    one is filled at a smaller size, unless all of it is asked for.
+
+    Args:
+        sizing: how they would be given if their holes were small.
+        shape: (height, width) of the source.
+        spec: of the inpainter.
+        settings: what was asked for.
+        largest: pixels of the source in the largest hole.
+    """
+    least = spec.pixels_at(settings.size, shape[0] * shape[1])
+    if not spec.bytes_per_pixel or least is None:
+        return sizing
+    height, width = sizing.working_size
+    share = largest / (shape[0] * shape[1])
+    scale = 1.0
+    while scale**2 * height * width * share > MOST_OF_HOLE:
+        scale *= STEP
+    pixels = max(least, round(scale**2 * height * width))
+    return replace(sizing, working_size=images.fit_within(height, width, pixels))
 
 
 def _shrunk(height: int, width: int, room: Room) -> tuple[int, int]:
