@@ -17,8 +17,9 @@ from tracker.crop import Cropped
 from tracker.engine_table import INPAINTERS
 from tracker.jobs import Settings
 from tracker.masks import read_label_image
+from tracker.own import OWN_INPAINTER
 from tracker.pipeline import inpaint
-from tracker.sizing import MOST_BYTES, choose_sizing
+from tracker.sizing import MOST_BYTES, MOST_OF_HOLE, STEP, choose_sizing
 from tracker.types import Clip
 from tracker.video import VideoReader
 from tracker.windows import causal_windows, offline_windows
@@ -365,3 +366,58 @@ def test_full_size_needs_no_shrinking_of_boxes():
     assert sizing.working_size == HD
     assert size == (box.height, box.width)
     assert box.height < 1080
+
+
+def hd_sizing(name="classical", settings=None, **how):
+    spec = INPAINTERS[name]
+    return choose_sizing(*HD, spec, settings or Settings(), free_bytes=8 * GIGABYTE, **how)
+
+
+def test_small_holes_are_filled_as_large_as_they_are():
+    sizing = hd_sizing()
+
+    for share in (0.0, 0.01, MOST_OF_HOLE / (1080 * 1920)):
+        assert sizing.for_holes(share) == sizing
+
+
+def test_a_large_hole_is_filled_at_a_size_at_which_it_is_not():
+    for share in (0.15, 0.2, 0.25, 0.4, 0.5):
+        height, width = hd_sizing().for_holes(share).working_size
+
+        assert height * width * share <= 1.01 * MOST_OF_HOLE
+        assert height * width * share > STEP**2 * 0.99 * MOST_OF_HOLE  # nor smaller than need be
+        assert abs(height * 1920 - width * 1080) <= 1920  # the same shape
+
+
+def test_a_hole_that_grows_takes_few_sizes_down_to_the_engines_own():
+    heights = [hd_sizing().for_holes(share).working_size[0] for share in np.linspace(0, 1, 101)]
+
+    assert heights == sorted(heights, reverse=True)
+    assert sorted(set(heights)) == [540, 642, 764, 908, 1080]
+
+
+def test_even_a_hole_of_the_whole_frame_leaves_the_engine_its_own_pixels():
+    for size in (HD, (1920, 1080), (2160, 3840), (1001, 1357)):
+        spec = INPAINTERS["classical"]
+        sizing = choose_sizing(*size, spec, Settings(), free_bytes=24 * GIGABYTE)
+
+        shrunk = sizing.for_holes(1.0).working_size
+        assert shrunk == images.fit_within(*sizing.working_size, spec.max_pixels)
+
+
+@pytest.mark.parametrize(
+    "sizing",
+    [
+        hd_sizing(settings=Settings(size="full")),
+        hd_sizing(settings=Settings(size="fast")),
+        hd_sizing(settings=Settings(crop="off")),
+        hd_sizing(streaming=True),
+        hd_sizing(settings=Settings(size="full"), streaming=True),
+        hd_sizing("e2fgvi_hq"),
+        choose_sizing(480, 854, INPAINTERS["classical"], Settings()),
+        choose_sizing(*HD, OWN_INPAINTER, Settings()),
+    ],
+    ids=["full", "fast", "uncropped", "stream", "full stream", "windows", "small frame", "own"],
+)
+def test_where_the_size_is_asked_for_or_small_already_no_hole_changes_it(sizing):
+    assert sizing.for_holes(1.0) == sizing

@@ -19,7 +19,7 @@ from tracker.kept import KeptRun
 from tracker.keyframes import Keyframes
 from tracker.part import Part
 from tracker.pipeline import HolePlan, remove
-from tracker.sizing import choose_sizing, for_holes
+from tracker.sizing import choose_sizing
 from tracker.types import LabelMap
 from tracker.video import SourceFrame, VideoInfo
 from tracker.windows import (
@@ -33,7 +33,7 @@ from tracker.windows import (
 
 Labelled = tuple[SourceFrame, LabelMap]
 
-EXAMPLES = 24  # frames whose holes tell how large holes are
+EXAMPLES = 24  # frames, spread over a clip, that tell how large its holes are
 
 
 class Filling:
@@ -51,7 +51,7 @@ class Filling:
         self._rate = info.rate
         self.memory: FillStore | None = None  # of earlier fills
         self._journal: Journal | None = None
-        self._job, self._spec, self._info = job, spec, info
+        self._job, self._spec = job, spec
         self._part = Part(job.first, job.last)
         self._schedule = _schedule(spec, job.settings)
         self._references = self._expected_references(info)
@@ -209,22 +209,25 @@ class Filling:
 
     def _fit(self, length: int, labels_of: Callable[[int], LabelMap]) -> None:
         """Choose a smaller working size if holes are so large that they would take too long."""
-        places = np.unique(np.linspace(0, length - 1, min(EXAMPLES, length)).astype(int))
-        holes = (self.plan.hole(labels_of(self._part.first + int(place))) for place in places)
-        largest = max((int(np.count_nonzero(hole)) for hole in holes), default=0)
-        sizing, shape = self._sizing, (self._info.height, self._info.width)
-        fitted = for_holes(sizing, shape, self._spec, self._job.settings, largest)
-        if fitted == sizing:
+        if self._sizing.least_pixels is None:
+            return
+        places = {round(place) for place in np.linspace(0, length - 1, min(EXAMPLES, length))}
+        share = max(
+            (self.plan.hole(labels_of(self._part.first + place)).mean() for place in places),
+            default=0.0,
+        )
+        fitted = self._sizing.for_holes(float(share))
+        if fitted == self._sizing:
             return
         self._sizing = fitted
         self.plan = replace(self.plan, working_size=fitted.working_size)
         if self.memory is not None:
-            self.memory.plan = self.plan
+            self.memory.plan = self.plan  # in place: others hold it already
         height, width = fitted.working_size
         self.remarks.append(
-            f"up to {largest / (shape[0] * shape[1]):.0%} of a frame is filled: it is computed at "
-            f"{width}x{height} and enlarged; choose the working size full for all detail, which "
-            "takes longer and more memory"
+            f"what is removed covers up to {share:.0%} of a frame, so it was filled at "
+            f"{width}x{height} and enlarged; working size Full keeps all detail, but takes longer "
+            "and more memory"
         )
 
     def _to_fill(

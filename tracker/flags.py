@@ -115,8 +115,9 @@ def add_filling(parser: argparse.ArgumentParser) -> None:
         (
             "size",
             ("fast", "balanced", "full"),
-            "how large a picture the fill is invented at: full is the source's own size, slow "
-            "and hungry for memory (default %(default)s)",
+            "how large a picture the fill is invented at: balanced is smaller where much of the "
+            "frame is removed; full is the source's own size, slow and hungry for memory "
+            "(default %(default)s)",
         ),
         (
             "crop",

@@ -22,6 +22,25 @@ class Sizing:
 
     working_size: tuple[int, int]  # height, width of whole frames
     room: Room | None  # of a picture of a box around the hole; None: whole frames are given
+    least_pixels: int | None = None  # of a frame with a large hole; None: holes change nothing
+
+    def for_holes(self, share: float) -> "Sizing":
+        """Return how frames are given now that it is known how large their holes are.
+
+        The work and the memory of an engine that remembers whole frames grow with the hole, so
+        frames with large ones are shrunk.
+
+        Args:
+            share: of the frame, in the largest hole.
+        """
+        if self.least_pixels is None:
+            return self
+        height, width = self.working_size
+        pixels: float = height * width
+        while share * pixels > MOST_OF_HOLE and pixels > self.least_pixels:
+            pixels *= STEP**2
+        pixels = max(self.least_pixels, round(pixels))
+        return replace(self, working_size=images.fit_within(height, width, pixels))
 
 
 def choose_sizing(
@@ -39,7 +58,8 @@ def choose_sizing(
     that knows nothing beyond its windows gets boxes around the holes; one that remembers
     whole frames (its work grows with the hole, not with the frame) gets them at the source's
     size, except while streaming: there a large hole would cost the pace.  Either way no
-    larger than the free memory allows (`free_bytes`; None: look).
+    larger than the free memory allows (`free_bytes`; None: look).  What is shown to be too large
+    once holes are known is shrunk by `Sizing.for_holes`.
     """
     pixels = spec.pixels_at(settings.size, height * width)
     room = Room(pixels, spec.grain)
@@ -51,34 +71,7 @@ def choose_sizing(
     per_pixel = spec.bytes_per_pixel or BYTES_PER_PIXEL
     allowed = max(pixels or 0, int(min(SHARE * free, MOST_BYTES) / per_pixel))
     largest = images.fit_within(height, width, None if settings.size == "full" else allowed)
-    return Sizing(largest, None if spec.bytes_per_pixel else room)
-
-
-def for_holes(
-    sizing: Sizing, shape: tuple[int, int], spec: InpainterSpec, settings: Settings, largest: int
-) -> Sizing:
-    """Return how frames are given to an inpainter now that their holes are known.
-
-    The work and the memory of an engine that remembers whole frames grow with the hole: a large
-    one is filled at a smaller size, unless all of it is asked for.
-
-    Args:
-        sizing: how they would be given if their holes were small.
-        shape: (height, width) of the source.
-        spec: of the inpainter.
-        settings: what was asked for.
-        largest: pixels of the source in the largest hole.
-    """
-    least = spec.pixels_at(settings.size, shape[0] * shape[1])
-    if not spec.bytes_per_pixel or least is None:
-        return sizing
-    height, width = sizing.working_size
-    share = largest / (shape[0] * shape[1])
-    scale = 1.0
-    while scale**2 * height * width * share > MOST_OF_HOLE:
-        scale *= STEP
-    pixels = max(least, round(scale**2 * height * width))
-    return replace(sizing, working_size=images.fit_within(height, width, pixels))
+    return Sizing(largest, None, pixels) if spec.bytes_per_pixel else Sizing(largest, room)
 
 
 def _shrunk(height: int, width: int, room: Room) -> tuple[int, int]:

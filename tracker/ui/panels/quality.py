@@ -44,7 +44,8 @@ class QualityPanel(Panel):
                 SIZES,
                 value="balanced",
                 label="Working size",
-                info="How large a picture is invented. Full keeps every detail, and takes longest.",
+                info="How large a picture is invented; if much is removed, a smaller one. "
+                "Full keeps every detail, and takes longest.",
             )
             margin = gr.Slider(
                 0,
