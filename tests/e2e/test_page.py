@@ -161,6 +161,53 @@ def test_cancel_stops_within_two_seconds(open_page):
     assert page.get_by_role("button", name=re.compile("^Remove")).is_enabled()
 
 
+def is_read_in_full(page, selector) -> bool:
+    """Return whether both ends of every line of a text can be seen, and nothing over them."""
+    return page.evaluate(
+        """selector => {
+            const element = document.querySelector(selector), text = document.createRange();
+            element.scrollIntoView({ block: "nearest" });
+            text.selectNodeContents(element);
+            const ends = [...text.getClientRects()].flatMap((line) => [
+                [line.left + 1, (line.top + line.bottom) / 2],
+                [line.right - 1, (line.top + line.bottom) / 2]]);
+            return ends.length > 0
+                && ends.every(([x, y]) => element.contains(document.elementFromPoint(x, y)));
+        }""",
+        selector,
+    )
+
+
+def room_for_news(page) -> float:
+    """Return how far what stands below the news is from what stands above them, pixels."""
+    above, below = (page.locator(f"#{name}").bounding_box() for name in ("remove", "clean"))
+    return below["y"] - above["y"]
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_what_is_said_is_read_in_full_and_moves_nothing(open_page, long_film, width):
+    page = open_page()
+    page.set_viewport_size({"width": width, "height": 800})
+    bring(page, long_film)
+    click_at(page, *RED_AT)
+    assert is_read_in_full(page, ".stage .hint")
+    assert is_read_in_full(page, ".film .whole")
+    room = room_for_news(page)
+    press(page, "Remove")
+    page.get_by_text(re.compile(r"Following.*: \d+ of")).wait_for()
+    assert room_for_news(page) == pytest.approx(room, abs=1)
+
+    press(page, "Cancel")
+    page.get_by_text("Cancelled. Nothing was finished that could be kept.").wait_for()
+
+    assert is_read_in_full(page, "#progress .progress span")
+    assert room_for_news(page) == pytest.approx(room, abs=1)
+    page.evaluate("document.querySelector('#progress .progress span').textContent += ' Or so.'")
+    assert page.locator("#progress .progress span").bounding_box()["height"] > 30  # two lines
+    assert is_read_in_full(page, "#progress .progress span")
+    assert room_for_news(page) == pytest.approx(room, abs=1)
+
+
 def test_what_was_finished_before_a_cancel_can_be_saved(open_page, long_film, tmp_path):
     page = open_page()
     bring(page, long_film)

@@ -188,8 +188,8 @@ def ended(result: Result) -> str:
     """Return how a removal ended."""
     if result.report is None:
         if result.clean is None and result.masks is None:
-            return _bar("Cancelled. Nothing was finished that could be kept.", "", 0.0)
-        return _bar("Cancelled. What was finished can be seen and saved.", "", 0.0)
+            return _sentence("Cancelled. Nothing was finished that could be kept.")
+        return _sentence("Cancelled. What was finished can be seen and saved.")
     report = result.report
     is_part = 0 < report.frames_filled < report.frames
     anew = f", {report.frames_filled} filled," if is_part else ""
@@ -227,6 +227,10 @@ def _bar(left: str, right: str, share: float) -> str:
         f'<div class="bar" role="progressbar" aria-valuenow="{share * 100:.0f}" aria-valuemin="0" '
         f'aria-valuemax="100"><div style="width:{share * 100:.1f}%"></div></div></div>'
     )
+
+
+def _sentence(text: str) -> str:
+    return f'<div class="progress"><p><span>{escape(text)}</span></p></div>'
 
 
 def words_note(obstacle: str | None) -> str:
