@@ -144,7 +144,8 @@ class Shot:
         self._unlike.clear()
         grid = pixel_grid(*shape)
         places = change.back + grid
-        background = sample(self.soft[0], places)
+        # What comes in from beyond the frame is background, as far as is known.
+        background = 1 - sample(1 - self.soft[0], places, border=cv2.BORDER_CONSTANT)
         vague = blurred(background[None], BLUR)[0] - background
         self._backdrop.follow(picture, background + (1 - change.trust) * vague, motions[0])
         is_new = self._find_lost(picture)
@@ -160,7 +161,7 @@ class Shot:
             return soft, np.zeros(shape, np.uint8)
         region = pixels_of(cells, shape)
         places, trust = places[region], change.trust[region]
-        objects = [sample(layer, places) for layer in self.soft[1:]]
+        objects = [sample(k, places, border=cv2.BORDER_CONSTANT) for k in self.soft[1:]]
         prior = np.stack([background[region], *objects])
         prior += (1 - trust) * (blurred(prior, BLUR) - prior)
         odds = pixel_motion_odds(grid[region], places, trust, prior, motions)
