@@ -23,7 +23,7 @@ from tracker.classical.belief import REMAINS, is_believed, is_sudden, is_unlike
 from tracker.classical.confidence import confidence, unlikeness
 from tracker.classical.decision import decide
 from tracker.classical.flow import pixel_grid, sample
-from tracker.classical.layers import Motion, layer_motions
+from tracker.classical.layers import TRUSTED, Motion, layer_motions
 from tracker.classical.lost import SAMPLING_INTERVAL, Background, to_background
 from tracker.classical.moving import pixel_motion_odds
 from tracker.classical.sight import Change
@@ -38,6 +38,7 @@ from tracker.classical.softmaps import (
     cells_inside,
     clear,
     pixels_of,
+    shrunk,
     spread,
     square,
     winning_layer,
@@ -174,7 +175,8 @@ class Shot:
         if single:
             asked = np.any(single, axis=0)
             known = to_background(picture.features, self._background, is_new, asked)
-        votes = vote(self._memory, picture, near, cells, prior, known)
+        unseen = self._unseen(picture, change)
+        votes = vote(self._memory, picture, near, cells, prior, known, unseen)
         votes[:, wholes] = 0  # cells have been asked, and do not know it
         odds[:, wholes] *= HIDES
         soft[(slice(None), *region)] = decide(picture, prior, odds, votes, near, cells)
@@ -183,6 +185,15 @@ class Shot:
         self._uncovered.drop(soft, winner, picture.half, plate, change, motions[0])
         self._drop_others(picture, soft, winner)
         return soft, winner
+
+    def _unseen(self, picture: Picture, change: Change) -> Mask:
+        """Return (rows, columns): the cells that may show background never seen before.
+
+        Neither does flow lead to them from the frame before, nor does the plate know them.
+        """
+        cells, half = picture.features.shape[:2], picture.half.shape[:2]
+        unknown = (~self._backdrop.plate.seen(half)).astype(np.float32)
+        return (shrunk(unknown, cells) > 0.5) & (shrunk(change.trust, cells) < TRUSTED)
 
     def _expect_found(
         self, prior: Floats, odds: Floats, boxes: dict[int, Mask], cells: Region
