@@ -58,9 +58,9 @@ def vote(
     far = memory.distances(features[asked], places[asked], len(expected), locality)
     if to_background is not None:
         far[0] = np.minimum(far[0], to_background[cells][asked])
+    far = np.minimum(far, UNLIKE)
     share = cv2.resize(1 - expected[0], wanted.shape[::-1], interpolation=cv2.INTER_AREA)
     _admit_news(far, unseen[cells][asked], np.asarray(share > SURE)[asked])
-    far = np.minimum(far, UNLIKE)
     best = far.min(axis=0)
     typical = max(LEAST_TYPICAL, float(np.median(best)))
     votes = np.full((len(expected), *wanted.shape), -LARGEST_VOTE / 2, np.float32)
