@@ -6,6 +6,7 @@
     python script/evaluate_classical.py CLIPS WORK --jobs returns      # objects hidden for a while
     python script/evaluate_classical.py CLIPS WORK --jobs interrupted  # the same, in place
     python script/evaluate_classical.py CLIPS WORK --jobs exposed      # exposure that changes
+    python script/evaluate_classical.py CLIPS WORK --jobs portrait     # cut to 9:16
 
 CLIPS is a folder of clips as `python -m tracker evaluate` takes them; WORK, which must be
 new, keeps every frame that was made, to be looked at.  Masks: J and F as DAVIS measures them,
@@ -37,6 +38,7 @@ from tracker.evaluation.interruptions import interrupted
 from tracker.evaluation.layout import find_clips
 from tracker.evaluation.occlusions import occluded
 from tracker.evaluation.perceptual import Perception
+from tracker.evaluation.portraits import portraits
 from tracker.evaluation.protocol import PUBLISHED, Protocol
 from tracker.evaluation.returns import Return, evaluate_returns, return_sheet
 from tracker.evaluation.runs import FillPlan
@@ -45,7 +47,7 @@ from tracker.jobs import Mode
 from tracker.metrics import Summary
 
 HIDING = {"returns": occluded, "interrupted": interrupted}  # jobs, and what makes their scenes
-JOBS = ("masks", "fill", "stationary", "exposed", *HIDING)
+JOBS = ("masks", "fill", "stationary", "exposed", "portrait", *HIDING)
 STILL = 1e-3  # of the diagonal per frame: below it, a camera stands still
 BASELINES = ("telea", "nearest", "previous")
 OURS = ("offline", "streaming", "ahead")
@@ -159,6 +161,14 @@ def follow_exposed(clips: Path, work: Path, only: Sequence[str] | None) -> list[
     return rows
 
 
+def follow_portraits(clips: Path, work: Path, only: Sequence[str] | None) -> list[MaskRow]:
+    """Return how clips are followed of which an upright part is shown."""
+    made = work / "cases"
+    for _ in portraits(clips, made, only, None, 0):
+        pass
+    return follow(made, work / "labels", None)
+
+
 def plan(way: str, protocol: Protocol) -> FillPlan:
     """Return how to fill in one of the `WAYS`."""
     if way in OURS:
@@ -226,6 +236,8 @@ def main() -> None:
             found[job] = fill(options.clips, place, options.only, PUBLISHED)
         elif job == "exposed":
             found[job] = follow_exposed(options.clips, place, options.only)
+        elif job == "portrait":
+            found[job] = follow_portraits(options.clips, place, options.only)
         elif job in HIDING:
             found[job] = find_again(job, options.clips, place, options.only)
         else:

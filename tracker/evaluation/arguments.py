@@ -58,10 +58,10 @@ def add_evaluate(verbs: "Verbs") -> None:
     cases = kinds.add_parser("cases", help="make clips whose truth is known")
     cases.add_argument(
         "kind",
-        choices=("stationary", "moving", "occluded", "interrupted", "exposed"),
+        choices=("stationary", "moving", "occluded", "interrupted", "exposed", "portrait"),
         help="a hole that stays over true frames; an object of one clip pasted over another; the "
         "same, hidden for a while, to be followed; a clip whose own object is hidden for a while; "
-        "a clip whose exposure changes",
+        "a clip whose exposure changes; the part of it that an upright telephone would show",
     )
     cases.add_argument("clips", type=Path, help="folder of clips")
     cases.add_argument("output", type=Path, help="folder to be made")

@@ -12,6 +12,7 @@ from tracker.evaluation import (
     interruptions,
     mask_pictures,
     occlusions,
+    portraits,
     returns,
     runs,
 )
@@ -59,6 +60,7 @@ def make_cases(options: argparse.Namespace) -> None:
         "occluded": occlusions.occluded,
         "interrupted": interruptions.interrupted,
         "exposed": exposures.exposed,
+        "portrait": portraits.portraits,
     }[options.kind]
     for sentence in make(options.clips, options.output, options.only, options.size, options.seed):
         print(sentence)
