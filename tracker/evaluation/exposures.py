@@ -18,10 +18,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tracker.evaluation.case_files import check_enough, new_case, write_frame, write_meta
-from tracker.evaluation.footage import read_labelled
-from tracker.evaluation.layout import find_objects
-from tracker.evaluation.protocol import resize_labels
+from tracker.evaluation.case_files import new_case, write_frame, write_meta
+from tracker.evaluation.footage import labelled_clips
 from tracker.types import Frame
 
 Course: TypeAlias = Callable[[float], ArrayLike]  # part of the clip, 0 to 1, to factor(s) of RGB
@@ -49,11 +47,7 @@ def exposed(
     Raises:
         UserError: no clips have frames and masks, or a case exists already.
     """
-    found = find_objects(clips, only)
-    check_enough(clips, found, 1)
-    for name, places in found.items():
-        frames, maps = read_labelled(*places, size=size)
-        maps = [resize_labels(labels, frames[0].shape[:2]) for labels in maps]
+    for name, frames, maps in labelled_clips(clips, only, size):
         if not maps[0].any():
             yield f"{name}: left out, nothing is marked in its first frame"
             continue

@@ -1,12 +1,14 @@
 """The frames and labels of a clip that others are made of."""
 
+from collections.abc import Collection, Iterator
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from tracker.evaluation.layout import list_images
-from tracker.evaluation.protocol import FrameFolder
+from tracker.evaluation.case_files import check_enough
+from tracker.evaluation.layout import find_objects, list_images
+from tracker.evaluation.protocol import FrameFolder, resize_labels
 from tracker.label_images import decode_labels
 from tracker.types import Frame, LabelMap
 
@@ -31,6 +33,21 @@ def read_labelled(
     files = list_images(labels, "masks")[: len(pictures)]
     maps = [decode_labels(file.read_bytes(), file.name) for file in files]
     return pictures[: len(maps)], maps
+
+
+def labelled_clips(
+    clips: Path, only: Collection[str] | None, size: tuple[int, int] | None
+) -> Iterator[tuple[str, list[Frame], list[LabelMap]]]:
+    """Yield each clip that has frames and masks, with its labels at the size of its frames.
+
+    Raises:
+        UserError: there are none.
+    """
+    found = find_objects(clips, only)
+    check_enough(clips, found, 1)
+    for name, places in found.items():
+        frames, maps = read_labelled(*places, size=size)
+        yield name, frames, [resize_labels(labels, frames[0].shape[:2]) for labels in maps]
 
 
 def to_and_fro(index: int, length: int) -> int:

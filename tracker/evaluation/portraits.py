@@ -10,10 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tracker.evaluation.case_files import check_enough, new_case, write_frame, write_meta
-from tracker.evaluation.footage import read_labelled
-from tracker.evaluation.layout import find_objects
-from tracker.evaluation.protocol import resize_labels
+from tracker.evaluation.case_files import new_case, write_frame, write_meta
+from tracker.evaluation.footage import labelled_clips
 from tracker.types import LabelMap
 
 ASPECT = 9 / 16  # width by height
@@ -32,11 +30,7 @@ def portraits(
     Raises:
         UserError: no clips have frames and masks, or a case exists already.
     """
-    found = find_objects(clips, only)
-    check_enough(clips, found, 1)
-    for name, places in found.items():
-        frames, maps = read_labelled(*places, size=size)
-        maps = [resize_labels(labels, frames[0].shape[:2]) for labels in maps]
+    for name, frames, maps in labelled_clips(clips, only, size):
         part = _part(maps[0])
         if part is None:
             yield f"{name}: left out, it is upright already or nothing is marked in its first frame"
