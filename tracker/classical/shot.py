@@ -5,6 +5,8 @@ trusted they say little.  Cells of the new frame are matched with remembered cel
 layer (the background and each object), which compete.  What moves with the background while
 its object does not is held against the object, and so is what equals the background seen
 there before; what differs from it, or from the last frames there, speaks for the object.
+Where background may come into sight that nobody has seen, what is unlike all that is known
+is background (see vote).
 These opinions are multiplied and follow the picture's edges.  What an object uncovers and
 leaves behind is taken from it; so is a mask that is not its object's (see belief).  An object
 that is gone is looked for in the whole frame (see whereabouts).  All of it happens at a
@@ -56,6 +58,7 @@ SURE = 0.75  # purity of a cell that is worth remembering
 GROWN = 2.0  # times its usual area: a larger mask of an object that was lost is not its
 HOPELESS = 0.05  # confidence up to which what was just found is not shown yet; in a shot in
 # which no objects were given, up to LIKELY: of what is around it there too little is known
+UNKNOWN = 0.5  # of a cell must be unknown to the plate to count as never seen
 FOLLOWED = 0.5  # of an object: if flow over a gap is trusted for less, it has to be found
 WHOLE = np.float32(0.95)  # how likely what was found as a whole is as it was
 HIDES = np.float32(0.3)  # of what the background behind says, where that was found
@@ -193,7 +196,7 @@ class Shot:
         """
         cells, half = picture.features.shape[:2], picture.half.shape[:2]
         unknown = (~self._backdrop.plate.seen(half)).astype(np.float32)
-        return (shrunk(unknown, cells) > 0.5) & (shrunk(change.trust, cells) < TRUSTED)
+        return (shrunk(unknown, cells) > UNKNOWN) & (shrunk(change.trust, cells) < TRUSTED)
 
     def _expect_found(
         self, prior: Floats, odds: Floats, boxes: dict[int, Mask], cells: Region
