@@ -7,6 +7,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from tracker.classical.softmaps import at_working_size, gray_of, look_closely
+
 HEIGHT, WIDTH = 96, 144
 TIME_BASE = Fraction(1, 600)
 
@@ -20,6 +22,12 @@ def wall(height=HEIGHT, width=WIDTH, seed=0):
         grain = rng.random(shape).repeat(size, 0).repeat(size, 1)[:height, :width]
         picture += strength * grain
     return (picture + 20).astype(np.uint8)
+
+
+def look(frame):
+    """Return a frame as following sees it."""
+    small = at_working_size(frame)
+    return look_closely(small, gray_of(small))
 
 
 def disc(index, height=HEIGHT, width=WIDTH, step=3):

@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.rendered import look
 from tests.test_classical_propagator import textured
-from tracker.classical.softmaps import cell_means, look
+from tracker.classical.softmaps import cell_means
 from tracker.classical.templates import LONGEST_RISE, UNCERTAIN, Templates, White
 
 HEIGHT, WIDTH, SIDE = 180, 320, 64

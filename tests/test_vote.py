@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from PIL import Image
+from rendered import look
 from test_classical_propagator import follow, similarity, textured
 
 from tracker.classical.appearance import PatchMemory
-from tracker.classical.softmaps import cell_places, look
+from tracker.classical.softmaps import cell_places
 from tracker.classical.vote import vote
 
 SIZE = HEIGHT, WIDTH = 120, 160

@@ -56,12 +56,6 @@ def gray_of(small: Frame) -> Gray:
     return Gray(fine, np.asarray(coarse, np.uint8))
 
 
-def look(frame: Frame) -> Picture:
-    """Return `frame` at working size, with its cells described."""
-    small = at_working_size(frame)
-    return look_closely(small, gray_of(small))
-
-
 def look_closely(small: Frame, gray: Gray) -> Picture:
     """Return a frame that has its working size, and this lightness, with its cells described."""
     height, width = small.shape[:2]
