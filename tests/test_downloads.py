@@ -191,13 +191,13 @@ def test_r12_a_broken_connection_keeps_the_part_and_the_next_try_goes_on(ckpt, s
 def test_r12_a_server_that_falls_silent_is_not_waited_for(ckpt, server, publish, monkeypatch):
     publish()
     monkeypatch.setattr(downloads, "_TIMEOUT_SECONDS", 0.3)
-    server.behaviour, server.stalls_seconds = "breaks off", 1.5
+    server.behaviour, server.stalls_seconds = "breaks off", 10.0
 
     began = time.monotonic()
     with pytest.raises(UserError, match=r"little\.pth"):
         downloads.download(["little"])
 
-    assert time.monotonic() - began < 1.4
+    assert time.monotonic() - began < 8  # the server would be silent for longer
     assert leftovers(ckpt) == [".partial/little.pth"]
     server.behaviour, server.stalls_seconds = "good", 0.0
     downloads.download(["little"])

@@ -19,7 +19,7 @@ from typing import Any
 from tracker.types import UserError
 
 BUG, OUT_OF_MEMORY = 70, 71  # exit codes
-GRACE_SECONDS = 1.8  # between asking for the end and ending: with the rest, under 2 s
+GRACE_SECONDS = 1.5  # between asking for the end and killing: with dying, within 2 s
 
 logger = logging.getLogger(__name__)
 
