@@ -389,15 +389,38 @@ def test_where_no_process_is_to_be_had_it_works_here_and_says_so_once(
     assert why in said.getMessage()
 
 
-def test_where_a_process_dies_at_once_no_other_is_started(monkeypatch, frames):
+DIES_AT_ITS_FIRST_TASK = "import sys; sys.stdin.buffer.read(1); raise SystemExit(9)"
+
+
+def test_where_a_process_dies_before_it_has_begun_no_other_is_started(monkeypatch, frames):
     elsewhere.end_all()
-    monkeypatch.setattr(elsewhere, "_PROGRAM", "raise SystemExit(9)")
+    monkeypatch.setattr(elsewhere, "_PROGRAM", DIES_AT_ITS_FIRST_TASK)
     monkeypatch.setattr(elsewhere._Process, "starts", True)
     choice = choose("propagator", "classical")
     broken = make_propagator(choice, apart=True)
     with pytest.raises(UserError, match=r"exit code 9"):
         broken.step(frames[0], given())
     assert isinstance(make_propagator(choice, apart=True), ClassicalPropagator)
+
+
+def test_where_a_process_is_dead_before_it_is_told_anything_no_other_is_started(monkeypatch):
+    elsewhere.end_all()
+    start = elsewhere._start
+
+    def start_and_see_it_die():
+        process = start()
+        process.wait()
+        return process
+
+    monkeypatch.setattr(elsewhere, "_PROGRAM", "raise SystemExit(9)")
+    monkeypatch.setattr(elsewhere, "_start", start_and_see_it_die)
+    monkeypatch.setattr(elsewhere._Process, "starts", True)
+    choice = choose("propagator", "classical")
+    assert isinstance(make_propagator(choice, apart=True), ClassicalPropagator)
+    monkeypatch.setattr(elsewhere, "_start", refuse)
+    engines._note_once.cache_clear()
+    assert isinstance(make_propagator(choice, apart=True), ClassicalPropagator)
+    assert not elsewhere._Process.starts
 
 
 @pytest.mark.parametrize("mode", ["offline", "streaming"])

@@ -100,26 +100,21 @@ class _Process:
         """Return what a method returns, or raise what it raises."""
         with self._asking:
             if not self._has_begun:
-                self._wait_until_it_begins()
+                self._guarded(self._wire.receive)
+                self._has_begun = True
             self._guarded(self._wire.send, (True, method, arguments))
             error, result = self._guarded(self._wire.receive)
         if error is not None:
             raise error
         return result
 
-    def _wait_until_it_begins(self) -> None:
-        try:
-            self._guarded(self._wire.receive)
-        except ProcessDiedError:
-            _Process.starts = False
-            raise
-        self._has_begun = True
-
     def _guarded(self, work: Callable[..., Any], *arguments: object) -> Any:
         try:
             return work(*arguments)
         except (OSError, EOFError) as error:
             self._is_whole = False
+            if not self._has_begun:
+                _Process.starts = False
             raise ProcessDiedError(
                 f"a helping process died (exit code {self._wait()}); if memory ran out, close "
                 "other programs or take a smaller video, then try again"
