@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from tracker.classical.softmaps import at_working_size, gray_of, look_closely
+from tracker.classical.softmaps import gray_of, look_closely
 
 HEIGHT, WIDTH = 96, 144
 TIME_BASE = Fraction(1, 600)
@@ -25,9 +25,8 @@ def wall(height=HEIGHT, width=WIDTH, seed=0):
 
 
 def look(frame):
-    """Return a frame as following sees it."""
-    small = at_working_size(frame)
-    return look_closely(small, gray_of(small))
+    """Return a frame as following sees it, as if that were its working size."""
+    return look_closely(frame, gray_of(frame))
 
 
 def disc(index, height=HEIGHT, width=WIDTH, step=3):

@@ -3,18 +3,11 @@
 import numpy as np
 import pytest
 
-from tests.test_classical_propagator import (
-    HEIGHT,
-    RED,
-    WIDTH,
-    draw,
-    follow,
-    similarity,
-    textured,
-)
+from tests.test_classical_propagator import RED, draw, follow, similarity, textured
 from tracker.classical.exposure import Exposure
 from tracker.classical.sight import Sight
 
+HEIGHT, WIDTH = 324, 576  # the size at which frames are looked at
 BASE = (60 + 120 * textured(HEIGHT, WIDTH, 6)).astype(np.uint8)
 STILL, SURE = np.zeros((HEIGHT, WIDTH, 2), np.float32), np.ones((HEIGHT, WIDTH), np.float32)
 

@@ -45,9 +45,12 @@ def test_a_find_much_larger_than_the_object_was_is_not_it(monkeypatch, area, is_
 
     def look(self, picture, covered, backdrop):
         where = cell_places(*picture.small.shape[:2])
-        mask = np.maximum(abs(where.real - 160), abs(where.imag - 90)) < 30
-        self._usual.hold(1, area)
-        self.found = {1: Found(160 + 90j, 40.0, 0j, 1, mask)}
+        scale = picture.small.shape[1] / frames[0].shape[1]
+        centre = scale * (160 + 90j)
+        away = where - centre
+        mask = np.maximum(abs(away.real), abs(away.imag)) < 30 * scale
+        self._usual.hold(1, area * scale**2)
+        self.found = {1: Found(centre, 40 * scale, 0j, 1, mask)}
         return np.zeros(mask.shape, bool)
 
     monkeypatch.setattr(whereabouts.Whereabouts, "look", look)

@@ -43,9 +43,17 @@ class Picture:
 
 
 def at_working_size(frame: Frame) -> Frame:
-    """Return `frame` (H, W, 3), shrunk to at most WORKING_PIXELS."""
-    height, width = fit_within(frame.shape[0], frame.shape[1], WORKING_PIXELS)
-    return shrink_quickly(frame, height, width)
+    """Return `frame` (H, W, 3) at about WORKING_PIXELS, enlarged if it is smaller.
+
+    Cells, edges and motion are measured in pixels of this size: a small video, followed at its
+    own, would be one of objects a few cells large.
+    """
+    height, width = frame.shape[:2]
+    scale = math.sqrt(WORKING_PIXELS / (height * width))
+    if scale > 1:
+        size = round(width * scale), round(height * scale)
+        return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+    return shrink_quickly(frame, *fit_within(height, width, WORKING_PIXELS))
 
 
 def gray_of(small: Frame) -> Gray:
