@@ -21,7 +21,7 @@ from tracker.elsewhere import Elsewhere
 from tracker.engine_table import PROPAGATORS
 from tracker.engines import choose, make_propagator
 from tracker.exports.masks import open_masks
-from tracker.jobs import Job
+from tracker.jobs import Job, Settings
 from tracker.removal import run_job
 from tracker.types import Tracked, UserError
 from tracker.wire import Wire
@@ -272,13 +272,13 @@ def _lives(process):
 
 def test_a_propagator_elsewhere_labels_as_one_here(frames):
     here = labels_of(ClassicalPropagator(), frames)
-    there = PropagatorApart(MAKER)
+    there = PropagatorApart(MAKER, Settings())
     for frame in frames[:4]:
         there.prepare(frame)
     skipped = frames[:2] + frames[3:]
     expected = labels_of(ClassicalPropagator(), skipped)
     assert here[-1].any()
-    assert np.array_equal(labels_of(PropagatorApart(MAKER), frames), here)
+    assert np.array_equal(labels_of(PropagatorApart(MAKER, Settings()), frames), here)
     assert np.array_equal(labels_of(there, skipped), expected)
     assert there.busy_seconds > 0
 
@@ -333,12 +333,12 @@ def test_a_frame_may_be_stepped_to_again_with_labels(frames):
         assert np.array_equal(propagator.step(frames[1], corrected).labels, corrected)
         return propagator.step(frames[2]).labels
 
-    assert np.array_equal(twice(PropagatorApart(MAKER)), twice(ClassicalPropagator()))
+    assert np.array_equal(twice(PropagatorApart(MAKER, Settings())), twice(ClassicalPropagator()))
 
 
 def test_bad_labels_are_refused_as_here(frames):
     with pytest.raises(ValueError, match="labels are"):
-        PropagatorApart(MAKER).step(frames[0], np.zeros((3, 3), np.uint8))
+        PropagatorApart(MAKER, Settings()).step(frames[0], np.zeros((3, 3), np.uint8))
 
 
 def test_with_one_core_it_works_here(monkeypatch):

@@ -56,7 +56,7 @@ def test_a_frame_asked_for_twice_is_looked_at_once(frames, monkeypatch):
         return look(frame, gray)
 
     monkeypatch.setattr(sight, "look_closely", note)
-    propagator = ClassicalPropagator()
+    propagator = ClassicalPropagator(hurries=True)
     for frame in frames[:3]:
         propagator.prepare(frame)
 

@@ -1,6 +1,7 @@
 """Which engines a job needs, and what they make together."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 from tracker import engines, finding
 from tracker.engine_table import PROPAGATORS
@@ -66,11 +67,12 @@ def make_propagator(
     For many frames, or nobody knows how many, it may work in a process of its own.
     """
     apart = num_frames is None or num_frames >= FEWEST_APART
+    settings = replace(job.settings, hurries=job.mode == "streaming")
 
     def make() -> MaskPropagator:
         if own.make_propagator is not None:
             return own.make_propagator()
-        return engines.make_propagator(choices["propagator"], job.settings, apart=apart)
+        return engines.make_propagator(choices["propagator"], settings, apart=apart)
 
     moves = any(motion != "object" for motion in job.motion.values())
     propagator: MaskPropagator = MotionPropagator(job.motion, make) if moves else make()

@@ -39,7 +39,8 @@ class EngineSpec(Generic[EngineT]):
     checkpoint: str | None = None
     auto_on_cpu: bool = True  # may "auto" take it where there is no accelerator?
     cpu_seconds: float = 0.0  # per frame on two cores, at its working size; 0: no wait worth a word
-    maker: str | None = None  # "module:function": largely Python, so at its best in its own process
+    # "module:function", of `Settings`: it is largely Python, so at its best in its own process.
+    maker: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,20 +70,20 @@ def _classical_segmenter(device: str) -> Callable[[Settings], Segmenter]:
     return lambda settings: ClassicalSegmenter()
 
 
-def make_classical_propagator() -> MaskPropagator:
+def make_classical_propagator(settings: Settings) -> MaskPropagator:
     """Return a new propagator that needs no weights."""
     from tracker.classical.propagator import ClassicalPropagator
     from tracker.classical.settling import settle_in
 
     settle_in()
-    return ClassicalPropagator()
+    return ClassicalPropagator(hurries=settings.hurries)
 
 
 def _classical_propagator(device: str) -> Callable[[Settings], MaskPropagator]:
     from tracker.classical.settling import settle_in
 
     settle_in()
-    return lambda settings: make_classical_propagator()
+    return make_classical_propagator
 
 
 def _classical_inpainter(device: str) -> Callable[[Settings], Inpainter]:

@@ -6,22 +6,30 @@ that was left before (a dialogue; a black or a foreign frame between), so does w
 it.
 """
 
+import threading
+
 import cv2
 import numpy as np
 
 from tracker.classical.shot import Shot
 from tracker.classical.sight import Change, Sight
-from tracker.classical.softmaps import Picture, enlarged
+from tracker.classical.softmaps import Picture, enlarged, pixels_for
 from tracker.types import Frame, LabelMap, Tracked
 
 MOST_LEFT = 3  # shots left and not forgotten: the first and the newest
 
 
 class ClassicalPropagator:
-    """Carries the labels of one video, one frame per call.  Implements `Preparing`."""
+    """Carries the labels of one video, one frame per call.  Implements `Preparing`.
 
-    def __init__(self) -> None:
+    Args:
+        hurries: never look closer at small objects, which takes up to twice as long.
+    """
+
+    def __init__(self, *, hurries: bool = False) -> None:
+        self._hurries = hurries
         self._sight = Sight()
+        self._seeing = threading.Lock()  # held where frames are prepared, or that is changed
         self._shot = Shot()
         self._left: list[Shot] = []  # shots that may go on
         self._size: tuple[int, ...] | None = None
@@ -29,7 +37,8 @@ class ClassicalPropagator:
 
     def prepare(self, frame: Frame) -> None:
         """Look at a frame that `step` will be given; may be done in another thread."""
-        self._sight.prepare(frame)
+        with self._seeing:
+            self._sight.prepare(frame)
 
     def step(self, frame: Frame, labels: LabelMap | None = None) -> Tracked:
         """Label the next frame, or memorise the labels given for it and return them.
@@ -43,6 +52,8 @@ class ClassicalPropagator:
         if self._size not in (None, frame.shape[:2]):
             raise ValueError(f"frame is {frame.shape[:2]} but the last was {self._size} (H, W)")
         self._size = frame.shape[:2]
+        if labels is not None and not self._ids and not self._hurries:
+            self._look_closer(labels)
         picture = self._sight.look(frame)
         if labels is not None:
             self._learn(picture, labels)
@@ -55,6 +66,13 @@ class ClassicalPropagator:
         self._shot.follow(picture, change)
         labels = enlarged(self._shot.shown(), self._ids, *frame.shape[:2])
         return Tracked(labels, dict(zip(self._ids, self._shot.confidence, strict=True)))
+
+    def _look_closer(self, labels: LabelMap) -> None:
+        """Look at as many pixels as the first objects given need."""
+        pixels = pixels_for(labels)
+        with self._seeing:
+            if pixels != self._sight.pixels:
+                self._sight = self._sight.at(pixels)
 
     def _learn(self, picture: Picture, labels: LabelMap) -> None:
         self._ids += [int(k) for k in np.unique(labels) if k and int(k) not in self._ids]

@@ -29,6 +29,7 @@ from tracker.classical.flow import (
     pixel_grid,
 )
 from tracker.classical.softmaps import (
+    WORKING_PIXELS,
     Picture,
     at_working_size,
     gray_of,
@@ -61,9 +62,14 @@ class _Seen:
 
 
 class Sight:
-    """Looks at frames; `prepare` may do so beforehand, in another thread."""
+    """Looks at frames; `prepare` may do so beforehand, in another thread.
 
-    def __init__(self) -> None:
+    Args:
+        pixels: how many to look at, see `at_working_size`.
+    """
+
+    def __init__(self, pixels: int = WORKING_PIXELS) -> None:
+        self.pixels = pixels
         # Pictures for flow are small, so that nothing is lost by looking at half their size.
         self._estimator = FlowEstimator(FAST, finest_scale=1)
         self._rough = FlowEstimator(ULTRAFAST, finest_scale=1)  # for whole layers and for checking
@@ -71,6 +77,13 @@ class Sight:
         self._exposure = Exposure()
         self._newest: Picture | None = None  # seen
         self._current: _Seen | None = None  # looked at by `look`
+
+    def at(self, pixels: int) -> "Sight":
+        """Return one that has prepared the same frames, but looked at so many pixels."""
+        other = Sight(pixels)
+        for seen in self._ready:
+            other.prepare(seen.frame)
+        return other
 
     def prepare(self, frame: Frame) -> None:
         """Look at a frame that `look` will be asked for, and at how it moved."""
@@ -90,7 +103,7 @@ class Sight:
 
     def _see(self, frame: Frame) -> _Seen:
         """Look at the next frame, as if exposed like the first, and at how it moved."""
-        small, before = at_working_size(frame), self._newest
+        small, before = at_working_size(frame, self.pixels), self._newest
         even, change = self._exposure.even(small), None
         gray = gray_of(even)
         if before is not None and before.small.shape == small.shape:

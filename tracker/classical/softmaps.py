@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.classical.appearance import STRIDE, Floats, Places, cell_centres, describe
-from tracker.images import bounding_box, fit_within, shrink_quickly
+from tracker.images import areas, bounding_box, fit_within, shrink_quickly
 from tracker.types import Frame, LabelMap, Mask
 
 Region: TypeAlias = tuple[slice, slice]
 ValueT = TypeVar("ValueT", bound=np.generic)
 
 WORKING_PIXELS = 576 * 324
+MOST_PIXELS = 864 * 486  # where there is time to look closer at small objects
+OBJECT_PIXELS = 1000 * STRIDE**2  # that the smallest object is to have then: a thousand cells
 FLOW_PIXELS = 216 * 122  # flow gains little from more
 REACH = 0.12  # of the longer side: how far from where it is expected an object may be
 
@@ -42,18 +44,25 @@ class Picture:
     features: Floats  # (rows, columns, features)
 
 
-def at_working_size(frame: Frame) -> Frame:
-    """Return `frame` (H, W, 3) at about WORKING_PIXELS, enlarged if it is smaller.
+def pixels_for(labels: LabelMap) -> int:
+    """Return how many pixels to follow the objects in `labels` at, where there is time."""
+    counts = areas(labels)[1:]
+    smallest = int(counts[counts > 0].min(initial=labels.size))
+    return min(MOST_PIXELS, max(WORKING_PIXELS, OBJECT_PIXELS * labels.size // smallest))
+
+
+def at_working_size(frame: Frame, pixels: int = WORKING_PIXELS) -> Frame:
+    """Return `frame` (H, W, 3) at about so many pixels, enlarged if it has fewer.
 
     Cells, edges and motion are measured in pixels of this size: a small video, followed at its
     own, would be one of objects a few cells large.
     """
     height, width = frame.shape[:2]
-    scale = math.sqrt(WORKING_PIXELS / (height * width))
+    scale = math.sqrt(pixels / (height * width))
     if scale > 1:
         size = round(width * scale), round(height * scale)
         return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC), np.uint8)
-    return shrink_quickly(frame, *fit_within(height, width, WORKING_PIXELS))
+    return shrink_quickly(frame, *fit_within(height, width, pixels))
 
 
 def gray_of(small: Frame) -> Gray:

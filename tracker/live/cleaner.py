@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -45,7 +46,8 @@ class Cleaner:
         if not learned:
             self._choices["inpainter"] = choose("inpainter", options.inpainter, options.device)
         self._segmenter = engines.make_segmenter(self._choices["segmenter"])
-        self._propagator = engines.make_propagator(self._choices["propagator"], options.settings)
+        settings = replace(options.settings, hurries=True)
+        self._propagator = engines.make_propagator(self._choices["propagator"], settings)
         self._inpainter: Inpainter | None = None
 
     @property
