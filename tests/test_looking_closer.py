@@ -34,14 +34,16 @@ def marked(*shares):
     [
         ((), WORKING_PIXELS),
         ((0.01,), MOST_PIXELS),
-        ((0.005, 0.01), MOST_PIXELS),
+        ((0.005, 0.04), MOST_PIXELS),
+        ((0.005, 0.04, 0.04), MOST_PIXELS * 2 // 3),
+        ((0.005, 0.04, 0.04, 0.04, 0.04), WORKING_PIXELS),
     ],
 )
-def test_the_smallest_object_says_how_closely_is_looked(shares, pixels):
+def test_the_smallest_object_says_how_closely_is_looked_and_many_share_that(shares, pixels):
     assert pixels_for(marked(*shares)) == pixels
 
 
-@pytest.mark.parametrize("size", [50, 60])
+@pytest.mark.parametrize("size", [40, 50])
 def test_in_between_an_object_has_as_many_pixels_as_it_needs(size):
     labels = np.zeros((200, 250), np.uint8)
     labels[:size, :size] = 1

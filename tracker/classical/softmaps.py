@@ -20,8 +20,9 @@ Region: TypeAlias = tuple[slice, slice]
 ValueT = TypeVar("ValueT", bound=np.generic)
 
 WORKING_PIXELS = 576 * 324
-MOST_PIXELS = 864 * 486  # where there is time to look closer at small objects
-OBJECT_PIXELS = 1000 * STRIDE**2  # that the smallest object is to have then: a thousand cells
+MOST_PIXELS = 864 * 486  # where there is time to look closer at small objects, ...
+FEW = 2  # ... and no more than these: more share them, as work grows with every object
+OBJECT_PIXELS = 640 * STRIDE**2  # that the smallest object is to have then: 640 cells
 FLOW_PIXELS = 216 * 122  # flow gains little from more
 REACH = 0.12  # of the longer side: how far from where it is expected an object may be
 
@@ -47,8 +48,10 @@ class Picture:
 def pixels_for(labels: LabelMap) -> int:
     """Return how many pixels to follow the objects in `labels` at, where there is time."""
     counts = areas(labels)[1:]
-    smallest = int(counts[counts > 0].min(initial=labels.size))
-    return min(MOST_PIXELS, max(WORKING_PIXELS, OBJECT_PIXELS * labels.size // smallest))
+    objects = counts[counts > 0]
+    smallest = int(objects.min(initial=labels.size))
+    most = MOST_PIXELS * FEW // max(FEW, len(objects))
+    return max(WORKING_PIXELS, min(most, OBJECT_PIXELS * labels.size // smallest))
 
 
 def at_working_size(frame: Frame, pixels: int = WORKING_PIXELS) -> Frame:
