@@ -8,6 +8,7 @@ import pytest
 
 from tests.test_classical_propagator import RED, draw, follow, similarity
 from tracker import crew, engines
+from tracker.classical.lost import Background
 from tracker.classical.propagator import ClassicalPropagator
 from tracker.classical.softmaps import (
     MOST_PIXELS,
@@ -112,3 +113,12 @@ def test_who_hurries_looks_no_closer(hurries):
     closer = pixels_for(truths[0])
     assert closer > WORKING_PIXELS
     assert propagator._sight.pixels == (WORKING_PIXELS if hurries else closer)
+
+
+@pytest.mark.parametrize(("num_cells", "kept"), [(600, 600), (11_664, 1167), (26_244, 2625)])
+def test_of_background_a_tenth_is_kept_however_closely_is_looked(num_cells, kept):
+    background = Background()
+
+    background.remember(np.zeros((num_cells, 3), np.float32), num_cells)
+
+    assert len(background.known()) == kept

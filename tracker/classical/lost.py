@@ -18,7 +18,7 @@ from tracker.classical.appearance import STRIDE, Floats, Places, nearest_rows
 from tracker.lazy import lazily
 from tracker.types import Mask
 
-SAMPLES = 1200  # background cells kept per sampled frame
+SAMPLES, SHARE = 1200, 0.1029  # background cells kept per sampled frame, or of all its cells
 SAMPLED_FRAMES = 4  # the first and the newest
 SAMPLING_INTERVAL = 10  # frames
 LARGEST_MODEL = 1500  # cells of the object looked for
@@ -47,9 +47,10 @@ class Background:
         self._samples: deque[Floats] = deque(maxlen=SAMPLED_FRAMES - 1)
         self._first: Floats | None = None
 
-    def remember(self, features: Floats) -> None:
-        """Keep some of `features` (N, features), evenly chosen."""
-        chosen = features[:: max(1, -(-len(features) // SAMPLES))]
+    def remember(self, features: Floats, num_cells: int = 0) -> None:
+        """Keep some of `features` (N, features), evenly chosen, of a frame of so many cells."""
+        most = max(SAMPLES, round(SHARE * num_cells))
+        chosen = features[:: max(1, -(-len(features) // most))]
         if self._first is None:
             self._first = chosen
         else:

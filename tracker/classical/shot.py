@@ -286,7 +286,8 @@ class Shot:
         share = np.stack([cell_means(one) for one in self.soft])
         near = around(self.soft[0] < 0.5)
         if given or self._count % SAMPLING_INTERVAL == 0:
-            self._background.remember(picture.features[share[0] > SURE])
+            seen = share[0] > SURE
+            self._background.remember(picture.features[seen], seen.size)
             self._whereabouts.know_background()
         self._count += 1
         hides = not given and self._whereabouts.is_any_out_of_sight(self._covered())
