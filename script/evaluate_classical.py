@@ -137,7 +137,7 @@ def fill(clips: Path, work: Path, only: Sequence[str] | None, protocol: Protocol
 def find_again(job: str, clips: Path, work: Path, only: Sequence[str] | None) -> list[Return]:
     """Return how objects are followed that are hidden for a while, in scenes made of the clips."""
     made, labels = work / "cases", work / "labels"
-    for sentence in HIDING[job](clips, made, only, PUBLISHED.size, 0):
+    for sentence in HIDING[job](clips, made, only, None, 0):
         print(sentence)
     for _ in runs.track(made, labels, None, engines.choose("propagator", "classical", "cpu"), None):
         pass
