@@ -214,7 +214,7 @@ def test_the_command_says_every_option(session):
     rest = {each.name for each in fields(Options) if getattr(options, each.name) == each.default}
     assert rest == {"search", "redetect"}  # which make it the command of the project
     same = {each.name for each in fields(Settings) if getattr(settings, each.name) == each.default}
-    assert same == {"rate"}  # which no flag says
+    assert same == {"rate", "hurries"}  # which no flag says
 
     words = shlex.split(command_of("film.mp4", session.edit, options))
 

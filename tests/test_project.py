@@ -173,7 +173,7 @@ def test_every_option_survives_and_can_be_said_beside_a_project(kept, film, tmp_
 
 def test_the_list_above_has_every_option_there_is():
     own = {each.name for each in fields(Options)} - {"settings", "search"}
-    settings = {each.name for each in fields(Settings)} - {"rate"}  # no flag says it
+    settings = {each.name for each in fields(Settings)} - {"rate", "hurries"}  # no flag says them
 
     assert own | settings | {"first", "last", "objects"} == set(CHOSEN)
 

@@ -19,7 +19,7 @@ Stage: TypeAlias = Literal["track", "fill", "pack", "done"]
 class Settings:
     """How the engines of a job work, where that can be chosen."""
 
-    hurries: bool = False  # weight-free tracking: frames are wanted as they come (streaming)
+    hurries: bool = False  # weight-free tracking: frames are wanted at once; streaming says it
     memory_gap: int | None = None  # frames between two long-term memories; None: as published
     memory_frames: int | None = 8  # bound on the tracker's long-term memory; None: unbounded
     schedule: Literal["published", "fast"] | None = None  # offline windows; None: the engine's
