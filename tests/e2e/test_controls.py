@@ -16,10 +16,17 @@ pytestmark = pytest.mark.browser
 RED = (30 / 120, 60 / 200)  # the square's centre in the first frame, fractions
 NEAR = (0.16, 0.23)  # in the square, away from the sign of a click
 WALL = (0.75, 0.8)
+# What moves as an answer to somebody is no jump.  The browser gives answers half a second; here
+# other work may hold them up.
 WATCH = """
-window.shift = 0; window.pressed = new Set();
+window.shift = 0; window.pressed = new Set(); window.acted = -Infinity;
+const ANSWERED = 1500;
+for (const kind of ["pointerdown", "pointerup", "keydown", "input", "change"])
+  addEventListener(kind, (event) => { window.acted = event.timeStamp; }, true);
 new PerformanceObserver((list) => {
-  for (const each of list.getEntries()) if (!each.hadRecentInput) window.shift += each.value;
+  for (const each of list.getEntries())
+    if (!each.hadRecentInput && each.startTime > window.acted + ANSWERED)
+      window.shift += each.value;
 }).observe({ type: "layout-shift", buffered: true });
 window.nameOf = (e) => e.dataset.tool || e.dataset.show || e.dataset.layout || e.dataset.patch
   || e.getAttribute("aria-label") || e.innerText || e.name;
