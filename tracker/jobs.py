@@ -19,13 +19,13 @@ Stage: TypeAlias = Literal["track", "fill", "pack", "done"]
 class Settings:
     """How the engines of a job work, where that can be chosen."""
 
-    hurries: bool = False  # weight-free tracking: frames are wanted at once; streaming says it
     memory_gap: int | None = None  # frames between two long-term memories; None: as published
     memory_frames: int | None = 8  # bound on the tracker's long-term memory; None: unbounded
     schedule: Literal["published", "fast"] | None = None  # offline windows; None: the engine's
     max_references: int | None = 20  # frames of the whole clip a window looks at; None: all 10ths
     recall: Literal["recompute", "memory", "auto"] = "auto"  # what streaming knows of the past
     rate: float | None = None  # frames per second "auto" is to keep up with; None: the video's
+    hurries: bool = False  # weight-free tracking: frames are wanted at once; streaming says it
     compile: bool = False  # learned fill: compile the network first
     lookahead: int = 0  # frames streaming waits for, for better quality
     crop: Literal["auto", "off"] = "auto"  # large frames: fill a box around the hole, in detail
