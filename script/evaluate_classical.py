@@ -32,6 +32,7 @@ import numpy as np
 
 from tracker import engines
 from tracker.evaluation import cases, davis, runs
+from tracker.evaluation.case_files import CaseOrder
 from tracker.evaluation.exposures import KINDS, UNCHANGED, exposed
 from tracker.evaluation.fill import ClipScore, pooled_psnr, score_clip
 from tracker.evaluation.interruptions import interrupted
@@ -137,7 +138,7 @@ def fill(clips: Path, work: Path, only: Sequence[str] | None, protocol: Protocol
 def find_again(job: str, clips: Path, work: Path, only: Sequence[str] | None) -> list[Return]:
     """Return how objects are followed that are hidden for a while, in scenes made of the clips."""
     made, labels = work / "cases", work / "labels"
-    for sentence in HIDING[job](clips, made, only, None, 0):
+    for sentence in HIDING[job](CaseOrder(clips, made, only)):
         print(sentence)
     for _ in runs.track(made, labels, None, engines.choose("propagator", "classical", "cpu"), None):
         pass
@@ -149,7 +150,7 @@ def find_again(job: str, clips: Path, work: Path, only: Sequence[str] | None) ->
 def follow_exposed(clips: Path, work: Path, only: Sequence[str] | None) -> list[MaskRow]:
     """Return how clips are followed whose exposure changes; print J beside the clip as it is."""
     made, ways = work / "cases", UNCHANGED | KINDS
-    for _ in exposed(clips, made, only, PUBLISHED.size, 0, ways):
+    for _ in exposed(CaseOrder(clips, made, only, PUBLISHED.size), ways):
         pass
     rows = follow(made, work / "labels", None)
     found = {row.clip: row.j for row in rows}
@@ -164,7 +165,7 @@ def follow_exposed(clips: Path, work: Path, only: Sequence[str] | None) -> list[
 def follow_portraits(clips: Path, work: Path, only: Sequence[str] | None) -> list[MaskRow]:
     """Return how clips are followed of which an upright part is shown."""
     made = work / "cases"
-    for _ in portraits(clips, made, only, None, 0):
+    for _ in portraits(CaseOrder(clips, made, only)):
         pass
     return follow(made, work / "labels", None)
 
@@ -242,7 +243,8 @@ def main() -> None:
             found[job] = find_again(job, options.clips, place, options.only)
         else:
             made = place / "cases"
-            for _ in cases.stationary(options.clips, made, options.only, PUBLISHED.size, 0):
+            order = CaseOrder(options.clips, made, options.only, PUBLISHED.size)
+            for _ in cases.stationary(order):
                 pass
             found[job] = fill(made, place, None, PUBLISHED)
     if options.json is not None:

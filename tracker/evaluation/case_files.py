@@ -2,7 +2,8 @@
 
 import json
 import zlib
-from collections.abc import Sized
+from collections.abc import Collection, Sized
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,17 @@ from PIL import Image
 
 from tracker.label_images import encode_labels
 from tracker.types import Frame, LabelMap, Mask, UserError
+
+
+@dataclass(frozen=True)
+class CaseOrder:
+    """Which cases are to be made."""
+
+    clips: Path  # the folder of clips they are made of
+    output: Path  # the folder they go to
+    only: Collection[str] | None = None  # clips to be used; None: all
+    size: tuple[int, int] | None = None  # height, width of the frames; None: as they are
+    seed: int = 0  # of what chance decides
 
 
 def check_enough(clips: Path, usable: Sized, least: int) -> None:

@@ -7,7 +7,7 @@ hides is known exactly.  Both are the same for the same clips and seed.
 
 import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tracker.evaluation.case_files import check_enough, generator_of, new_case, write_meta
+from tracker.evaluation.case_files import (
+    CaseOrder,
+    check_enough,
+    generator_of,
+    new_case,
+    write_meta,
+)
 from tracker.evaluation.footage import read_labelled
 from tracker.evaluation.layout import choose_clips, find_clips, find_objects, list_images
 from tracker.evaluation.protocol import FrameFolder, resize_frame
@@ -37,55 +43,44 @@ class _Cutout:
     masks: list[Mask]
 
 
-def stationary(
-    clips: Path,
-    output: Path,
-    only: Collection[str] | None,
-    size: tuple[int, int] | None,
-    seed: int,
-) -> Iterator[str]:
+def stationary(order: CaseOrder) -> Iterator[str]:
     """Give every clip one hole that stays; yield what was made.
 
     Raises:
         UserError: there are no clips, or a case exists already.
     """
-    for name, place in choose_clips(find_clips(clips, "frames"), only, clips).items():
-        target = new_case(output / name)
-        names = _write_frames(place, target / "frames", size)
+    found = find_clips(order.clips, "frames")
+    for name, place in choose_clips(found, order.only, order.clips).items():
+        target = new_case(order.output / name)
+        names = _write_frames(place, target / "frames", order.size)
         with Image.open(next((target / "frames").iterdir())) as image:
             width, height = image.size
-        generator = generator_of(name, seed)
+        generator = generator_of(name, order.seed)
         hole = brush_hole(height, width, generator)
         data = encode_labels(hole.astype(np.uint8))
         for stem in names:
             (target / "masks" / f"{stem}.png").write_bytes(data)
-        write_meta(target, "stationary", str(place.name), seed, {"truth": "frames"})
+        write_meta(target, "stationary", str(place.name), order.seed, {"truth": "frames"})
         yield f"{name}: {len(names)} frames, hole {100 * hole.mean():.1f} % of the frame"
 
 
-def moving(
-    clips: Path,
-    output: Path,
-    only: Collection[str] | None,
-    size: tuple[int, int] | None,
-    seed: int,
-) -> Iterator[str]:
+def moving(order: CaseOrder) -> Iterator[str]:
     """Paste the object of each clip over the next clip; yield what was made.
 
     Raises:
         UserError: fewer than two clips have frames and masks, or a case exists already.
     """
-    found = find_objects(clips, only)
+    found = find_objects(order.clips, order.only)
     names = list(found)
-    check_enough(clips, names, 2)
+    check_enough(order.clips, names, 2)
     for name, behind in zip(names, names[1:] + names[:1], strict=True):
-        generator = generator_of(f"{name} {behind}", seed)
+        generator = generator_of(f"{name} {behind}", order.seed)
         background = [
-            np.array(frame, np.uint8) for frame in FrameFolder(found[behind][0]).read(size)
+            np.array(frame, np.uint8) for frame in FrameFolder(found[behind][0]).read(order.size)
         ]
         cutout = _read_cutout(name, *found[name], len(background))
         case = f"{name}_over_{behind}"
-        target = new_case(output / case)
+        target = new_case(order.output / case)
         (target / "bg").mkdir()
         shares = []
         for index, (alpha, colours) in enumerate(
@@ -101,7 +96,7 @@ def moving(
             Image.fromarray(truth).save(target / "bg" / f"{index:05d}.png")
             data = encode_labels(hidden.astype(np.uint8))
             (target / "masks" / f"{index:05d}.png").write_bytes(data)
-        write_meta(target, "moving", f"{name} over {behind}", seed, {"has_bg": True})
+        write_meta(target, "moving", f"{name} over {behind}", order.seed, {"has_bg": True})
         yield f"{case}: {len(shares)} frames, hole {100 * np.mean(shares):.1f} % of the frame"
 
 

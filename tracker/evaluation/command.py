@@ -16,6 +16,7 @@ from tracker.evaluation import (
     returns,
     runs,
 )
+from tracker.evaluation.case_files import CaseOrder
 from tracker.evaluation.fill_sheet import evaluate_fill
 from tracker.evaluation.perceptual import Perception
 from tracker.evaluation.protocol import Protocol
@@ -62,7 +63,8 @@ def make_cases(options: argparse.Namespace) -> None:
         "exposed": exposures.exposed,
         "portrait": portraits.portraits,
     }[options.kind]
-    for sentence in make(options.clips, options.output, options.only, options.size, options.seed):
+    order = CaseOrder(options.clips, options.output, options.only, options.size, options.seed)
+    for sentence in make(order):
         print(sentence)
 
 

@@ -11,14 +11,13 @@ Every frame is multiplied, channel by channel, in 8-bit values, and clipped:
 The labels stay as they are.  Nothing is drawn: the seed, which other cases need, does nothing.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tracker.evaluation.case_files import new_case, write_frame, write_meta
+from tracker.evaluation.case_files import CaseOrder, new_case, write_frame, write_meta
 from tracker.evaluation.footage import labelled_clips
 from tracker.types import Frame
 
@@ -35,11 +34,7 @@ UNCHANGED: dict[str, Course] = {"unchanged": lambda part: 1}  # to compare with
 
 
 def exposed(
-    clips: Path,
-    output: Path,
-    only: Collection[str] | None,
-    size: tuple[int, int] | None,
-    seed: int,
+    order: CaseOrder,
     kinds: Mapping[str, Course] = KINDS,
 ) -> Iterator[str]:
     """Change the exposure of each clip in every one of the ways; yield what was made.
@@ -47,16 +42,16 @@ def exposed(
     Raises:
         UserError: no clips have frames and masks, or a case exists already.
     """
-    for name, frames, maps in labelled_clips(clips, only, size):
+    for name, frames, maps in labelled_clips(order):
         if not maps[0].any():
             yield f"{name}: left out, nothing is marked in its first frame"
             continue
         for kind, course in kinds.items():
-            target = new_case(output / f"{name}_{kind}")
+            target = new_case(order.output / f"{name}_{kind}")
             for index, (frame, labels) in enumerate(zip(frames, maps, strict=True)):
                 part = index / max(1, len(frames) - 1)
                 write_frame(target, index, _expose(frame, course(part)), labels)
-            write_meta(target, "exposed", name, seed, {"kind": kind})
+            write_meta(target, "exposed", name, order.seed, {"kind": kind})
             yield f"{target.name}: {len(frames)} frames"
 
 

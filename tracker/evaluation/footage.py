@@ -1,12 +1,12 @@
 """The frames and labels of a clip that others are made of."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from tracker.evaluation.case_files import check_enough
+from tracker.evaluation.case_files import CaseOrder, check_enough
 from tracker.evaluation.layout import find_objects, list_images
 from tracker.evaluation.protocol import FrameFolder, resize_labels
 from tracker.label_images import decode_labels
@@ -35,18 +35,16 @@ def read_labelled(
     return pictures[: len(maps)], maps
 
 
-def labelled_clips(
-    clips: Path, only: Collection[str] | None, size: tuple[int, int] | None
-) -> Iterator[tuple[str, list[Frame], list[LabelMap]]]:
+def labelled_clips(order: CaseOrder) -> Iterator[tuple[str, list[Frame], list[LabelMap]]]:
     """Yield each clip that has frames and masks, with its labels at the size of its frames.
 
     Raises:
         UserError: there are none.
     """
-    found = find_objects(clips, only)
-    check_enough(clips, found, 1)
+    found = find_objects(order.clips, order.only)
+    check_enough(order.clips, found, 1)
     for name, places in found.items():
-        frames, maps = read_labelled(*places, size=size)
+        frames, maps = read_labelled(*places, size=order.size)
         yield name, frames, [resize_labels(labels, frames[0].shape[:2]) for labels in maps]
 
 

@@ -13,7 +13,7 @@ other clip is decided by the scene's name and the seed.
 """
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import TypeAlias
 import numpy as np
 
 from tracker.evaluation.case_files import (
+    CaseOrder,
     check_enough,
     generator_of,
     new_case,
@@ -74,22 +75,16 @@ class Shot:
         return picture, truth
 
 
-def interrupted(
-    clips: Path,
-    output: Path,
-    only: Collection[str] | None,
-    size: tuple[int, int] | None,
-    seed: int,
-) -> Iterator[str]:
+def interrupted(order: CaseOrder) -> Iterator[str]:
     """Hide the largest object of each clip in five ways; yield what was made.
 
     Raises:
         UserError: fewer than two clips have frames and masks, or a case exists already.
     """
-    found = find_objects(clips, only)
-    check_enough(clips, found, FEWEST_CLIPS)
+    found = find_objects(order.clips, order.only)
+    check_enough(order.clips, found, FEWEST_CLIPS)
     for name, places in found.items():
-        frames, maps = read_labelled(*places, size=size)
+        frames, maps = read_labelled(*places, size=order.size)
         masks = [resize_mask(mask, frames[0].shape[:2]) for mask in largest_object(maps)]
         if reason := _why_not(masks):
             yield f"{name}: left out, {reason}"
@@ -97,7 +92,7 @@ def interrupted(
         others = [other for other in found if other != name]
         for kind, hide in KINDS.items():
             case = f"{name}_{kind}"
-            generator = generator_of(case, seed)
+            generator = generator_of(case, order.seed)
             hidden = _draw_hidden(masks, generator)
             other = others[int(generator.integers(len(others)))]
             shot = Shot(frames, masks, hidden, found[other][0])
@@ -105,14 +100,14 @@ def interrupted(
             if covers is None:
                 yield f"{case}: left out, too little of its object is seen before or after"
                 continue
-            target = new_case(output / case)
+            target = new_case(order.output / case)
             num_hidden = 0
             for index in range(len(frames)):
                 picture, truth = shot.show(index, covers)
                 write_frame(target, index, picture, truth)
                 num_hidden += not truth.any()
             source = f"{name} and {other}" if kind in ("pillar", "cut") else name
-            write_meta(target, "interrupted", source, seed, {"kind": kind})
+            write_meta(target, "interrupted", source, order.seed, {"kind": kind})
             yield f"{case}: {len(frames)} frames, {num_hidden} hidden"
 
 

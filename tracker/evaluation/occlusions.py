@@ -12,15 +12,15 @@ Half of what hides it is drawn to the object's own colour.  Everything else is d
 the clip's name and the seed.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracker.evaluation.case_files import (
+    CaseOrder,
     check_enough,
     generator_of,
     new_case,
@@ -72,39 +72,33 @@ class Scene:
         return sum(not self.truth(index, size).any() for index in range(self.num_frames))
 
 
-def occluded(
-    clips: Path,
-    output: Path,
-    only: Collection[str] | None,
-    size: tuple[int, int] | None,
-    seed: int,
-) -> Iterator[str]:
+def occluded(order: CaseOrder) -> Iterator[str]:
     """Hide the largest object of each clip in four ways; yield what was made.
 
     Raises:
         UserError: fewer than three clips have frames and masks, or a case exists already.
     """
-    found = find_objects(clips, only)
+    found = find_objects(order.clips, order.only)
     cutouts = {name: read_cutout(*places) for name, places in found.items()}
     names = [name for name in found if cutouts[name]]
-    check_enough(clips, names, FEWEST_CLIPS)
+    check_enough(order.clips, names, FEWEST_CLIPS)
     for index, name in enumerate(names):
         others = [*names[index + 1 :], *names[:index]]
         for turn, kind in enumerate(KINDS):
             behind = others[turn % len(others)]
             fronts = [cutouts[other] for other in others if other != behind]
             case = f"{name}_{kind}_{behind}"
-            generator = generator_of(case, seed)
-            scenery = read_frames(found[behind][0], size)
+            generator = generator_of(case, order.seed)
+            scenery = read_frames(found[behind][0], order.size)
             scene = _find_scene(kind, scenery[0], cutouts[name], fronts, generator)
             if scene is None:
                 yield f"{case}: left out, no other object hides it for {LEAST_HIDDEN} frames"
                 continue
-            target = new_case(output / case)
+            target = new_case(order.output / case)
             for number in range(scene.num_frames):
                 picture = _compose(scene, number, scenery, generator)
                 write_frame(target, number, picture, scene.truth(number, picture.shape[:2]))
-            write_meta(target, "occluded", f"{name} over {behind}", seed, {"kind": kind})
+            write_meta(target, "occluded", f"{name} over {behind}", order.seed, {"kind": kind})
             yield f"{case}: {scene.num_frames} frames, {scene.num_hidden(picture.shape[:2])} hidden"
 
 

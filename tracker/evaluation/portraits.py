@@ -5,12 +5,11 @@ objects as they are in the first frame.  They touch its sides, leave, and come b
 drawn: the seed, which other cases need, does nothing.
 """
 
-from collections.abc import Collection, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 
-from tracker.evaluation.case_files import new_case, write_frame, write_meta
+from tracker.evaluation.case_files import CaseOrder, new_case, write_frame, write_meta
 from tracker.evaluation.footage import labelled_clips
 from tracker.types import LabelMap
 
@@ -18,27 +17,21 @@ ASPECT = 9 / 16  # width by height
 UNDECIDED = 255  # label of pixels that count as nothing
 
 
-def portraits(
-    clips: Path,
-    output: Path,
-    only: Collection[str] | None,
-    size: tuple[int, int] | None,
-    seed: int,
-) -> Iterator[str]:
+def portraits(order: CaseOrder) -> Iterator[str]:
     """Cut an upright part out of each clip; yield what was made.
 
     Raises:
         UserError: no clips have frames and masks, or a case exists already.
     """
-    for name, frames, maps in labelled_clips(clips, only, size):
+    for name, frames, maps in labelled_clips(order):
         part = _part(maps[0])
         if part is None:
             yield f"{name}: left out, it is upright already or nothing is marked in its first frame"
             continue
-        target = new_case(output / name)
+        target = new_case(order.output / name)
         for index, (frame, labels) in enumerate(zip(frames, maps, strict=True)):
             write_frame(target, index, frame[:, part].copy(), labels[:, part].copy())
-        write_meta(target, "portrait", name, seed, {"columns": [part.start, part.stop]})
+        write_meta(target, "portrait", name, order.seed, {"columns": [part.start, part.stop]})
         yield f"{name}: {len(frames)} frames"
 
 
