@@ -20,11 +20,11 @@ def reading(error, expected=None, weight=1.0):
 
 
 def filled(readings, nearby):
-    return merge(readings, nearby.colours, nearby.error, HANDS)[0]
+    return merge(readings, nearby.colours, nearby.error, HANDS, 3.0)[0]
 
 
 def share(readings, nearby):
-    return merge(readings, nearby.colours, nearby.error, HANDS)[1]
+    return merge(readings, nearby.colours, nearby.error, HANDS, 3.0)[1]
 
 
 def squared_error(colours):

@@ -430,11 +430,11 @@ def test_what_a_pixel_becomes_does_not_depend_on_how_many_are_merged():
     ]
 
     foretold, doubted = readings[0].colours, readings[0].error
-    together = merge(readings, foretold, doubted, hands)
+    together = merge(readings, foretold, doubted, hands, 3.0)
 
     parts = [slice(start, start + 777) for start in range(0, 40_000, 777)]
     apart = [
-        merge([one.at(part) for one in readings], foretold[:, part], doubted[part], hands)
+        merge([one.at(part) for one in readings], foretold[:, part], doubted[part], hands, 3.0)
         for part in parts
     ]
     for whole, pieces in zip(together, zip(*apart, strict=True), strict=True):

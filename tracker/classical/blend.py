@@ -15,7 +15,6 @@ _NOISE = 4.0  # grey levels squared: an error that even a perfect source has
 _MEAN_OF_THREE = np.array([[1, 1, 1, 0]], np.float32) / 3  # of four channels
 _PATCH = 3  # pixels: offers are compared as patches, at half the working size
 _LEAST_SHARE = np.float32(0.2)  # of the weightiest: less is noise, not evidence
-OPTIMISM = np.float32(3.0)  # times the squared error expected of a source: what it errs by in holes
 APART = 5.0  # frames: closer sources repeat each other's mistakes
 _HOPELESS = np.float32(1e12)  # squared error of what no source shows
 _BLOCK = 16384  # pixels merged at once: few enough for the processor's cache
@@ -125,6 +124,7 @@ def merge(
     foretold: NDArray[np.float32],
     doubted: NDArray[np.float32],
     hands: Hands,
+    optimism: float,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the colours of N pixels, and how much what sources show counts in them.
 
@@ -139,6 +139,7 @@ def merge(
         foretold: (3, N), what the surroundings say.
         doubted: (N,), the squared error to be expected of that.
         hands: work is shared among them.
+        optimism: sources err by so many times the squared error expected of them.
 
     Returns:
         (3, N) colours and (N,) the share of the sources, 0 to 1, 0 where none counts.
@@ -146,7 +147,7 @@ def merge(
     result, share = np.empty_like(foretold), np.empty_like(doubted)
 
     def work(part: slice) -> None:
-        shown, error = _merge([reading.at(part) for reading in readings])
+        shown, error = _merge([reading.at(part) for reading in readings], np.float32(optimism))
         share[part] = share_of(error, doubted[part])
         shown -= foretold[:, part]
         shown *= share[part]
@@ -157,7 +158,9 @@ def merge(
     return result, share
 
 
-def _merge(readings: Sequence[Reading]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _merge(
+    readings: Sequence[Reading], optimism: np.float32
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return (3, N), what the sources show, and (N,), its squared error."""
     readings = [one for one in readings if one.weight.any()] or readings[:1]
     first, *others = readings
@@ -167,7 +170,7 @@ def _merge(readings: Sequence[Reading]) -> tuple[NDArray[np.float32], NDArray[np
         overwrite(best, one.weight, leads)
         overwrite(leader, one.colours, leads)
         overwrite(leading, one.error, leads)
-    promised = OPTIMISM * leading
+    promised = optimism * leading
     if not others:
         return leader, np.where(best > 0, promised, _HOPELESS)
     distances = [mean_square(one.colours - leader) for one in readings]

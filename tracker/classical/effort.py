@@ -14,12 +14,27 @@ class Effort:
     matches_distant: bool  # look for references that no chain of neighbours leads to
     at_once: bool  # in two threads
     ahead: int  # frames filled before their turn, if they are known: to be joined backwards
+    optimism: float  # times the squared error expected of a source: what it errs by in holes
 
 
 # Offline; streaming.
 AT_LEISURE = Effort(
-    432, sources=3, offers=3, finest_scale=1, matches_distant=True, at_once=True, ahead=0
+    432,
+    sources=3,
+    offers=3,
+    finest_scale=1,
+    matches_distant=True,
+    at_once=True,
+    ahead=0,
+    optimism=3.0,
 )
 AT_SPEED = Effort(
-    320, sources=1, offers=2, finest_scale=2, matches_distant=False, at_once=False, ahead=2
+    320,
+    sources=1,
+    offers=2,
+    finest_scale=2,
+    matches_distant=False,
+    at_once=False,
+    ahead=2,
+    optimism=4.0,
 )

@@ -7,7 +7,7 @@ if known, after were filled with.  What no frame saw is filled from around the h
 carried along from then on.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -143,7 +143,7 @@ class ClassicalInpainter:
         colours, doubted = from_around(target, around, spots)
         share, near, left = np.zeros_like(doubted), np.zeros(spots.count, bool), doubted
         if readings:
-            colours, share = merge(readings, colours, doubted, self._hands)
+            colours, share = merge(readings, colours, doubted, self._hands, effort.optimism)
             weight = np.maximum.reduce([reading.weight for reading in readings])
             near = (doubted < _NEAR) & (weight > LEAST_WEIGHT)
             left = doubted * (1 - share)  # that of the mean
@@ -157,7 +157,8 @@ class ClassicalInpainter:
             put(patch, spots.places, found.colours)
         else:
             carriers = self._carriers(target, around, spots, offers, before, memory)
-            self._invent(target, patch, found, spots, carriers, doubted if offers else None)
+            carry(found, carriers, effort.optimism)
+            self._invent(target, patch, found, spots, doubted if offers else None)
             if memory is not None:
                 memory.steady(patch, found.missing, found.left, spots.places)
         result = np.array(target.frame)
@@ -243,16 +244,13 @@ class ClassicalInpainter:
         patch: NDArray[np.uint8],
         found: Found,
         spots: Spots,
-        carriers: Iterable[Callable[[NDArray[np.intp]], Memory]],
         doubted: NDArray[np.float32] | None,
     ) -> None:
         """Fill what no frame saw, in `found` and in `patch`, the box around the hole.
 
-        What was seen long ago is carried on; nor is anything invented where the surroundings
-        foretell it well: `doubted` (N,) is the squared error to be expected of them, if they
-        are trusted there.
+        Nothing is invented where the surroundings foretell it well: `doubted` (N,) is the
+        squared error to be expected of them, if they are trusted there.
         """
-        carry(found, carriers)
         if doubted is not None:
             found.missing &= doubted >= _NEAR
         fresh = found.missing if found.detailed is None else found.missing & ~found.detailed

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.classical.blend import OPTIMISM, share_of
+from tracker.classical.blend import share_of
 from tracker.classical.completion import complete_from_pieces
 from tracker.classical.continuation import continue_edges
 from tracker.classical.flow import Flow
@@ -86,13 +86,15 @@ class Found:
         return self._image
 
 
-def carry(found: Found, carriers: Iterable[Callable[[NDArray[np.intp]], Memory]]) -> None:
+def carry(
+    found: Found, carriers: Iterable[Callable[[NDArray[np.intp]], Memory]], optimism: float
+) -> None:
     """Take over what earlier frames were filled with, in place.
 
     Genuine background, which a frame got from a source since forgotten, is copied and no longer
     `missing`, if a smaller error is to be expected of it. Of what was invented only what differs
     from the membrane is kept. Each of the `carriers` says what one of them shows at some of the
-    pixels; the best first.
+    pixels; the best first.  How a fill is laid errs by `optimism` times what is expected of it.
     """
     for recalled in carriers:
         numbers = np.flatnonzero(found.missing)
@@ -100,7 +102,7 @@ def carry(found: Found, carriers: Iterable[Callable[[NDArray[np.intp]], Memory]]
             continue
         memory = recalled(numbers)
         was = found.left.take(numbers)
-        share = share_of(memory.error + (OPTIMISM - 1) * memory.risk, was)
+        share = share_of(memory.error + np.float32(optimism - 1) * memory.risk, was)
         usable = memory.genuine & (share > CONVINCING)
         if usable.any():
             taken, now = numbers[usable], share[usable]
