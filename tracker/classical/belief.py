@@ -8,9 +8,12 @@ may turn, or drive into the shade.  It is enough against a find, where nothing e
 unless it is found again and again.
 """
 
+import numpy as np
+
 from tracker.classical.appearance import Floats, nearest_rows
 from tracker.classical.layers import median
 from tracker.classical.lost import LARGEST_MODEL, Background
+from tracker.types import Mask
 
 FAR = 1.5  # times as far as usual
 SUDDEN = 2.5  # times as far as usual from how it looked lately: it is another thing
@@ -68,7 +71,12 @@ def is_sudden(changes: Floats, usual: float) -> bool:
 
 def alike(features: Floats, model: Floats, background: Background) -> float:
     """Return which share of cells (N, features) is nearer to `model` (M, features)."""
+    return float(are_nearer(features, model, background).mean()) if len(features) else 0.0
+
+
+def are_nearer(features: Floats, model: Floats, background: Background) -> Mask:
+    """Return (N,): the cells (N, features) nearer to `model` (M, features) than to `background`."""
     if not len(features) or not len(model):
-        return 0.0
+        return np.zeros(len(features), bool)
     nearest = nearest_rows(features, model[:: -(-len(model) // LARGEST_MODEL)])[1]
-    return float((nearest < background.distances(features)).mean())
+    return np.asarray(nearest < background.distances(features), bool)

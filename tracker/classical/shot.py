@@ -121,8 +121,8 @@ class Shot:
         """Turn to the next frame: find `soft` and `winner` anew."""
         self.soft, self.winner = self._carry(picture, change)
         self.picture = picture
-        self._remember(picture, given=False)
         self.confidence = self._judge(picture)
+        self._remember(picture, given=False)
 
     def shown(self) -> Floats:
         """Return soft labels (layers, h, w) without finds that may be anything."""
@@ -294,6 +294,9 @@ class Shot:
         self._backdrop.learn(picture, self.soft[0], hides=hides)
         self._usual.note_areas(self.soft, given=given)
         kept = near & (share.max(axis=0) > SURE)
+        if not (given or self._is_elsewhere):  # there, too little of the background is known
+            beside = kept & (share[0] > SURE)
+            kept[beside] = ~self._whereabouts.may_be_more(picture.features[beside])
         self._memory.remember(
             picture.features[kept],
             cell_places(height, width)[kept],

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tracker.classical.appearance import STRIDE, Floats, PatchMemory, Places
 from tracker.classical.backdrop import Backdrop
-from tracker.classical.belief import FAR, REMAINS
+from tracker.classical.belief import FAR, REMAINS, are_nearer
 from tracker.classical.lost import VISIBLE_SHARE, Background, Found, Scene
 from tracker.classical.softmaps import Picture, cell_means, cell_places, cells_inside
 from tracker.classical.templates import Fit, Templates, White
@@ -26,6 +26,7 @@ ELSEWHERE = 0.3  # intersection over union: less is another place
 WHOLE = 0.6  # intersection over union with a fit: all of the object is seen
 BORNE_OUT = 0.5  # of a mask, by a fit
 REVIEW = 5  # frames from one comparison of templates with what is followed to the next
+COMING = 10  # frames since it was out of sight: so long more of an object may come to be found
 FEWEST_CELLS = 40  # of background: fewer have no covariance
 
 
@@ -43,6 +44,7 @@ class Whereabouts:
         self._count = 0
         self._refused: set[int] = set()  # objects whose last mask was not believed
         self._doubtful: set[int] = set()  # objects whose last mask is to be doubted
+        self._coming: dict[int, int] = {}  # objects found: when they were last out of sight
 
     def begin(self, picture: Picture, soft: Floats, layers: list[int]) -> None:
         """Take the objects given in a frame: soft labels (layers, h, w), and which they are."""
@@ -50,6 +52,7 @@ class Whereabouts:
             self._templates.learn(layer, picture, cell_means(soft[layer]), given=True)
             self._usual.release(layer)
             self._doubtful.discard(layer)
+            self._coming.pop(layer, None)
 
     def know_background(self) -> None:
         """Take in what has been added to the samples of background."""
@@ -61,6 +64,7 @@ class Whereabouts:
         self._templates = Templates()
         self._usual.release_all()
         self._doubtful.clear()
+        self._coming.clear()
 
     def look(self, picture: Picture, covered: NDArray[np.intp], backdrop: Backdrop) -> Mask:
         """Look for the lost objects of a frame, and tell memory where those `found` are.
@@ -124,6 +128,7 @@ class Whereabouts:
     def _put(self, layer: int, place: Found) -> None:
         self._memory.shift(layer, place.shift)
         self.found[layer] = place
+        self._coming[layer] = self._count
 
     def bears_out(self, layer: int, picture: Picture, cells: Mask) -> bool:
         """Return whether the whole object is seen where a mask (rows, columns) lies."""
@@ -132,6 +137,18 @@ class Whereabouts:
             return False
         borne_out = int(np.count_nonzero(fit.mask & cells))
         return borne_out >= BORNE_OUT * int(np.count_nonzero(cells))
+
+    def may_be_more(self, features: Floats) -> Mask:
+        """Return (N,): which cells (N, features) beside the masks may be more of what was found.
+
+        A find is seldom all of an object.  What looks like it, remembered as background because
+        the mask has not reached it yet, would never be its.
+        """
+        result = np.zeros(len(features), bool)
+        for layer, seen in self._coming.items():
+            if self._count - seen <= COMING and layer not in self._doubtful:
+                result |= are_nearer(features, self._memory.given(layer)[0], self._background)
+        return result
 
     def refuse(self, layer: int) -> None:
         """Take note that the mask of an object was not believed."""
@@ -154,6 +171,8 @@ class Whereabouts:
             if trust > LIKELY and is_whole:
                 self._templates.learn(layer, picture, share, given=False)
         before = self._templates.area(layer)
+        if layer in self._coming and self._usual.is_held(layer):
+            self._coming[layer] = self._count
         if trust > LIKELY:
             self._usual.release(layer)
         elif before is not None and np.count_nonzero(mine) < REMAINS * before:
