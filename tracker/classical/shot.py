@@ -8,7 +8,7 @@ there before; what differs from it, or from the last frames there, speaks for th
 Where background may come into sight that nobody has seen, what is unlike all that is known
 is background (see vote).
 These opinions are multiplied and follow the picture's edges.  What an object uncovers and
-leaves behind is taken from it; so is a mask that is not its object's (see belief).  An object
+leaves behind is taken from it; so is a mask that is not its object's (see claims).  An object
 that is gone is looked for in the whole frame (see whereabouts).  All of it happens at a
 reduced size (see softmaps).
 """
@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from tracker.classical.appearance import STRIDE, Floats, PatchMemory
 from tracker.classical.backdrop import Backdrop
-from tracker.classical.belief import REMAINS, is_believed, is_sudden, is_unlike
-from tracker.classical.confidence import confidence, unlikeness
+from tracker.classical.claims import Claims
+from tracker.classical.confidence import confidence
 from tracker.classical.decision import decide
 from tracker.classical.flow import pixel_grid, sample
 from tracker.classical.layers import TRUSTED, Motion, layer_motions
@@ -37,7 +37,6 @@ from tracker.classical.softmaps import (
     blurred,
     cell_means,
     cell_places,
-    cells_inside,
     clear,
     pixels_of,
     shrunk,
@@ -45,7 +44,6 @@ from tracker.classical.softmaps import (
     square,
     winning_layer,
 )
-from tracker.classical.strangers import find_strangers
 from tracker.classical.uncovered import Uncovered
 from tracker.classical.usual import Usual
 from tracker.classical.vote import vote
@@ -55,7 +53,6 @@ from tracker.types import Mask
 
 BLUR = 15  # pixels: how vague labels become where flow is not to be trusted
 SURE = 0.75  # purity of a cell that is worth remembering
-GROWN = 2.0  # times its usual area: a larger mask of an object that was lost is not its
 HOPELESS = 0.05  # confidence up to which what was just found is not shown yet; in a shot in
 # which no objects were given, up to LIKELY: of what is around it there too little is known
 UNKNOWN = 0.5  # of a cell must be unknown to the plate to count as never seen
@@ -78,7 +75,9 @@ class Shot:
         self._uncovered = Uncovered()
         self._usual = Usual()
         self._whereabouts = Whereabouts(self._memory, self._usual, self._background)
-        self._unlike: dict[int, Floats] = {}  # what `unlikeness` says of masks
+        self._claims = Claims(
+            self._memory, self._usual, self._background, self._uncovered, self._whereabouts
+        )
         self._count = 0
         self._unshown: set[int] = set()  # objects that were lost, and are not surely found yet
         self._is_elsewhere = False  # no objects were given in this shot
@@ -145,7 +144,7 @@ class Shot:
             motions = layer_motions(where, change.to_next, layers, len(self.soft))
         self._memory.move(motions)
         self._usual.scale(motions)
-        self._unlike.clear()
+        self._claims.forget()
         grid = pixel_grid(*shape)
         places = change.back + grid
         # What comes in from beyond the frame is background, as far as is known.
@@ -186,7 +185,7 @@ class Shot:
         winner = winning_layer(soft)
         plate = self._backdrop.plate
         self._uncovered.drop(soft, winner, picture.half, plate, change, motions[0])
-        self._drop_others(picture, soft, winner)
+        self._claims.drop_others(picture, soft, winner, is_elsewhere=self._is_elsewhere)
         return soft, winner
 
     def _unseen(self, picture: Picture, change: Change) -> Mask:
@@ -215,53 +214,6 @@ class Shot:
             np.copyto(prior[layer], likely, where=inside)
             odds[layer][inside] = 0
         return wholes
-
-    def _drop_others(self, picture: Picture, soft: Floats, winner: NDArray[np.uint8]) -> None:
-        """Clear, in place, masks that are not their object's: of its remains, of something else."""
-        for layer in range(1, len(soft)):
-            mine = winner == layer
-            if not mine.any():
-                continue
-            if self._uncovered.is_whole(layer) and self._usual.is_known(layer):
-                given = self._memory.given(layer)[0]
-                strangers = find_strangers(mine, picture.features, given, self._background)
-                if strangers is not None:
-                    clear(soft, winner, layer, strangers)
-                    mine &= ~strangers
-            if not self._is_its(picture, layer, mine):
-                clear(soft, winner, layer, soft[layer] > 0)
-                self._unlike.pop(layer, None)
-                self._whereabouts.refuse(layer)
-
-    def _is_its(self, picture: Picture, layer: int, mine: Mask) -> bool:
-        """Return whether a mask (h, w), not empty, is likely to be that object's."""
-        area, usual = np.count_nonzero(mine), self._usual.area(layer)
-        if self._usual.is_held(layer) and area > GROWN * usual:
-            return False
-        given, cells = self._memory.given(layer)[0], cells_inside(mine)
-        features, distance = picture.features[cells], self._usual.distance(layer)
-        self._unlike[layer] = distances = unlikeness(features, given)
-        found = self._whereabouts.found.get(layer)
-        if found is None:
-            changes = unlikeness(features, self._memory.looks(layer))
-            if is_sudden(changes, self._usual.change(layer)):
-                return False
-            self._usual.note_changes(layer, changes)
-        elif is_unlike(distances, distance, is_elsewhere=self._is_elsewhere):
-            return False
-        elif found.mask is not None:
-            return True
-        return is_believed(
-            features,
-            given,
-            distances,
-            distance,
-            self._background,
-            is_small=bool(area < REMAINS * usual),
-            times_found=found.times if found is not None else 0,
-            is_whole=self._uncovered.is_whole(layer),
-            is_elsewhere=self._is_elsewhere,
-        ) or self._whereabouts.bears_out(layer, picture, cells)
 
     def _find_lost(self, picture: Picture) -> Mask:
         """Look for the objects that have gone, and forget where those found as a whole were.
@@ -311,7 +263,7 @@ class Shot:
         for layer in range(1, len(self.soft)):
             mine = self.winner == layer
             probability = cv2.mean(self.soft[layer], mine.view(np.uint8))[0]
-            distances = self._unlike.get(layer, np.empty(0, np.float32))
+            distances = self._claims.unlike(layer)
             sure = confidence(probability, distances)
             if sure > LIKELY:
                 self._usual.note_distances(layer, distances)
