@@ -11,7 +11,7 @@ from tracker.classical.backdrop import Backdrop
 from tracker.classical.lost import Background, Found, Scene
 from tracker.classical.softmaps import cell_means, cell_places, cells_inside
 from tracker.classical.usual import Usual
-from tracker.classical.whereabouts import DOUBTFUL, Whereabouts
+from tracker.classical.whereabouts import COMING, DOUBTFUL, Whereabouts
 
 
 def behind_a_curtain(num_frames=50):
@@ -152,3 +152,63 @@ def test_an_object_that_is_being_covered_keeps_its_usual_size(known, covered, tr
     assert usual.is_held(1) == is_held
     if is_held:
         assert usual.area(1) == pytest.approx(64**2, rel=0.15)
+
+
+def cells_of(picture, place):
+    """Return features of cells of the square at `place` (h, w), and of as many of the ground."""
+    inside, outside = cells_inside(place), cells_inside(~place)
+    return picture.features[inside], picture.features[outside][: np.count_nonzero(inside)]
+
+
+@pytest.mark.parametrize(("trust", "share"), [(0.45, 1.0), (DOUBTFUL / 2, 0.0)])
+def test_what_looks_like_an_object_just_found_may_be_more_of_it_unless_the_find_is_doubtful(
+    known, trust, share
+):
+    found, usual, backdrop = known
+    picture, place = scene(left=220)
+    usual.hold(1, usual.area(1))
+
+    found.look(picture, np.array([1, 0]), backdrop)
+    found.note(1, picture, place.astype(np.float32), place, trust)
+
+    square, ground = cells_of(picture, place)
+    assert found.may_be_more(square).mean() == pytest.approx(share, abs=0.1)
+    assert not found.may_be_more(ground).any()
+
+
+def test_soon_after_it_has_been_seen_well_no_more_of_an_object_comes(known):
+    found, usual, backdrop = known
+    picture, place = scene(left=220)
+    square, _ = cells_of(picture, place)
+    assert not found.may_be_more(square).any()
+    usual.hold(1, usual.area(1))
+    found.look(picture, np.array([1, 0]), backdrop)
+
+    for frame in range(COMING + 2):
+        found.note(1, picture, place.astype(np.float32), place, 0.9)
+        assert found.may_be_more(square).any() == (frame <= COMING)
+        found.look(picture, np.array([1, np.count_nonzero(place)]), backdrop)
+
+
+def test_of_a_part_that_is_found_the_rest_is_known_within_two_frames(monkeypatch):
+    back = 24
+    path = lambda t: (160 + 2 * t, 90) if t < 10 or t >= back else (-400, 90)  # noqa: E731
+    frames, truths = draw(back + 3, {1: (path, RED)})
+    left = path(back)[0] - 15  # of the middle, in a square of 60
+
+    def look(self, picture, covered, backdrop):
+        scale = picture.small.shape[1] / frames[0].shape[1]
+        away = cell_places(*picture.small.shape[:2]) / scale - (left + 90j)
+        part = np.maximum(abs(away.real), abs(away.imag)) < 12
+        self._count += 1
+        self.found = {}
+        if self._count == back:
+            self._put(1, Found(scale * (left + 90j), 16 * scale, 0j, 1, part))
+        return np.zeros(part.shape, bool)
+
+    monkeypatch.setattr(whereabouts.Whereabouts, "look", look)
+
+    found = follow(frames, truths[0])
+
+    assert 0 < similarity(found[back], truths[back]) < 0.5
+    assert similarity(found[back + 2], truths[back + 2]) > 0.95
