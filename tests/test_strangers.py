@@ -3,7 +3,7 @@
 import numpy as np
 
 from tests.test_classical_propagator import RED, draw, follow, similarity
-from tracker.classical import shot
+from tracker.classical import claims
 from tracker.classical.appearance import STRIDE
 from tracker.classical.lost import Background
 from tracker.classical.strangers import find_strangers
@@ -70,7 +70,7 @@ def test_a_stranger_is_dropped_from_the_mask_of_an_object_given_in_one_piece(mon
         found[len(mask) // 3 :] = False
         return found
 
-    monkeypatch.setattr(shot, "find_strangers", find_all_above)
+    monkeypatch.setattr(claims, "find_strangers", find_all_above)
 
     assert not follow(frames, one)[-1][upper_third].any()
     assert similarity(follow(frames, one)[-1], truths[-1] * ~upper_third) > 0.8
