@@ -71,12 +71,20 @@ def is_sudden(changes: Floats, usual: float) -> bool:
 
 def alike(features: Floats, model: Floats, background: Background) -> float:
     """Return which share of cells (N, features) is nearer to `model` (M, features)."""
-    return float(are_nearer(features, model, background).mean()) if len(features) else 0.0
+    if not len(features):
+        return 0.0
+    return float(are_nearer(features, model, background.distances(features)).mean())
 
 
-def are_nearer(features: Floats, model: Floats, background: Background) -> Mask:
-    """Return (N,): the cells (N, features) nearer to `model` (M, features) than to `background`."""
-    if not len(features) or not len(model):
+def are_nearer(features: Floats, model: Floats, to_background: Floats) -> Mask:
+    """Return (N,): which cells are nearer to an object than to the background.
+
+    Args:
+        features: (N, features), at least one.
+        model: (M, features), of the object.
+        to_background: (N,), their squared distances from the background.
+    """
+    if not len(model):
         return np.zeros(len(features), bool)
     nearest = nearest_rows(features, model[:: -(-len(model) // LARGEST_MODEL)])[1]
-    return np.asarray(nearest < background.distances(features), bool)
+    return np.asarray(nearest < to_background, bool)

@@ -120,7 +120,7 @@ class Shot:
         """Turn to the next frame: find `soft` and `winner` anew."""
         self.soft, self.winner = self._carry(picture, change)
         self.picture = picture
-        self.confidence = self._judge(picture)
+        self.confidence = self._judge(picture)  # first: finds in doubt are remembered otherwise
         self._remember(picture, given=False)
 
     def shown(self) -> Floats:

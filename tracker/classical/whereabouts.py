@@ -145,9 +145,12 @@ class Whereabouts:
         the mask has not reached it yet, would never be its.
         """
         result = np.zeros(len(features), bool)
-        for layer, seen in self._coming.items():
-            if self._count - seen <= COMING and layer not in self._doubtful:
-                result |= are_nearer(features, self._memory.given(layer)[0], self._background)
+        coming = [k for k, seen in self._coming.items() if self._count - seen <= COMING]
+        coming = [k for k in coming if k not in self._doubtful]
+        if coming and len(features):
+            to_background = self._background.distances(features)
+            for layer in coming:
+                result |= are_nearer(features, self._memory.given(layer)[0], to_background)
         return result
 
     def refuse(self, layer: int) -> None:
