@@ -175,6 +175,9 @@ def track_frames(
             for route in backwards_from_all(prompted):
                 for _ in tracking.outwards(route):
                     pass
+            for route in tracking.lookbacks():
+                for _ in tracking.look_back(route):
+                    pass
             return [spool[index] for index in range(len(frames))]
 
 

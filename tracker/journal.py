@@ -35,7 +35,8 @@ class State:
 
     next_frame: int = 0  # the first not labelled in the pass forwards
     is_tracked: bool = False  # whether that pass is over
-    num_routes: int = 0  # ways outwards that have been gone
+    num_routes: int = 0  # ways outwards, then back, that have been gone
+    lookbacks: list[list[Any]] | None = None  # ways back, as records, once they are known
     num_filled: int = 0  # frames of the part, from its first
 
 
@@ -94,6 +95,7 @@ class Journal(Closable):
         next_frame: int | None = None,
         is_tracked: bool | None = None,
         num_routes: int | None = None,
+        lookbacks: list[list[Any]] | None = None,
         num_filled: int | None = None,
     ) -> None:
         """Note that something is whole: from here on a run would be continued."""
@@ -101,6 +103,7 @@ class Journal(Closable):
             "next_frame": next_frame,
             "is_tracked": is_tracked,
             "num_routes": num_routes,
+            "lookbacks": lookbacks,
             "num_filled": num_filled,
         }
         self.state = replace(self.state, **{k: v for k, v in told.items() if v is not None})

@@ -144,14 +144,38 @@ class Labelling:
             routes = self._tracking.correct(before.prompted, before.num_frames, before.renewed)
             self.length = before.num_frames - self.part.first
             self._expect(routes, before.num_frames)
-        journal = self._journal
-        for number, route in enumerate(routes):
-            if journal is None or number >= journal.state.num_routes:
-                yield from self._tracking.outwards(route)
-            if journal is not None:
-                journal.note(num_routes=number + 1)
+        yield from self._go(self._tracking.outwards, routes)
         if before is None:
             yield from self._tracking.back_to_entries()
+        yield from self._go(self._tracking.look_back, self._lookbacks(), len(routes))
+
+    def _go(
+        self,
+        follow: Callable[[Route], Generator[Labelled]],
+        routes: Sequence[Route],
+        num_before: int = 0,
+    ) -> Generator[Labelled]:
+        """Follow objects along routes; with a journal, along those not gone yet."""
+        journal = self._journal
+        for number, route in enumerate(routes, num_before):
+            if journal is not None and number < journal.state.num_routes:
+                continue
+            yield from follow(route)
+            if journal is not None:
+                journal.note(num_routes=number + 1)
+
+    def _lookbacks(self) -> list[Route]:
+        """Return the ways to look back along; a run that goes on has those it had before."""
+        journal = self._journal
+        if journal is not None and journal.state.lookbacks is not None:
+            return [Route.from_record(record) for record in journal.state.lookbacks]
+        routes = self._tracking.lookbacks()
+        if journal is not None:
+            journal.note(lookbacks=[route.as_record() for route in routes])
+        if self.num_expected is not None:
+            end = self.part.first + self.length
+            self.num_expected += sum(route.frames_to(self.part.first, end) for route in routes)
+        return routes
 
     def _forwards(self, routes: Sequence[Route]) -> Generator[Labelled]:
         start = num_frames = self.start

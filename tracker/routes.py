@@ -6,6 +6,7 @@ something to say; outside them only the nearest has.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,20 @@ class Route:
     start: int
     forwards: bool
     stops: Mapping[int, int | None]  # object -> its next prompt that way; None: there is none
+
+    def as_record(self) -> list[Any]:
+        """Return what JSON keeps of it."""
+        return [self.start, self.forwards, list(self.stops.items())]
+
+    @classmethod
+    def from_record(cls, record: Sequence[Any]) -> "Route":
+        """Return the way a record is of."""
+        start, forwards, stops = record
+        return cls(start, forwards, dict(stops))
+
+    def passes(self, index: int, stop: int | None) -> bool:
+        """Return whether a frame comes before `stop` on the way."""
+        return stop is None or (index < stop if self.forwards else index > stop)
 
     def frames_to(self, part_first: int, num_frames: int | None) -> int:
         """Return how many frames it may take, if it is not left early; 0 if unknown."""

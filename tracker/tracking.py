@@ -2,8 +2,10 @@
 
 One pass forwards follows all objects, through all their prompts.  Then every object is
 followed from each of its prompts back to the one before, and what both directions say is
-joined (`routes.switch_over`).  After a correction only the ways out from changed prompts
-are gone again, with the other objects given as they are known there, so that they compete.
+joined (`routes.switch_over`).  At last, objects that were out of sight are followed back from
+where they are seen again (`lookbacks.py`).  After a correction only the ways out from changed
+prompts are gone again, with the other objects given as they are known there, so that they
+compete.
 """
 
 from collections import deque
@@ -12,10 +14,11 @@ from contextlib import closing
 
 import numpy as np
 
-from tracker import images
 from tracker.ahead import ahead
 from tracker.evidence import Evidence
 from tracker.interfaces import MaskPropagator
+from tracker.known import Known, replaced
+from tracker.lookbacks import Sightings, lookbacks
 from tracker.newcomers import Newcomers
 from tracker.part import Part
 from tracker.pipeline import FindNew, ids_in, propagate
@@ -33,7 +36,6 @@ AGREEING_FRAMES = 5
 PROMPTS_SHOWN = 4  # to a propagator that begins in the middle: more would take long
 PREPARED = 2  # frames a propagator has looked at before it labels them
 LABELLED = 1  # frames it has labelled before anybody asks for them
-AGREEMENT = 0.97  # intersection over union: borders differ by less than a pixel or so
 
 
 class Tracking:
@@ -61,7 +63,8 @@ class Tracking:
     ) -> None:
         self._reader, self._part, self._prompted = reader, part, prompted
         self._make_propagator = make_propagator
-        self._spool, self._evidence, self._newcomers = spool, evidence, newcomers
+        self._known, self._newcomers = Known(spool, evidence), newcomers
+        self._fresh: dict[int, set[int]] | None = None  # object -> frames; None: all are
         self.num_steps = 0  # frames a propagator has labelled
 
     def along(
@@ -76,7 +79,8 @@ class Tracking:
         prompted = {index - first: labels for index, labels in self._prompted.items()}
         propagator, known = self._propagator(), set[int]()
         if before is not None:
-            known = self._remind(propagator, before)
+            earlier = [index for index in self._prompted if index <= before.index]
+            known = self._remind(propagator, before, earlier)
         look = self._look_from(first)
         with closing(_prepared(sources, propagator)) as prepared:
 
@@ -91,22 +95,24 @@ class Tracking:
             with closing(ahead(tracked, LABELLED)) as results:
                 for result in results:
                     source = current.popleft()
-                    self._evidence.note(source.index, result)
+                    self._known.evidence.note(source.index, result)
                     self.num_steps += 1
                     yield source, result.labels
 
     def _propagator(self) -> ReplayingPropagator:
         return ReplayingPropagator(self._make_propagator, self._reader)
 
-    def _remind(self, propagator: ReplayingPropagator, before: SourceFrame) -> set[int]:
-        """Show a propagator what came before; return the objects it knows then."""
-        earlier = [index for index in sorted(self._prompted) if index <= before.index]
-        for index in earlier[-PROMPTS_SHOWN:]:
+    def _remind(
+        self, propagator: ReplayingPropagator, source: SourceFrame, prompts: Iterable[int]
+    ) -> set[int]:
+        """Show the nearest prompts, and what is known of a frame; return the objects given."""
+        nearest = sorted(prompts, key=lambda index: -abs(index - source.index))
+        for index in nearest[-PROMPTS_SHOWN:]:
             propagator.turn_to(index)
             propagator.step(self._reader.read(index).rgb, self._prompted[index])
-        propagator.turn_to(before.index)
-        propagator.step(before.rgb, self._spool[before.index])
-        return set().union(*(ids_in(self._prompted[index]) for index in earlier))
+        propagator.turn_to(source.index)
+        propagator.step(source.rgb, self._known.labels[source.index])
+        return set().union(*(ids_in(self._prompted[index]) for index in nearest))
 
     def forwards(
         self, sources: Iterator[SourceFrame], first: int, before: SourceFrame | None = None
@@ -114,7 +120,7 @@ class Tracking:
         """Do as `along`, and spool the labels."""
         with closing(self.along(sources, first, before)) as labelled:
             for source, labels in labelled:
-                self._spool[source.index] = labels
+                self._known.labels[source.index] = labels
                 yield source, labels
 
     def _look_from(self, first: int) -> FindNew | None:
@@ -141,45 +147,77 @@ class Tracking:
             route: the way.
             patience: leave it after so many frames if nothing is in sight; None: never.
         """
-        known = self._spool[route.start]
-        given = _with(known, self._prompted.get(route.start, known), route.stops)
+        known = self._known.labels[route.start]
+        given = replaced(known, self._prompted.get(route.start, known), route.stops)
         propagator = self._propagator()
         propagator.turn_to(route.start)
         propagator.step(self._reader.read(route.start).rgb, given)
         self._put(route.start, Tracked(given, dict.fromkeys(route.stops, 1.0)), route.stops)
-        sources = (
-            self._reader.frames(route.start + 1)
-            if route.forwards
-            else self._reader.backwards(route.start)
-        )
-        size = self._spool.shape
+        seen = Evidence()
+        visited: list[int] = []
+        agreeing = 0
         with (
-            LabelSpool(*size) as found,
-            closing(ahead(sources)) as pictures,
-            closing(_prepared(pictures, propagator)) as prepared,
+            LabelSpool(*self._known.labels.shape) as found,
+            closing(self._steps(route, propagator)) as steps,
         ):
-            seen = Evidence()
-            visited: list[int] = []
-            agreeing = 0
-            for source in prepared:
+            for source, tracked, active in steps:
                 index = source.index
-                active = [k for k, stop in route.stops.items() if _is_before(index, stop, route)]
-                if index not in self._part or not active:
-                    break
-                propagator.turn_to(index)
-                tracked = propagator.step(source.rgb)
-                self.num_steps += 1
                 found[index] = tracked.labels
                 seen.note(index, tracked, active)
                 visited.append(index)
-                agreeing = agreeing + 1 if self._agree(index, tracked.labels, active) else 0
-                yield source, _with(self._spool[index], tracked.labels, active)
+                agreeing = agreeing + 1 if self._known.agrees(index, tracked.labels, active) else 0
+                yield source, self._known.with_objects(index, tracked.labels, active)
                 is_lost = not np.isin(tracked.labels, active).any()
                 if agreeing == AGREEING_FRAMES or (
                     patience is not None and len(visited) >= patience and is_lost
                 ):
                     break
             self._settle(route, visited, found, seen)
+
+    def lookbacks(self) -> list[Route]:
+        """Return the ways back from where objects were found again, in what is labelled anew."""
+        traces = self._known.evidence.traces()
+        return lookbacks(traces, prompted_frames(self._prompted), self._fresh)
+
+    def look_back(self, route: Route) -> Generator[Labelled]:
+        """Follow objects from where they are seen again to where they came into sight."""
+        propagator = self._propagator()
+        self._remind(propagator, self._reader.read(route.start), self._prompted)
+        seen = Sightings({k: self._known.confidence(route.start, k) for k in route.stops})
+        with (
+            LabelSpool(*self._known.labels.shape) as found,
+            closing(self._steps(route, propagator)) as steps,
+        ):
+            for source, tracked, active in steps:
+                followed = seen.note(source.index, tracked, active)
+                if not followed:
+                    break
+                found[source.index] = tracked.labels
+                yield source, self._known.with_objects(source.index, tracked.labels, followed)
+            for index, confidence in seen.better(self._known.confidence).items():
+                self._put(index, Tracked(found[index], confidence), confidence)
+
+    def _steps(
+        self, route: Route, propagator: ReplayingPropagator
+    ) -> Generator[tuple[SourceFrame, Tracked, list[int]]]:
+        """Label the frames of a way; yield them with the objects that have not come to its end."""
+        sources = (
+            self._reader.frames(route.start + 1)
+            if route.forwards
+            else self._reader.backwards(route.start)
+        )
+        with (
+            closing(ahead(sources)) as pictures,
+            closing(_prepared(pictures, propagator)) as prepared,
+        ):
+            for source in prepared:
+                active = [k for k, stop in route.stops.items() if route.passes(source.index, stop)]
+                if source.index not in self._part or not active:
+                    return
+                propagator.turn_to(source.index)
+                tracked = propagator.step(source.rgb)
+                self.num_steps += 1
+                yield source, tracked, active
 
     def correct(
         self, before: Mapping[int, LabelMap], num_frames: int, renewed: Iterable[int] = ()
@@ -202,14 +240,9 @@ class Tracking:
                 for index in _reach(lost, places.get(number, ()), self._part.first, num_frames):
                     cleared.setdefault(index, set()).add(number)
         for index, objects in cleared.items():
-            self._spool[index] = _with(self._spool[index], np.zeros((1, 1), np.uint8), objects)
-            self._evidence.forget(index, objects)
+            self._known.clear(index, objects)
+        self._fresh = {}
         return outwards(places, to_be_followed(before, self._prompted, renewed))
-
-    def _agree(self, index: int, labels: LabelMap, objects: Iterable[int]) -> bool:
-        """Return whether a frame's objects are where they were known to be."""
-        known, before = self._evidence.at(index), self._spool[index]
-        return all(k in known and _overlap(labels == k, before == k) >= AGREEMENT for k in objects)
 
     def _settle(self, route: Route, visited: list[int], found: LabelSpool, seen: Evidence) -> None:
         """Take what was found, as far as it is better than what is known."""
@@ -227,17 +260,18 @@ class Tracking:
         self, number: int, stop: int | None, route: Route, visited: list[int], seen: Evidence
     ) -> int:
         """Return for how many frames from its prompt what was found of an object counts."""
-        before = [index for index in visited if _is_before(index, stop, route)]
+        before = [index for index in visited if route.passes(index, stop)]
         if stop is None or len(before) < abs(stop - route.start) - 1:  # nothing beyond, or agreed
             return len(before)
         new = [seen.at(index)[number][1] for index in before]
-        old = [self._evidence.at(index).get(number, (0, 0.0))[1] for index in before]
+        old = [self._known.confidence(index, number) for index in before]
         return switch_over(new, old)
 
     def _put(self, index: int, tracked: Tracked, objects: Collection[int]) -> None:
-        merged = _with(self._spool[index], tracked.labels, objects)
-        self._spool[index] = merged
-        self._evidence.note(index, Tracked(merged, tracked.confidence), objects)
+        self._known.put(index, tracked, objects)
+        if self._fresh is not None:
+            for number in objects:
+                self._fresh.setdefault(number, set()).add(index)
 
 
 def _prepared(
@@ -257,25 +291,8 @@ def _prepared(
         yield from prepared
 
 
-def _is_before(index: int, stop: int | None, route: Route) -> bool:
-    """Return whether a frame comes before `stop` on the way."""
-    return stop is None or (index < stop if route.forwards else index > stop)
-
-
 def _reach(index: int, others: Collection[int], first: int, num_frames: int) -> range:
     """Return the frames around `index` up to, and without, the next of `others`."""
     before = max((other for other in others if other < index), default=first - 1)
     after = min((other for other in others if other > index), default=num_frames)
     return range(before + 1, after)
-
-
-def _with(labels: LabelMap, others: LabelMap, objects: Collection[int]) -> LabelMap:
-    """Return `labels` with some objects where `others` has them, and nowhere else."""
-    kept = np.where(images.chosen(labels, objects), np.uint8(0), labels)
-    return np.where(images.chosen(others, objects), others, kept)
-
-
-def _overlap(left: LabelMap, right: LabelMap) -> float:
-    """Return intersection over union; 1 if both are empty."""
-    union = np.count_nonzero(left | right)
-    return 1.0 if not union else np.count_nonzero(left & right) / union

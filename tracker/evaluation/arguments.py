@@ -75,6 +75,7 @@ def add_evaluate(verbs: "Verbs") -> None:
     track.add_argument("output", type=Path, help="folder to be made")
     add_engine(track, "--propagator")
     track.add_argument("--memory-frames", type=values.whole_or_none, default=8, metavar="N|none")
+    add_mode(track)
     _add_run(track)
     track.set_defaults(command=_lazily("track_clips"))
 

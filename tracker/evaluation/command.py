@@ -72,7 +72,12 @@ def track_clips(options: argparse.Namespace) -> None:
     """Follow the first true masks of every clip."""
     choice = _choose("propagator", options.propagator, options)
     for done in runs.track(
-        options.clips, options.output, options.only, choice, options.memory_frames
+        options.clips,
+        options.output,
+        options.only,
+        choice,
+        options.memory_frames,
+        options.mode,
     ):
         _say(options)(str(done))
 

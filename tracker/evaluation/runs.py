@@ -22,10 +22,16 @@ from tracker.engine_table import INPAINTERS
 from tracker.engines import Choice
 from tracker.evaluation.layout import choose_clips, find_clips, list_images
 from tracker.evaluation.protocol import FrameFolder, composite, read_holes
+from tracker.evidence import Evidence
+from tracker.interfaces import MaskPropagator
 from tracker.jobs import Mode, Settings
 from tracker.label_images import encode_labels, read_label_image
+from tracker.part import Part
 from tracker.pipeline import average
-from tracker.types import UserError
+from tracker.spool import LabelSpool
+from tracker.tracking import Tracking
+from tracker.types import Frame, LabelMap, Tracked, UserError
+from tracker.video import VideoReader
 from tracker.windows import PUBLISHED, Window, causal_windows, offline_windows
 
 Baseline: TypeAlias = Literal["telea", "nearest", "previous"]
@@ -70,44 +76,62 @@ class Done:
         )
 
 
+class _Timed:
+    """A propagator whose seconds are counted, by the clock."""
+
+    def __init__(self, propagator: MaskPropagator, spent: Callable[[float], None]) -> None:
+        self._propagator, self._spent = propagator, spent
+
+    def step(self, frame: Frame, labels: LabelMap | None = None) -> Tracked:
+        """Label the next frame, or memorise the labels given for it."""
+        start = time.perf_counter()
+        tracked = self._propagator.step(frame, labels)
+        self._spent(time.perf_counter() - start)
+        return tracked
+
+
 def track(
     clips: Path,
     output: Path,
     only: Collection[str] | None,
     choice: Choice,
     memory_frames: int | None,
+    mode: Mode = "offline",
 ) -> Iterator[Done]:
     """Follow the objects of each clip's first label image; yield each clip when it is written.
+
+    Offline, as a removal does it, objects that were out of sight are looked back for from where
+    they are found again; streaming never looks back.
 
     Raises:
         UserError: a clip has no labels of its first frame, or is done already.
     """
     shots = find_clips(clips, "frames")
     labels = find_clips(clips, "masks")
+    settings = Settings(memory_frames=memory_frames, hurries=mode == "streaming")
     for name, place in choose_clips(
         shots, only or [n for n in shots if n in labels], clips
     ).items():
         target = _new_folder(output / name)
         if name not in labels:
             raise UserError(f"{name} has no masks in {clips}; the first frame's are needed")
-        first = list_images(labels[name], "masks")[0]
-        source = FrameFolder(place)
-        names = source.names
-        given = read_label_image(first)
-        settings = Settings(memory_frames=memory_frames)
-        propagator = engines.make_propagator(choice, settings)
-        count, seconds = 0, 0.0
-        for index, pixels in enumerate(source.read(None)):
-            frame = np.array(pixels, np.uint8)
-            found = given if index == 0 else None
-            start = time.perf_counter()
-            tracked = propagator.step(frame, found)
-            seconds += time.perf_counter() - start
-            written = given if index == 0 else tracked.labels
-            stem = names[index] if names else f"{index:05d}"
-            (target / f"{stem}.png").write_bytes(encode_labels(written))
-            count += 1
-        yield Done(name, count, choice.name, target, seconds)
+        given = read_label_image(list_images(labels[name], "masks")[0])
+        seconds: list[float] = []
+
+        def make(spent: Callable[[float], None] = seconds.append) -> MaskPropagator:
+            return _Timed(engines.make_propagator(choice, settings), spent)
+
+        with VideoReader(place) as reader, LabelSpool(*given.shape) as found:
+            tracking = Tracking(reader, Part(), {0: given}, make, found, Evidence())
+            count = sum(1 for _ in tracking.forwards(reader.frames(0), 0))
+            if mode == "offline":
+                for route in tracking.lookbacks():
+                    for _ in tracking.look_back(route):
+                        pass
+            names = FrameFolder(place).names or [f"{index:05d}" for index in range(count)]
+            for index, stem in enumerate(names):
+                (target / f"{stem}.png").write_bytes(encode_labels(found[index]))
+        yield Done(name, count, choice.name, target, sum(seconds))
 
 
 def inpaint(
