@@ -85,7 +85,7 @@ def test_after_a_correction_only_what_was_labelled_anew_is_looked_back_from():
 
 def seen_back(*confidences, sure=1.0):
     """Return what was seen of object 1 in frames 9, 8, 7, ..., and who was followed."""
-    sightings = Sightings({1: sure})
+    sightings = Sightings({1: (16, sure)})
     labels = np.ones((4, 4), np.uint8)
     followed = [
         sightings.note(index, Tracked(labels, {1: confidence}), [1])
@@ -102,9 +102,17 @@ def test_what_is_lost_on_the_way_back_is_not_taken_up_again():
 
 
 def test_an_object_without_pixels_is_lost_however_sure():
-    sightings = Sightings({1: 1.0})
+    sightings = Sightings({1: (16, 1.0)})
 
     assert sightings.note(3, Tracked(np.zeros((4, 4), np.uint8), {1: 0.9}), [1]) == []
+
+
+def test_what_doubles_from_one_frame_to_the_next_is_another_thing():
+    sightings = Sightings({1: (6, 1.0)})
+    for index, rows, expected in ((9, 2, [1]), (8, 3, [1]), (7, 6, [])):
+        labels = np.zeros((6, 4), np.uint8)
+        labels[:rows] = 1
+        assert sightings.note(index, Tracked(labels, {1: 0.9}), [1]) == expected
 
 
 def test_near_where_the_way_begins_what_is_known_stays_with_one_change():

@@ -19,6 +19,7 @@ REACH = 15  # frames after an object is seen again, in one of which it is likely
 # An object is followed back as long as its mask is at least so sure: far more are right than
 # that says.  With 0.3 half of what is won is lost; with 0.1 more is marked beside the object.
 FOLLOWED = 0.2
+GROWTH = 2.0  # times: what covers so much more in the next frame is another thing
 
 
 @dataclass(frozen=True)
@@ -117,12 +118,14 @@ class Sightings:
     """What is seen of objects on the way back, until each is lost.
 
     Args:
-        sure: object -> how sure it is where the way begins; its mask is nowhere surer.
+        starts: object -> its area, and how sure it is, where the way begins; its mask is nowhere
+            surer.
     """
 
-    def __init__(self, sure: Mapping[int, float]) -> None:
-        self._sure = sure
-        self._seen: dict[int, dict[int, float]] = {number: {} for number in sure}
+    def __init__(self, starts: Mapping[int, tuple[int, float]]) -> None:
+        self._area = {number: area for number, (area, _) in starts.items()}
+        self._sure = {number: sure for number, (_, sure) in starts.items()}
+        self._seen: dict[int, dict[int, float]] = {number: {} for number in starts}
         self._lost: set[int] = set()
 
     def note(self, index: int, tracked: Tracked, objects: Iterable[int]) -> list[int]:
@@ -130,11 +133,12 @@ class Sightings:
         areas = images.areas(tracked.labels)
         followed = []
         for number in objects:
-            confidence = tracked.confidence.get(number, 0.0) if areas[number] else 0.0
-            if confidence < FOLLOWED:
+            area, confidence = int(areas[number]), tracked.confidence.get(number, 0.0)
+            is_seen = 0 < area < GROWTH * self._area[number] and confidence >= FOLLOWED
+            if not is_seen:
                 self._lost.add(number)
             if number not in self._lost:
-                self._seen[number][index] = confidence
+                self._seen[number][index], self._area[number] = confidence, area
                 followed.append(number)
         return followed
 

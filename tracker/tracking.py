@@ -183,7 +183,8 @@ class Tracking:
         """Follow objects from where they are seen again to where they came into sight."""
         propagator = self._propagator()
         self._remind(propagator, self._reader.read(route.start), self._prompted)
-        seen = Sightings({k: self._known.confidence(route.start, k) for k in route.stops})
+        starts = self._known.evidence.at(route.start)
+        seen = Sightings({number: starts[number] for number in route.stops})
         with (
             LabelSpool(*self._known.labels.shape) as found,
             closing(self._steps(route, propagator)) as steps,
