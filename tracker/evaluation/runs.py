@@ -121,14 +121,17 @@ def track(
         def make(spent: Callable[[float], None] = seconds.append) -> MaskPropagator:
             return _Timed(engines.make_propagator(choice, settings), spent)
 
-        with VideoReader(place) as reader, LabelSpool(*given.shape) as found:
+        source = FrameFolder(place)
+        # As everything is measured: other decoders of JPEG differ in the last bits.
+        frames = [np.array(pixels, np.uint8) for pixels in source.read(None)]
+        with VideoReader(frames) as reader, LabelSpool(*given.shape) as found:
             tracking = Tracking(reader, Part(), {0: given}, make, found, Evidence())
             count = sum(1 for _ in tracking.forwards(reader.frames(0), 0))
             if mode == "offline":
                 for route in tracking.lookbacks():
                     for _ in tracking.look_back(route):
                         pass
-            names = FrameFolder(place).names or [f"{index:05d}" for index in range(count)]
+            names = source.names or [f"{index:05d}" for index in range(count)]
             for index, stem in enumerate(names):
                 (target / f"{stem}.png").write_bytes(encode_labels(found[index]))
         yield Done(name, count, choice.name, target, sum(seconds))
