@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tracker.classical.appearance import PatchMemory, nearest_rows
-from tracker.classical.confidence import confidence, unlikeness
+from tracker.classical.confidence import confidence, likely_around, trust, unlikeness
 from tracker.classical.edges import GuidedFilter
 from tracker.classical.layers import SPEAKS_FOR, Motion, fit_motion, motion_odds
 from tracker.classical.propagator import ClassicalPropagator
@@ -202,16 +202,39 @@ def test_confidence_is_high_in_sight_and_zero_when_gone():
     assert all(0 <= value <= 1 for value in confidence)
 
 
-def test_confidence_falls_with_indecision_and_with_unlikeness():
+def test_trust_falls_with_indecision_and_with_unlikeness():
     random = np.random.default_rng(0)
     given = random.random((200, 31), np.float32)
     drifted = given + np.float32(0.5)
 
-    assert confidence(0.98, unlikeness(given, given)) > 0.9
-    assert confidence(0.85, unlikeness(given, given)) < confidence(0.98, unlikeness(given, given))
-    assert confidence(0.93, unlikeness(drifted, given)) < 0.5
-    assert confidence(1.0, unlikeness(given[:0], given)) == 0.0
-    assert 0 < confidence(0.0, unlikeness(drifted, given)) < 0.01
+    assert trust(0.98, unlikeness(given, given)) > 0.9
+    assert trust(0.85, unlikeness(given, given)) < trust(0.98, unlikeness(given, given))
+    assert trust(0.93, unlikeness(drifted, given)) < 0.5
+    assert trust(1.0, unlikeness(given[:0], given)) == 0.0
+    assert 0 < trust(0.0, unlikeness(drifted, given)) < 0.01
+
+
+def test_confidence_falls_with_what_is_likely_around_and_with_what_is_missing():
+    given = np.random.default_rng(0).random((200, 31), np.float32)
+    given[100:] += 2  # another part of it
+    whole, half = unlikeness(given, given), unlikeness(given, given[:90])
+
+    assert confidence(0.08, whole) > 0.9
+    assert confidence(0.25, whole) < confidence(0.08, whole)
+    assert confidence(0.08, half) < 0.1
+    assert confidence(0.08, unlikeness(given, given[:0])) == 0.0
+
+
+def test_what_is_likely_around_a_mask_is_the_mean_just_outside():
+    mask = np.zeros((40, 40), bool)
+    mask[10:20, 10:20] = True
+    soft = np.full((40, 40), 0.9, np.float32)
+    soft[6:24, 6:24] = 0.25
+    soft[mask] = 1
+
+    assert likely_around(soft, mask) == pytest.approx(0.25)
+    assert likely_around(soft, np.zeros_like(mask)) == 0
+    assert likely_around(soft, np.ones_like(mask)) == 0
 
 
 def test_a_mask_of_something_else_is_not_trusted():

@@ -95,7 +95,7 @@ def seen_back(*confidences, sure=1.0):
 
 
 def test_what_is_lost_on_the_way_back_is_not_taken_up_again():
-    sightings, followed = seen_back(0.9, 0.8, 0.1, 0.9)
+    sightings, followed = seen_back(0.9, 0.8, 0.4, 0.9)
 
     assert followed == [[1], [1], [], []]
     assert set(sightings.better(lambda index, number: 0.0)) == {9, 8}
@@ -116,12 +116,12 @@ def test_what_doubles_from_one_frame_to_the_next_is_another_thing():
 
 
 def test_near_where_the_way_begins_what_is_known_stays_with_one_change():
-    sightings, _ = seen_back(0.6, 0.5, 0.8, 0.3, 0.5)
-    known = {9: 0.9, 8: 0.9, 7: 0.1, 6: 0.4, 5: 0.0}
+    sightings, _ = seen_back(0.6, 0.5, 0.8, 0.6, 0.5)
+    known = {9: 0.9, 8: 0.9, 7: 0.1, 6: 0.7, 5: 0.0}
 
     better = sightings.better(lambda index, number: known[index])
 
-    assert better == {7: {1: 0.8}, 6: {1: 0.3}, 5: {1: 0.5}}
+    assert better == {7: {1: 0.8}, 6: {1: 0.6}, 5: {1: 0.5}}
 
 
 def test_no_mask_is_surer_than_the_one_it_was_followed_from():

@@ -11,14 +11,11 @@ from itertools import pairwise, takewhile
 import numpy as np
 
 from tracker import images
-from tracker.evidence import SHORTEST_GAP, Trace
+from tracker.evidence import SHORTEST_GAP, UNSURE_BELOW, Trace
 from tracker.routes import Route
 from tracker.types import Tracked
 
 REACH = 15  # frames after an object is seen again, in one of which it is likely seen well
-# An object is followed back as long as its mask is at least so sure: far more are right than
-# that says.  With 0.3 half of what is won is lost; with 0.1 more is marked beside the object.
-FOLLOWED = 0.2
 GROWTH = 2.0  # times: what covers so much more in the next frame is another thing
 
 
@@ -115,7 +112,7 @@ def _confidence(trace: Trace, index: int) -> float:
 
 
 class Sightings:
-    """What is seen of objects on the way back, until each is lost.
+    """What is seen of objects on the way back, until each is lost: likelier wrong than right.
 
     Args:
         starts: object -> its area, and how sure it is, where the way begins; its mask is nowhere
@@ -134,7 +131,7 @@ class Sightings:
         followed = []
         for number in objects:
             area, confidence = int(areas[number]), tracked.confidence.get(number, 0.0)
-            is_seen = 0 < area < GROWTH * self._area[number] and confidence >= FOLLOWED
+            is_seen = 0 < area < GROWTH * self._area[number] and confidence >= UNSURE_BELOW
             if not is_seen:
                 self._lost.add(number)
             if number not in self._lost:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tracker.classical.appearance import STRIDE, Floats, PatchMemory
 from tracker.classical.backdrop import Backdrop
 from tracker.classical.claims import Claims
-from tracker.classical.confidence import confidence
+from tracker.classical.confidence import confidence, likely_around, trust, unlikeness
 from tracker.classical.decision import decide
 from tracker.classical.flow import pixel_grid, sample
 from tracker.classical.layers import TRUSTED, Motion, layer_motions
@@ -37,6 +37,7 @@ from tracker.classical.softmaps import (
     blurred,
     cell_means,
     cell_places,
+    cells_inside,
     clear,
     pixels_of,
     shrunk,
@@ -53,7 +54,7 @@ from tracker.types import Mask
 
 BLUR = 15  # pixels: how vague labels become where flow is not to be trusted
 SURE = 0.75  # purity of a cell that is worth remembering
-HOPELESS = 0.05  # confidence up to which what was just found is not shown yet; in a shot in
+HOPELESS = 0.05  # trust up to which what was just found is not shown yet; in a shot in
 # which no objects were given, up to LIKELY: of what is around it there too little is known
 UNKNOWN = 0.5  # of a cell must be unknown to the plate to count as never seen
 FOLLOWED = 0.5  # of an object: if flow over a gap is trusted for less, it has to be found
@@ -264,13 +265,15 @@ class Shot:
             mine = self.winner == layer
             probability = cv2.mean(self.soft[layer], mine.view(np.uint8))[0]
             distances = self._claims.unlike(layer)
-            sure = confidence(probability, distances)
-            if sure > LIKELY:
+            trusted = trust(probability, distances)
+            if trusted > LIKELY:
                 self._usual.note_distances(layer, distances)
-            self._whereabouts.note(layer, picture, self.soft[layer], mine, sure)
+            self._whereabouts.note(layer, picture, self.soft[layer], mine, trusted)
             if not mine.any():
                 self._unshown.add(layer)
-            elif sure > (LIKELY if self._is_elsewhere else HOPELESS):
+            elif trusted > (LIKELY if self._is_elsewhere else HOPELESS):
                 self._unshown.discard(layer)
+            missing = unlikeness(self._memory.given(layer)[0], picture.features[cells_inside(mine)])
+            sure = confidence(likely_around(self.soft[layer], mine), missing)
             result.append(0.0 if layer in self._unshown else sure)
         return result

@@ -20,8 +20,8 @@ from tracker.classical.usual import Usual
 from tracker.types import Mask
 
 SOUGHT = 0.2  # of its usual area: an object covering less is looked for everywhere
-LIKELY = 0.5  # confidence from which a mask shows what an object looks like
-DOUBTFUL = 0.3  # confidence below which another place may be better
+LIKELY = 0.5  # trust from which a mask shows what an object looks like
+DOUBTFUL = 0.3  # trust below which another place may be better
 ELSEWHERE = 0.3  # intersection over union: less is another place
 WHOLE = 0.6  # intersection over union with a fit: all of the object is seen
 BORNE_OUT = 0.5  # of a mask, by a fit
@@ -165,7 +165,7 @@ class Whereabouts:
             picture: the frame.
             soft: (h, w), how likely every pixel is the object.
             mine: (h, w), where that wins.
-            trust: how sure the mask is, 0 to 1.
+            trust: how much the mask is gone by, 0 to 1.
         """
         if self._white is not None and self._count % REVIEW == 0:
             share = cell_means(soft)
