@@ -38,15 +38,22 @@ class Claims:
         self._background = background
         self._uncovered = uncovered
         self._whereabouts = whereabouts
-        self._unlike: dict[int, Floats] = {}  # what `unlikeness` says of the newest masks
+        # What `unlikeness` says of the newest masks beside their objects, and the other way round.
+        self._unlike: dict[int, Floats] = {}
+        self._missing: dict[int, Floats] = {}
 
     def forget(self) -> None:
         """Turn to the next frame, in which no mask has been tried yet."""
         self._unlike.clear()
+        self._missing.clear()
 
     def unlike(self, layer: int) -> Floats:
         """Return how far cells (n,) of the newest mask of an object are from it as given."""
         return self._unlike.get(layer, np.empty(0, np.float32))
+
+    def missing(self, layer: int) -> Floats:
+        """Return how far given cells (n,) of an object are from those of its newest mask."""
+        return self._missing.get(layer, np.empty(0, np.float32))
 
     def drop_others(
         self, picture: Picture, soft: Floats, winner: NDArray[np.uint8], *, is_elsewhere: bool
@@ -72,6 +79,7 @@ class Claims:
             if not self._is_its(picture, layer, mine, is_elsewhere=is_elsewhere):
                 clear(soft, winner, layer, soft[layer] > 0)
                 self._unlike.pop(layer, None)
+                self._missing.pop(layer, None)
                 self._whereabouts.refuse(layer)
 
     def _is_its(self, picture: Picture, layer: int, mine: Mask, *, is_elsewhere: bool) -> bool:
@@ -82,6 +90,7 @@ class Claims:
         given, cells = self._memory.given(layer)[0], cells_inside(mine)
         features, distance = picture.features[cells], self._usual.distance(layer)
         self._unlike[layer] = distances = unlikeness(features, given)
+        self._missing[layer] = unlikeness(given, features)
         found = self._whereabouts.found.get(layer)
         if found is None:
             changes = unlikeness(features, self._memory.looks(layer))

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tracker.classical.appearance import STRIDE, Floats, PatchMemory
 from tracker.classical.backdrop import Backdrop
 from tracker.classical.claims import Claims
-from tracker.classical.confidence import confidence, likely_around, trust, unlikeness
+from tracker.classical.confidence import confidence, likely_around, trust
 from tracker.classical.decision import decide
 from tracker.classical.flow import pixel_grid, sample
 from tracker.classical.layers import TRUSTED, Motion, layer_motions
@@ -37,7 +37,6 @@ from tracker.classical.softmaps import (
     blurred,
     cell_means,
     cell_places,
-    cells_inside,
     clear,
     pixels_of,
     shrunk,
@@ -273,7 +272,7 @@ class Shot:
                 self._unshown.add(layer)
             elif trusted > (LIKELY if self._is_elsewhere else HOPELESS):
                 self._unshown.discard(layer)
-            missing = unlikeness(self._memory.given(layer)[0], picture.features[cells_inside(mine)])
-            sure = confidence(likely_around(self.soft[layer], mine), missing)
+            around_it = likely_around(self.soft[layer], mine)
+            sure = confidence(around_it, self._claims.missing(layer))
             result.append(0.0 if layer in self._unshown else sure)
         return result
