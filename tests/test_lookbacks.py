@@ -7,11 +7,14 @@ import pytest
 import rendered
 from PIL import Image
 
+from tracker import engines
 from tracker.api import Marked, track_frames
+from tracker.evaluation import runs
 from tracker.evidence import Trace
 from tracker.exports.masks import open_masks
 from tracker.jobs import Job
 from tracker.journal import State
+from tracker.label_images import read_label_image
 from tracker.lookbacks import REACH, Sightings, lookbacks
 from tracker.own import OwnEngines
 from tracker.removal import run_job
@@ -238,6 +241,25 @@ def test_streaming_never_looks_back(job):
 
     late = range(HIDDEN.start, HIDDEN.stop + HESITATES)
     assert [k for k, mask in enumerate(masks_of(job)) if not mask.any()] == list(late)
+
+
+@pytest.mark.parametrize(("mode", "late"), [("offline", 0), ("streaming", HESITATES)])
+def test_tracking_is_measured_as_a_removal_of_that_mode_does_it(
+    mode, late, clip, tmp_path, monkeypatch
+):
+    for part, pictures in (("frames", clip), ("masks", [rendered.given()])):
+        folder = tmp_path / "clips" / "disc" / part
+        folder.mkdir(parents=True)
+        for index, picture in enumerate(pictures):
+            Image.fromarray(picture).save(folder / f"{index:03d}.png")
+    monkeypatch.setattr(engines, "make_propagator", lambda *_: Late())
+    choice = engines.choose("propagator", "classical", "cpu")
+
+    (done,) = runs.track(tmp_path / "clips", tmp_path / "found", None, choice, None, mode)
+
+    found = [read_label_image(done.folder / f"{k:03d}.png").any() for k in range(NUM_FRAMES)]
+    hidden = range(HIDDEN.start, HIDDEN.stop + late)
+    assert [k for k, is_found in enumerate(found) if not is_found] == list(hidden)
 
 
 def test_without_a_change_nobody_looks_back_again(job, tmp_path):
