@@ -21,6 +21,7 @@ from tracker.jobs import Job
 from tracker.kept import PROMPT, About, KeptLabels, read_about, read_labels, write_about
 from tracker.locking import lock
 from tracker.records import Records
+from tracker.routes import Route
 from tracker.types import Clip, Frame, Mask, UserError
 from tracker.video.naming import hidden_name
 from tracker.windows import Window
@@ -109,6 +110,12 @@ class Journal(Closable):
         self.state = replace(self.state, **{k: v for k, v in told.items() if v is not None})
         self.records.put(STATE, 0, json.dumps(asdict(self.state)).encode())
         self.records.commit()
+
+    def lookbacks(self, find: Callable[[], list[Route]]) -> list[Route]:
+        """Return the ways back of this run: those it had when it was cut off, if it had any yet."""
+        if self.state.lookbacks is None:
+            self.note(lookbacks=[route.as_record() for route in find()])
+        return [Route.from_record(record) for record in self.state.lookbacks or ()]
 
     def finish(self) -> None:
         """Delete the file: the run is done."""

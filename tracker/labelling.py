@@ -166,12 +166,8 @@ class Labelling:
 
     def _lookbacks(self) -> list[Route]:
         """Return the ways to look back along; a run that goes on has those it had before."""
-        journal = self._journal
-        if journal is not None and journal.state.lookbacks is not None:
-            return [Route.from_record(record) for record in journal.state.lookbacks]
-        routes = self._tracking.lookbacks()
-        if journal is not None:
-            journal.note(lookbacks=[route.as_record() for route in routes])
+        find = self._tracking.lookbacks
+        routes = find() if self._journal is None else self._journal.lookbacks(find)
         if self.num_expected is not None:
             end = self.part.first + self.length
             self.num_expected += sum(route.frames_to(self.part.first, end) for route in routes)
