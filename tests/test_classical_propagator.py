@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tracker.classical.appearance import PatchMemory, nearest_rows
-from tracker.classical.confidence import confidence, likely_around, trust, unlikeness
+from tracker.classical.confidence import confidence, likely_around, trust_in, unlikeness
 from tracker.classical.edges import GuidedFilter
 from tracker.classical.layers import SPEAKS_FOR, Motion, fit_motion, motion_odds
 from tracker.classical.propagator import ClassicalPropagator
@@ -207,11 +207,11 @@ def test_trust_falls_with_indecision_and_with_unlikeness():
     given = random.random((200, 31), np.float32)
     drifted = given + np.float32(0.5)
 
-    assert trust(0.98, unlikeness(given, given)) > 0.9
-    assert trust(0.85, unlikeness(given, given)) < trust(0.98, unlikeness(given, given))
-    assert trust(0.93, unlikeness(drifted, given)) < 0.5
-    assert trust(1.0, unlikeness(given[:0], given)) == 0.0
-    assert 0 < trust(0.0, unlikeness(drifted, given)) < 0.01
+    assert trust_in(0.98, unlikeness(given, given)) > 0.9
+    assert trust_in(0.85, unlikeness(given, given)) < trust_in(0.98, unlikeness(given, given))
+    assert trust_in(0.93, unlikeness(drifted, given)) < 0.5
+    assert trust_in(1.0, unlikeness(given[:0], given)) == 0.0
+    assert 0 < trust_in(0.0, unlikeness(drifted, given)) < 0.01
 
 
 def test_confidence_falls_with_what_is_likely_around_and_with_what_is_missing():

@@ -61,6 +61,12 @@ def test_before_its_first_prompt_it_was_followed_backwards_so_one_looks_forwards
     assert route == Route(1, True, {1: 8})
 
 
+def test_what_is_known_only_from_after_its_prompt_on_is_looked_at_from_there():
+    (route,) = lookbacks({1: trace("xxx....xxx", first=5, _13=0.9)}, {1: [2]})
+
+    assert route == Route(13, False, {1: 7})
+
+
 def test_where_it_was_given_again_nobody_looks_back():
     shown = "xxxx....xxxxxxxx"
 

@@ -122,7 +122,7 @@ def test_a_find_is_shown_once_it_is_hardly_anything_else(monkeypatch, others, su
     monkeypatch.setattr("tracker.classical.claims.is_unlike", lambda *_, **__: False)
     monkeypatch.setattr("tracker.classical.claims.is_believed", lambda *_, **__: True)
     monkeypatch.setattr(
-        "tracker.classical.shot.trust", lambda _, distances: sure * (len(distances) > 0)
+        "tracker.classical.shot.trust_in", lambda _, distances: sure * (len(distances) > 0)
     )
     propagator = ClassicalPropagator()
 

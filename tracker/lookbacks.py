@@ -67,7 +67,8 @@ def lookbacks(
 
 def _returns(number: int, trace: Trace, given: Collection[int]) -> Iterator[_Return]:
     """Yield the returns of one object: those after its first prompt, then those before."""
-    start, end = min(given, default=trace.first), trace.first + len(trace.area)
+    start = max(trace.first, min(given, default=trace.first))
+    end = trace.first + len(trace.area)
     for frames in (range(start, end), range(start, trace.first - 1, -1)):
         shown = [k for k in _stretches(trace, frames) if len(k) >= SHORTEST_GAP or start in k]
         for before, after in pairwise(shown):

@@ -76,7 +76,7 @@ def confidence(around: float, missing: Floats) -> float:
     return float(1 / (1 + np.exp(-score)))
 
 
-def trust(probability: float, distances: Floats) -> float:
+def trust_in(probability: float, distances: Floats) -> float:
     """Return how much the engine goes by a mask, in [0, 1].
 
     Args:

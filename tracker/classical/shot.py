@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tracker.classical.appearance import STRIDE, Floats, PatchMemory
 from tracker.classical.backdrop import Backdrop
 from tracker.classical.claims import Claims
-from tracker.classical.confidence import confidence, likely_around, trust
+from tracker.classical.confidence import confidence, likely_around, trust_in
 from tracker.classical.decision import decide
 from tracker.classical.flow import pixel_grid, sample
 from tracker.classical.layers import TRUSTED, Motion, layer_motions
@@ -264,7 +264,7 @@ class Shot:
             mine = self.winner == layer
             probability = cv2.mean(self.soft[layer], mine.view(np.uint8))[0]
             distances = self._claims.unlike(layer)
-            trusted = trust(probability, distances)
+            trusted = trust_in(probability, distances)
             if trusted > LIKELY:
                 self._usual.note_distances(layer, distances)
             self._whereabouts.note(layer, picture, self.soft[layer], mine, trusted)
