@@ -27,7 +27,6 @@ from tracker.own import OWN_INPAINTER, OwnEngines
 from tracker.part import Part
 from tracker.pointing import Click, Marked, Pointing, Rectangle, gather
 from tracker.removal import run_job
-from tracker.routes import backwards_from_all
 from tracker.shadows import LOOKAHEAD, with_shadows
 from tracker.spool import LabelSpool
 from tracker.tracking import Tracking
@@ -169,15 +168,8 @@ def track_frames(
         prompted = _label(reader, prompts, segmenter)
         with LabelSpool(reader.info.height, reader.info.width) as spool:
             tracking = Tracking(reader, Part(), prompted, make, spool, Evidence())
-            start = min(prompted)
-            for _ in tracking.forwards(reader.frames(start), start):
+            for _ in tracking.offline(min(prompted)):
                 pass
-            for route in backwards_from_all(prompted):
-                for _ in tracking.outwards(route):
-                    pass
-            for route in tracking.lookbacks():
-                for _ in tracking.look_back(route):
-                    pass
             return [spool[index] for index in range(len(frames))]
 
 

@@ -5,13 +5,16 @@ is shown them again, read from the video once more, and so knows the same.
 """
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, suppress
 
+from tracker.ahead import ahead
 from tracker.elsewhere import ProcessDiedError
 from tracker.interfaces import MaskPropagator, Preparing
 from tracker.types import Frame, LabelMap, Tracked
 from tracker.video import SourceFrame, VideoReader
+
+PREPARED = 2  # frames looked at before they are labelled
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +45,20 @@ class ReplayingPropagator:
         if isinstance(propagator, Preparing):
             with suppress(ProcessDiedError):  # which the next step finds out
                 propagator.prepare(frame)
+
+    def prepared(self, sources: Iterator[SourceFrame]) -> Generator[SourceFrame]:
+        """Yield `sources`; what can be done beforehand is, in a thread of its own."""
+        if not self.prepares:
+            yield from sources
+            return
+
+        def prepare() -> Generator[SourceFrame]:
+            for source in sources:
+                self.prepare(source.rgb)
+                yield source
+
+        with closing(ahead(prepare(), PREPARED)) as prepared:
+            yield from prepared
 
     def step(self, frame: Frame, labels: LabelMap | None = None) -> Tracked:
         """Label the frame turned to, or memorise the labels given for it.

@@ -23,7 +23,14 @@ from tracker.newcomers import Newcomers
 from tracker.part import Part
 from tracker.pipeline import FindNew, ids_in, propagate
 from tracker.replaying import ReplayingPropagator
-from tracker.routes import Route, outwards, prompted_frames, switch_over, to_be_followed
+from tracker.routes import (
+    Route,
+    backwards_from_all,
+    outwards,
+    prompted_frames,
+    switch_over,
+    to_be_followed,
+)
 from tracker.spool import LabelSpool, LabelStore
 from tracker.types import Frame, LabelMap, Tracked
 from tracker.video import SourceFrame, VideoReader
@@ -34,7 +41,6 @@ Labelled = tuple[SourceFrame, LabelMap]
 # the rest.
 AGREEING_FRAMES = 5
 PROMPTS_SHOWN = 4  # to a propagator that begins in the middle: more would take long
-PREPARED = 2  # frames a propagator has looked at before it labels them
 LABELLED = 1  # frames it has labelled before anybody asks for them
 
 
@@ -82,7 +88,7 @@ class Tracking:
             earlier = [index for index in self._prompted if index <= before.index]
             known = self._remind(propagator, before, earlier)
         look = self._look_from(first)
-        with closing(_prepared(sources, propagator)) as prepared:
+        with closing(propagator.prepared(sources)) as prepared:
 
             def frames() -> Generator[Frame]:
                 for source in prepared:
@@ -122,6 +128,14 @@ class Tracking:
             for source, labels in labelled:
                 self._known.labels[source.index] = labels
                 yield source, labels
+
+    def offline(self, first: int) -> Generator[Labelled]:
+        """Label all frames from `first` on, each way in turn; some come more than once."""
+        yield from self.forwards(self._reader.frames(first), first)
+        for route in backwards_from_all(self._prompted):
+            yield from self.outwards(route)
+        for route in self.lookbacks():
+            yield from self.look_back(route)
 
     def _look_from(self, first: int) -> FindNew | None:
         """Return who looks for newcomers in frames that are counted from `first`."""
@@ -209,7 +223,7 @@ class Tracking:
         )
         with (
             closing(ahead(sources)) as pictures,
-            closing(_prepared(pictures, propagator)) as prepared,
+            closing(propagator.prepared(pictures)) as prepared,
         ):
             for source in prepared:
                 active = [k for k, stop in route.stops.items() if route.passes(source.index, stop)]
@@ -273,23 +287,6 @@ class Tracking:
         if self._fresh is not None:
             for number in objects:
                 self._fresh.setdefault(number, set()).add(index)
-
-
-def _prepared(
-    sources: Iterator[SourceFrame], propagator: ReplayingPropagator
-) -> Generator[SourceFrame]:
-    """Yield `sources`; the propagator does beforehand what it can, in a thread of its own."""
-    if not propagator.prepares:
-        yield from sources
-        return
-
-    def prepare() -> Generator[SourceFrame]:
-        for source in sources:
-            propagator.prepare(source.rgb)
-            yield source
-
-    with closing(ahead(prepare(), PREPARED)) as prepared:
-        yield from prepared
 
 
 def _reach(index: int, others: Collection[int], first: int, num_frames: int) -> range:

@@ -126,15 +126,13 @@ def track(
         frames = [np.array(pixels, np.uint8) for pixels in source.read(None)]
         with VideoReader(frames) as reader, LabelSpool(*given.shape) as found:
             tracking = Tracking(reader, Part(), {0: given}, make, found, Evidence())
-            count = sum(1 for _ in tracking.forwards(reader.frames(0), 0))
-            if mode == "offline":
-                for route in tracking.lookbacks():
-                    for _ in tracking.look_back(route):
-                        pass
-            names = source.names or [f"{index:05d}" for index in range(count)]
+            along = tracking.offline(0) if mode == "offline" else tracking.forwards(iter(reader), 0)
+            for _ in along:
+                pass
+            names = source.names or [f"{index:05d}" for index in range(len(frames))]
             for index, stem in enumerate(names):
                 (target / f"{stem}.png").write_bytes(encode_labels(found[index]))
-        yield Done(name, count, choice.name, target, sum(seconds))
+        yield Done(name, len(frames), choice.name, target, sum(seconds))
 
 
 def inpaint(
