@@ -1,9 +1,10 @@
-"""What the last frames show of the background: lost parts of an object differ from it."""
+"""What frames around show of the background: lost parts of an object differ from it."""
 
 import numpy as np
 import pytest
 
-from tracker.classical.lately import AGES, Lately
+from tracker.classical.lately import AGES, Coming, Lately
+from tracker.classical.softmaps import coded
 
 HEIGHT, WIDTH = 60, 100
 STILL = np.eye(3)
@@ -34,7 +35,28 @@ def expected_of(place, seen):
     return np.stack([1 - one, one])
 
 
-def said_at(ground, time, *, pans=False, taken=False, before=12, near=True, forget=False, **how):
+def coming_after(ground, time, *ages, pans=False):
+    """Return frames that come after `time`."""
+    later = []
+    for age in ages:
+        way = np.linalg.matrix_power(LEFTWARDS if pans else STILL, age)
+        later.append(Coming(coded(view(ground, time + age, pans=pans)[0]), way))
+    return later
+
+
+def said_at(
+    ground,
+    time,
+    *,
+    pans=False,
+    taken=False,
+    before=12,
+    near=True,
+    forget=False,
+    ages=(),
+    doubtful=(),
+    **how,
+):
     """Return what is said at `time` of an object half of which is lost, and its place."""
     lately = Lately()
     everywhere, upper = np.full((HEIGHT, WIDTH), near), np.zeros((HEIGHT, WIDTH), bool)
@@ -44,8 +66,10 @@ def said_at(ground, time, *, pans=False, taken=False, before=12, near=True, forg
         if forget and now == time:
             lately.forget()
         lately.follow(LEFTWARDS if pans else STILL)
-        odds = lately.odds(frame, expected_of(place, upper), everywhere)
-        lately.keep(frame, np.where(place & taken, 0, 1).astype(np.float32))
+        coming = coming_after(ground, now, *ages, pans=pans)
+        expected = expected_of(place, upper)
+        odds = lately.odds(coded(frame), expected, everywhere, coming, doubtful)
+        lately.keep(coded(frame), np.where(place & taken, 0, 1).astype(np.float32))
     return odds[1], place
 
 
@@ -64,6 +88,27 @@ def test_where_an_object_hid_the_ground_nothing_is_said(ground):
     just_left = np.s_[22:32, 20:24]  # by an object that is slow and long
     assert (said_at(ground, 15, speed=1, width=40)[0][just_left] != 0).all()
     assert (said_at(ground, 15, speed=1, width=40, taken=True)[0][just_left] == 0).all()
+
+
+@pytest.mark.parametrize("pans", [False, True])
+def test_frames_to_come_show_what_the_object_has_hidden_so_far(ground, pans):
+    def lower_part(**how):
+        odds, place = said_at(ground, 15, pans=pans, before=2, **how)
+        lower = place.copy()
+        lower[:27] = False
+        return odds[lower]
+
+    assert not lower_part().any()
+    assert lower_part(ages=(6, 12)).min() > 1
+
+
+def test_frames_to_come_are_asked_only_about_objects_that_are_seen_well(ground):
+    alone, _ = said_at(ground, 15)
+    doubted, _ = said_at(ground, 15, ages=(6, 12), doubtful=[1])
+    both, place = said_at(ground, 15, ages=(6, 12))
+
+    np.testing.assert_array_equal(doubted, alone)
+    assert both[place].mean() > alone[place].mean() + 1
 
 
 def test_one_frame_is_not_enough(ground):

@@ -7,11 +7,12 @@ import pytest
 import rendered
 from rendered import given, labels_of
 
-from tracker.apart import Receiver
+from tracker import engines
+from tracker.apart import PropagatorApart, Receiver
 from tracker.classical import sight
 from tracker.classical.propagator import ClassicalPropagator
 from tracker.costs import Stopwatch, timed
-from tracker.interfaces import Preparing
+from tracker.interfaces import Preparing, lookahead_of
 from tracker.jobs import Job
 from tracker.own import OwnEngines
 from tracker.removal import run_job
@@ -33,7 +34,7 @@ def frames(film):
 
 
 def test_labels_are_the_same_however_much_is_done_beforehand(frames):
-    plain, prepared, partly = (ClassicalPropagator() for _ in range(3))
+    plain, prepared, partly = (ClassicalPropagator(hurries=True) for _ in range(3))
     for frame in frames[: sight.MOST_READY]:
         prepared.prepare(frame)
     partly.prepare(frames[3])
@@ -45,6 +46,66 @@ def test_labels_are_the_same_however_much_is_done_beforehand(frames):
     assert expected[-1].any()
     np.testing.assert_array_equal(labels_of(prepared, frames), expected)
     np.testing.assert_array_equal(labels_of(partly, frames), expected)
+
+
+def followed(propagator, frames, ahead):
+    """Return the labels of all frames, so many of which are prepared `ahead` of each."""
+    found = []
+    for index, frame in enumerate(frames):
+        for other in frames[0 if index == 0 else index + ahead : index + ahead + 1]:
+            propagator.prepare(other)
+        found.append(propagator.step(frame, None if index else given()).labels)
+    return np.stack(found)
+
+
+@pytest.fixture(scope="module")
+def long_film(tmp_path_factory):
+    path = tmp_path_factory.mktemp("preparing") / "long.mkv"
+    rendered.write_scene(path, 30)
+    return rendered.read_only(path)
+
+
+def test_so_many_frames_are_looked_ahead_at_and_no_more(long_film):
+    expected = followed(ClassicalPropagator(), long_film, sight.LOOKAHEAD)
+
+    more = followed(ClassicalPropagator(), long_film, sight.LOOKAHEAD + 4)
+    fewer = followed(ClassicalPropagator(), long_film, 2)
+
+    np.testing.assert_array_equal(more, expected)
+    assert (fewer != expected).any()
+
+
+def test_who_hurries_looks_at_no_frame_to_come(long_film):
+    found = [followed(ClassicalPropagator(hurries=True), long_film, ahead) for ahead in (0, 7)]
+
+    np.testing.assert_array_equal(*found)
+
+
+def test_it_makes_no_difference_whether_following_works_in_another_process(long_film):
+    here = engines.make_propagator(engines.choose("propagator", "classical"))
+    there = engines.make_propagator(engines.choose("propagator", "classical"), apart=True)
+
+    assert isinstance(there, PropagatorApart)
+    assert lookahead_of(there) == lookahead_of(here) == sight.LOOKAHEAD
+    np.testing.assert_array_equal(
+        followed(there, long_film, sight.LOOKAHEAD), followed(here, long_film, sight.LOOKAHEAD)
+    )
+
+
+def test_frames_to_come_are_those_of_the_same_scene(frames):
+    seen = sight.Sight(lookahead=sight.LOOKAHEAD)
+    other = np.ascontiguousarray(255 - frames[0][::-1, ::-1])
+    for frame in (*frames[:8], other, other):
+        seen.prepare(frame)
+
+    seen.look(frames[0])
+    ages = [len(seen.coming())]
+    seen.look(frames[3])
+    ages.append(len(seen.coming()))
+    seen.look(frames[6])
+    ages.append(len(seen.coming()))
+
+    assert ages == [2, 1, 0]  # 3 and 6 frames on; 3; a cut before that
 
 
 def test_a_frame_asked_for_twice_is_looked_at_once(frames, monkeypatch):
@@ -191,6 +252,26 @@ def test_what_goes_wrong_while_a_frame_is_looked_at_is_said_by_its_step():
     receiver.step_ready(2, None)
 
 
+class Far(Waiting):
+    """Looks two frames ahead."""
+
+    lookahead = 2
+
+
+@pytest.mark.parametrize("mode", ["streaming", "offline"])
+def test_as_many_frames_are_prepared_before_each_as_are_looked_ahead_at(film, tmp_path, mode):
+    notes = []
+    job = Job(film, tmp_path / "out.mkv", {0: given()}, mode=mode)
+
+    list(run_job(job, OwnEngines(make_propagator=lambda: Far(notes))))
+
+    order = [what for what, *_ in notes]
+    steps = [place for place, what in enumerate(order) if what == "step"]
+    assert len(steps) >= NUM_FRAMES  # offline, what is out of sight is looked back for
+    for count, place in enumerate(steps[:NUM_FRAMES], start=1):
+        assert order[:place].count("prepare") >= min(count + 2, NUM_FRAMES)
+
+
 def test_counting_seconds_hides_not_that_a_propagator_prepares():
     class Plain:
         def step(self, frame, labels=None):
@@ -204,3 +285,5 @@ def test_counting_seconds_hides_not_that_a_propagator_prepares():
     assert [what for what, *_ in notes] == ["prepare"]
     assert "propagate" in watch.busy
     assert not isinstance(timed(Plain(), watch), Preparing)
+    assert lookahead_of(timed(Far(notes), watch)) == 2
+    assert lookahead_of(counted) == lookahead_of(Plain()) == 0

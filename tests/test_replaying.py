@@ -101,6 +101,53 @@ def test_what_was_shown_is_shown_again_whichever_way_it_went(reader):
     assert notes == shown
 
 
+class Looking(Noting):
+    """Looks two frames ahead, and notes how many it can see when it is stepped to one."""
+
+    lookahead = 2
+
+    def __init__(self, notes, deadly=None):
+        super().__init__(notes, deadly)
+        self.ready = []
+
+    def prepare(self, frame):
+        self.ready.append(int(frame[0, 0, 0]))
+
+    def step(self, frame, labels=None):
+        number = int(frame[0, 0, 0])
+        if number != self.deadly and number in self.ready:
+            del self.ready[: self.ready.index(number) + 1]
+        tracked = super().step(frame, labels)
+        self.notes[-1] += (tuple(self.ready[: self.lookahead]),)
+        return tracked
+
+
+def test_what_was_looked_at_ahead_is_looked_at_ahead_again(reader):
+    def follow(*made):
+        waiting = list(made)
+        propagator = ReplayingPropagator(lambda: waiting.pop(0), reader)
+        propagator.turn_to(2)
+        propagator.step(reader.read(2).rgb, np.ones((8, 8), np.uint8))  # a reminder
+        for source in propagator.prepared(reader.frames(20)):
+            propagator.turn_to(source.index)
+            propagator.step(source.rgb)
+            if source.index == 24:
+                propagator.step(source.rgb, np.full((8, 8), 2, np.uint8))
+            if source.index == 35:
+                return
+
+    plain, again = [], []
+    follow(Looking(plain))
+    follow(Looking([], deadly=28), Looking(again, deadly=33), Looking(last := []))
+
+    assert plain[0] == (2, 1, ())
+    assert (24, None, (25, 26)) in plain
+    assert (24, 2, (25, 26)) in plain
+    assert again == plain[: len(again)]
+    assert len(again) == 15
+    assert last == plain
+
+
 def test_a_process_may_die_as_often_as_it_gets_on_in_between(reader, caplog):
     places = [(), (4,), (2,)]
     propagator = ReplayingPropagator(

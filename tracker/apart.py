@@ -7,24 +7,26 @@ from typing import Any, cast
 
 from tracker.costs import Stopwatch
 from tracker.elsewhere import Elsewhere
-from tracker.interfaces import MaskPropagator, Preparing
+from tracker.interfaces import MaskPropagator, Preparing, lookahead_of
 from tracker.there import resolve
 from tracker.types import Frame, LabelMap, Tracked
 
-_MOST_READY = 8  # frames prepared and not asked for
+_MOST_READY = 8  # frames prepared and not asked for, beyond those looked ahead at
 
 
 class PropagatorApart:
-    """Stands in for a propagator in another process.  Implements `Preparing`.
+    """Stands in for a propagator in another process.  Implements `LookingAhead`.
 
     Frames go there as soon as they are prepared; it works on them in the order they come.
 
     Args:
         maker: "package.module:function", which makes the propagator there.
         arguments: for it.
+        lookahead: that of the propagator.
     """
 
-    def __init__(self, maker: str, *arguments: object) -> None:
+    def __init__(self, maker: str, *arguments: object, lookahead: int = 0) -> None:
+        self.lookahead = lookahead
         self._there = Elsewhere("tracker.apart:Receiver", maker, arguments)
         self._ready: dict[int, Frame] = {}  # by number, as they lie there
         self._numbers = count()
@@ -37,7 +39,7 @@ class PropagatorApart:
         with self._order:
             number = next(self._numbers)
             self._ready[number] = frame
-            if len(self._ready) > _MOST_READY:
+            if len(self._ready) > self.lookahead + _MOST_READY:
                 oldest = next(iter(self._ready))
                 del self._ready[oldest]
                 self._there.begin("forget", oldest)
@@ -97,6 +99,8 @@ class Receiver:
         frame, looked = self._ready[number]
         self._ready = {k: ready for k, ready in self._ready.items() if k > number}
         looked.result()
+        last = number + lookahead_of(self._propagator)
+        wait([looked for k, (_, looked) in self._ready.items() if k <= last])
         return self._step(frame, labels)
 
     def step_again(self, labels: LabelMap | None) -> tuple[Tracked, float]:

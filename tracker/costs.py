@@ -15,6 +15,7 @@ from tracker.interfaces import (
     LookingForward,
     MaskPropagator,
     Preparing,
+    lookahead_of,
     remarks_of,
 )
 from tracker.types import Clip, Frame, LabelMap, Mask, Tracked
@@ -80,11 +81,12 @@ class TimedPropagator:
 
 
 class TimedPreparing(TimedPropagator):
-    """The same for one that does some of its work beforehand."""
+    """The same for one that does some of its work beforehand.  Implements `LookingAhead`."""
 
     def __init__(self, propagator: Preparing, watch: Stopwatch) -> None:
         super().__init__(propagator, watch)
         self._preparing = propagator
+        self.lookahead = lookahead_of(propagator)
 
     def prepare(self, frame: Frame) -> None:
         """Look at a frame that will come; see `Preparing`."""
@@ -100,10 +102,14 @@ class TellingTime(Preparing, Protocol):
 
 
 class TimedElsewhere:
-    """The same for one that works elsewhere: who waits for it is not busy."""
+    """The same for one that works elsewhere: who waits for it is not busy.
+
+    Implements `LookingAhead`.
+    """
 
     def __init__(self, propagator: TellingTime, watch: Stopwatch) -> None:
         self._propagator, self._watch = propagator, watch
+        self.lookahead = lookahead_of(propagator)
 
     def prepare(self, frame: Frame) -> None:
         """Have a frame that will come looked at; see `Preparing`."""

@@ -41,6 +41,7 @@ class EngineSpec(Generic[EngineT]):
     cpu_seconds: float = 0.0  # per frame on two cores, at its working size; 0: no wait worth a word
     # "module:function", of `Settings`: it is largely Python, so at its best in its own process.
     maker: str | None = None
+    lookahead: int = 0  # frames it looks at beyond the one it labels, unless it hurries
 
 
 @dataclass(frozen=True)
@@ -286,7 +287,7 @@ PROPAGATORS: Mapping[str, EngineSpec[MaskPropagator]] = {
     "aots": _tracker("aots", 0.35),
     "aott": _tracker("aott", 0.25),
     "classical": EngineSpec(
-        _classical_propagator, maker="tracker.engine_table:make_classical_propagator"
+        _classical_propagator, maker="tracker.engine_table:make_classical_propagator", lookahead=12
     ),
 }
 INPAINTERS: Mapping[str, InpainterSpec] = {

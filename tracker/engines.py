@@ -163,7 +163,8 @@ def make_propagator(
     spec = PROPAGATORS[choice.name]
     if apart and spec.maker is not None and num_cores() > 1:
         try:
-            return PropagatorApart(spec.maker, settings)
+            lookahead = 0 if settings.hurries else spec.lookahead
+            return PropagatorApart(spec.maker, settings, lookahead=lookahead)
         except UserError as error:  # no process can be started: it is slower, no more, without
             _note_once(f"objects are followed in this process, which is slower: {error}")
     return spec.load(choice.device)(settings)

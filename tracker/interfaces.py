@@ -98,6 +98,22 @@ class Preparing(MaskPropagator, Protocol):
         """
 
 
+@runtime_checkable
+class LookingAhead(Preparing, Protocol):
+    """A propagator that also looks at what comes after the frame it labels.
+
+    `lookahead` frames after each, or as many as there are, are to be prepared before `step` is
+    given it; 0: none need be.
+    """
+
+    lookahead: int
+
+
+def lookahead_of(propagator: MaskPropagator) -> int:
+    """Return how many frames after each are to be prepared before a propagator labels it."""
+    return propagator.lookahead if isinstance(propagator, LookingAhead) else 0
+
+
 class Inpainter(Protocol):
     """Fills holes."""
 

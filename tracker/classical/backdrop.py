@@ -3,10 +3,12 @@
 All of it happens at half the working size.
 """
 
+from collections.abc import Collection, Sequence
+
 import numpy as np
 
 from tracker.classical.appearance import STRIDE, Floats
-from tracker.classical.lately import Lately
+from tracker.classical.lately import Coming, Lately
 from tracker.classical.layers import Motion
 from tracker.classical.plate import BackgroundPlate
 from tracker.classical.softmaps import Picture, Region, resized, shrunk, spread
@@ -16,7 +18,7 @@ NEW = 0.5  # of a cell must be new
 
 
 class Backdrop:
-    """All of the background seen so far, and the last frames."""
+    """All of the background seen so far, the last frames, and the next if they are known."""
 
     def __init__(self) -> None:
         self.plate = BackgroundPlate()
@@ -54,7 +56,15 @@ class Backdrop:
         is_new = self.plate.is_new(picture.half).astype(np.float32)
         return shrunk(is_new, picture.features.shape) > NEW
 
-    def odds(self, picture: Picture, prior: Floats, near: Mask, region: Region) -> Floats:
+    def odds(
+        self,
+        picture: Picture,
+        prior: Floats,
+        near: Mask,
+        region: Region,
+        coming: Sequence[Coming] = (),
+        doubtful: Collection[int] = (),
+    ) -> Floats:
         """Return log odds (layers, h, w) of each object in `region` of the newest frame.
 
         Args:
@@ -62,6 +72,8 @@ class Backdrop:
             prior: (layers, h, w) of `region`: how likely each layer is.
             near: (rows, columns): the cells in which objects may be.
             region: a part of the frame at working size.
+            coming: frames to come, as many as are known.
+            doubtful: objects of which these say nothing.
         """
         height, width = picture.half.shape[:2]
         part = tuple(
@@ -74,7 +86,7 @@ class Backdrop:
             layer[part] = shrunk(one, layer[part].shape)
         close = spread(near, STRIDE // 2, expected.shape[1:])
         self._odds = self.plate.odds(picture.half, expected, close)
-        self._odds += self._lately.odds(picture.half, expected, close)
+        self._odds += self._lately.odds(picture.coded, expected, close, coming, doubtful)
         return np.stack([resized(one[part], prior.shape[1:]) for one in self._odds])
 
     def learn(self, picture: Picture, background: Floats, *, hides: bool = False) -> None:
@@ -91,4 +103,4 @@ class Backdrop:
         else:
             self.plate.release()
         self.plate.learn(picture.half, background, self._odds)
-        self._lately.keep(picture.half, background)
+        self._lately.keep(picture.coded, background)

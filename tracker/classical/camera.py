@@ -20,6 +20,8 @@ Points: TypeAlias = NDArray[np.float32]  # (N, 2), x then y
 
 _CELL = 12  # pixels: one corner is taken from every such square
 _FLATTEST_CORNER = 2e-5  # smaller eigenvalue of the gradient below which there is no corner
+_FEWEST_CORNERS = 8  # with fewer nobody knows what the camera did
+_WINDOW = (15, 15)  # pixels around a corner that are looked for
 _INLIER_DISTANCE = 1.0  # pixels
 LEAST_LIKENESS = 0.5  # correlation below which two neighbours are of different scenes
 _STILL = 0.02  # pixels: if standing still explains the points nearly as well, it stands still
@@ -109,6 +111,34 @@ def at(values: NDArray[np.float32], points: Points) -> NDArray[np.float32]:
     """Return (N, ...) the values at whole-pixel points."""
     result: NDArray[np.float32] = values[points[:, 1].astype(int), points[:, 0].astype(int)]
     return result
+
+
+def between(
+    first: NDArray[np.uint8],
+    second: NDArray[np.uint8],
+    cell: int = _CELL,
+    start: Homography | None = None,
+) -> Motion | None:
+    """Return the motion of most corners from one lightness (h, w) to another.
+
+    None if there are too few.  It is looked for around `start`, or nothing is known of it yet.
+    """
+    points = corners(first, np.ones(first.shape, bool), cell)
+    if len(points) < _FEWEST_CORNERS:
+        return None
+    guess = points if start is None else apply(start, points)
+    moved, status, _ = cv2.calcOpticalFlowPyrLK(
+        first,
+        second,
+        points[:, None],
+        guess[:, None].copy(),
+        winSize=_WINDOW,
+        maxLevel=3 if start is None else 1,
+        flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
+    )
+    found = status[:, 0] > 0
+    outline = outline_of((slice(0, first.shape[0]), slice(0, first.shape[1])))
+    return fit(points[found], moved[found, 0], outline)
 
 
 def fit(points: Points, moved: Points, outline: Points) -> Motion | None:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.classical.camera import Homography, apply, chain, corners, fit, outline_of
+from tracker.classical.camera import between, chain
 from tracker.classical.click_window import Plane, shrink
 from tracker.types import Frame
 
@@ -22,7 +22,6 @@ _PIXELS = 60_000  # of the working size
 _SMALLEST_SIDE = 16  # pixels; below, corners say nothing
 COMPARED_EVERY = 2  # of the frames given: what is far apart; the motion is corrected there
 _CORNER_CELL = 10  # pixels: one corner is taken from every such square
-_FEWEST_CORNERS = 8
 _FEWEST_FRAMES = 4  # compared; in fewer, most things are still where they were
 _CHAINED = 0.2  # share of the corners that follow the camera; with fewer the chain ends
 _REFINED = 0.25  # the same, to correct the chain by the frame itself
@@ -109,14 +108,14 @@ def _laid_over(frame: Frame, others: Sequence[Frame]) -> tuple[Laid, ...]:
     before, carried = grey, np.eye(3)
     for number, other in enumerate(others, start=1):
         now = np.asarray(cv2.cvtColor(other, cv2.COLOR_RGB2GRAY), np.uint8)
-        step, support = _camera(before, now, None)
-        if support < _CHAINED:
+        step = between(before, now, _CORNER_CELL)
+        if step is None or step.support < _CHAINED:
             break
-        before, carried = now, chain(carried, step)
+        before, carried = now, chain(carried, step.homography)
         if number % COMPARED_EVERY == 0:
-            direct, support = _camera(grey, now, carried)
-            if support > _REFINED:
-                carried = direct
+            direct = between(grey, now, _CORNER_CELL, carried)
+            if direct is not None and direct.support > _REFINED:
+                carried = direct.homography
         back = np.linalg.inv(carried)
         shown = cv2.warpPerspective(everywhere, back, (width, height)) == 255
         if shown.mean() < _SHOWN:
@@ -125,29 +124,6 @@ def _laid_over(frame: Frame, others: Sequence[Frame]) -> tuple[Laid, ...]:
         far = np.where(shown, _outside(lab, laid), np.float32(np.nan))
         found.append(Laid(np.asarray(cv2.cvtColor(laid, cv2.COLOR_RGB2GRAY), np.uint8), far))
     return tuple(found)
-
-
-def _camera(
-    first: NDArray[np.uint8], second: NDArray[np.uint8], start: Homography | None
-) -> tuple[Homography, float]:
-    """Return the motion of most corners, looked for from `start`, and the share that follows."""
-    points = corners(first, np.ones(first.shape, bool), _CORNER_CELL)
-    if len(points) < _FEWEST_CORNERS:
-        return np.eye(3), 0.0
-    guess = points if start is None else apply(start, points)
-    moved, status, _ = cv2.calcOpticalFlowPyrLK(
-        first,
-        second,
-        points[:, None],
-        guess[:, None].copy(),
-        winSize=(15, 15),
-        maxLevel=3 if start is None else 1,
-        flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
-    )
-    found = status[:, 0] > 0
-    outline = outline_of((slice(0, first.shape[0]), slice(0, first.shape[1])))
-    motion = fit(points[found], moved[found, 0], outline)
-    return (np.eye(3), 0.0) if motion is None else (motion.homography, motion.support)
 
 
 def _outside(lab: Plane, other: NDArray[np.generic]) -> Plane:

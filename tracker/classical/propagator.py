@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from tracker.classical.shot import Shot
-from tracker.classical.sight import Change, Sight
+from tracker.classical.sight import LOOKAHEAD, Change, Sight
 from tracker.classical.softmaps import Picture, enlarged, pixels_for
 from tracker.types import Frame, LabelMap, Tracked
 
@@ -20,15 +20,16 @@ MOST_LEFT = 3  # shots left and not forgotten: the first and the newest
 
 
 class ClassicalPropagator:
-    """Carries the labels of one video, one frame per call.  Implements `Preparing`.
+    """Carries the labels of one video, one frame per call.  Implements `LookingAhead`.
 
     Args:
-        hurries: never look closer at small objects, which takes up to twice as long.
+        hurries: never look ahead, nor closer at small objects, which takes up to twice as long.
     """
 
     def __init__(self, *, hurries: bool = False) -> None:
         self._hurries = hurries
-        self._sight = Sight()
+        self.lookahead = 0 if hurries else LOOKAHEAD
+        self._sight = Sight(lookahead=self.lookahead)
         self._seeing = threading.Lock()  # held where frames are prepared, or that is changed
         self._shot = Shot()
         self._left: list[Shot] = []  # shots that may go on
@@ -63,7 +64,7 @@ class ClassicalPropagator:
         change = self._sight.change(self._shot.picture, picture)
         if change.is_cut:
             change = self._turn(picture, change)
-        self._shot.follow(picture, change)
+        self._shot.follow(picture, change, self._sight.coming())
         labels = enlarged(self._shot.shown(), self._ids, *frame.shape[:2])
         return Tracked(labels, dict(zip(self._ids, self._shot.confidence, strict=True)))
 

@@ -14,6 +14,7 @@ reduced size (see softmaps).
 """
 
 import copy
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -25,6 +26,7 @@ from tracker.classical.claims import Claims
 from tracker.classical.confidence import confidence, likely_around, trust_in
 from tracker.classical.decision import decide
 from tracker.classical.flow import pixel_grid, sample
+from tracker.classical.lately import Coming
 from tracker.classical.layers import TRUSTED, Motion, layer_motions
 from tracker.classical.lost import SAMPLING_INTERVAL, Background, to_background
 from tracker.classical.moving import pixel_motion_odds
@@ -55,6 +57,7 @@ BLUR = 15  # pixels: how vague labels become where flow is not to be trusted
 SURE = 0.75  # purity of a cell that is worth remembering
 HOPELESS = 0.05  # trust up to which what was just found is not shown yet; in a shot in
 # which no objects were given, up to LIKELY: of what is around it there too little is known
+SEEN_WELL = 0.5  # confidence from which frames to come are asked about an object
 UNKNOWN = 0.5  # of a cell must be unknown to the plate to count as never seen
 FOLLOWED = 0.5  # of an object: if flow over a gap is trusted for less, it has to be found
 WHOLE = np.float32(0.95)  # how likely what was found as a whole is as it was
@@ -116,9 +119,12 @@ class Shot:
         wholes = [k for k in range(1, len(soft)) if self._uncovered.is_whole(k)]
         self._whereabouts.begin(picture, self.soft, wholes)
 
-    def follow(self, picture: Picture, change: Change) -> None:
-        """Turn to the next frame: find `soft` and `winner` anew."""
-        self.soft, self.winner = self._carry(picture, change)
+    def follow(self, picture: Picture, change: Change, coming: Sequence[Coming] = ()) -> None:
+        """Turn to the next frame: find `soft` and `winner` anew.
+
+        `coming` are frames to come, as many as are known.
+        """
+        self.soft, self.winner = self._carry(picture, change, coming)
         self.picture = picture
         self.confidence = self._judge(picture)  # first: finds in doubt are remembered otherwise
         self._remember(picture, given=False)
@@ -133,7 +139,9 @@ class Shot:
             soft[layer] = 0
         return soft
 
-    def _carry(self, picture: Picture, change: Change) -> tuple[Floats, NDArray[np.uint8]]:
+    def _carry(
+        self, picture: Picture, change: Change, coming: Sequence[Coming]
+    ) -> tuple[Floats, NDArray[np.uint8]]:
         """Return the soft labels (layers, h, w) of `picture`, and the layer that wins (h, w)."""
         shape = picture.small.shape[:2]
         where = cell_places(*shape)
@@ -169,7 +177,8 @@ class Shot:
         prior += (1 - trust) * (blurred(prior, BLUR) - prior)
         odds = pixel_motion_odds(grid[region], places, trust, prior, motions)
         wholes = self._expect_found(prior, odds, boxes, cells)
-        odds += self._backdrop.odds(picture, prior, near, region)
+        doubtful = [layer for layer, sure in enumerate(self.confidence, 1) if sure < SEEN_WELL]
+        odds += self._backdrop.odds(picture, prior, near, region, coming, doubtful)
         prior /= prior.sum(axis=0) + np.float32(1e-6)
         # What was given in several pieces may be several things, and not all of them remembered.
         single = [box for layer, box in boxes.items() if self._uncovered.is_whole(layer)]

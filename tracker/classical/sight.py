@@ -12,6 +12,8 @@ from tracker.classical.camera import (
     LEAST_LIKENESS,
     Homography,
     apply,
+    between,
+    chain,
     corners,
     is_plausible,
     likeness,
@@ -28,6 +30,7 @@ from tracker.classical.flow import (
     length,
     pixel_grid,
 )
+from tracker.classical.lately import Coming
 from tracker.classical.softmaps import (
     WORKING_PIXELS,
     Picture,
@@ -40,7 +43,11 @@ from tracker.classical.softmaps import (
 from tracker.types import Frame, Mask
 
 _STEADY = 0.5  # mean trust in flow: with more, it is no other scene
-MOST_READY = 8  # pictures prepared and not asked for
+MOST_READY = 8  # pictures prepared and not asked for, beyond those looked ahead at
+AHEAD = 3, 6, 12  # frames: those to come that are looked at, see `lately.py`
+LOOKAHEAD = AHEAD[-1]  # frames
+_FOLLOWED = 0.2  # of the corners: with fewer nobody knows what the camera did
+_CORNER_CELL = 15  # pixels of half the size: one corner is taken from every such square
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +66,7 @@ class _Seen:
     frame: Frame
     picture: Picture
     change: Change | None  # from the frame seen before
+    step: Homography | None  # of the background since then, at half the size; None: not known
 
 
 class Sight:
@@ -66,21 +74,22 @@ class Sight:
 
     Args:
         pixels: how many to look at, see `at_working_size`.
+        lookahead: 0, or `LOOKAHEAD` to see what is `coming`.
     """
 
-    def __init__(self, pixels: int = WORKING_PIXELS) -> None:
-        self.pixels = pixels
+    def __init__(self, pixels: int = WORKING_PIXELS, lookahead: int = 0) -> None:
+        self.pixels, self.lookahead = pixels, lookahead
         # Pictures for flow are small, so that nothing is lost by looking at half their size.
         self._estimator = FlowEstimator(FAST, finest_scale=1)
         self._rough = FlowEstimator(ULTRAFAST, finest_scale=1)  # for whole layers and for checking
-        self._ready: deque[_Seen] = deque(maxlen=MOST_READY)
+        self._ready: deque[_Seen] = deque(maxlen=lookahead + MOST_READY)
         self._exposure = Exposure()
         self._newest: Picture | None = None  # seen
         self._current: _Seen | None = None  # looked at by `look`
 
     def at(self, pixels: int) -> "Sight":
         """Return one that has prepared the same frames, but looked at so many pixels."""
-        other = Sight(pixels)
+        other = Sight(pixels, self.lookahead)
         for seen in self._ready:
             other.prepare(seen.frame)
         return other
@@ -113,8 +122,27 @@ class Sight:
                 even = self._exposure.even(small)
                 gray = gray_of(even)
                 change = self._compare(before, gray.coarse)
-        self._newest = look_closely(even, gray)
-        return _Seen(frame, self._newest, change)
+        picture = look_closely(even, gray)
+        step = None
+        if self.lookahead and before is not None and change is not None and not change.is_cut:
+            step = _step(before, picture)
+        self._newest = picture
+        return _Seen(frame, picture, change, step)
+
+    def coming(self) -> list[Coming]:
+        """Return the frames to come that are looked at, after the one looked at by `look`.
+
+        All of those that are prepared, up to where the scene ends.
+        """
+        found: list[Coming] = []
+        way: Homography = np.eye(3)
+        for age, seen in enumerate(list(self._ready), start=1):  # more may come meanwhile
+            if age > LOOKAHEAD or seen.step is None:
+                break
+            way = chain(way, seen.step)
+            if age in AHEAD:
+                found.append(Coming(seen.picture.coded, way))
+        return found
 
     def change(self, before: Picture, picture: Picture) -> Change:
         """Return how the picture differs from the one before, of the same size."""
@@ -173,6 +201,15 @@ class Sight:
         is_cut = is_open and _is_other(gray, before.gray, back)
         to_next = resized(to_next, cells) * factors
         return Change(before, to_next, rescaled_flow(back, shape), trust, is_cut)
+
+
+def _step(before: Picture, picture: Picture) -> Homography | None:
+    """Return what the camera did between two pictures at half their size; None: not known."""
+    first, second = (
+        np.asarray(cv2.extractChannel(one.coded, 0), np.uint8) for one in (before, picture)
+    )
+    motion = between(first, second, _CORNER_CELL)
+    return None if motion is None or motion.support < _FOLLOWED else motion.homography
 
 
 def _displacements(camera: Homography, shape: tuple[int, ...]) -> tuple[Flow, Flow]:

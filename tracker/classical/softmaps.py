@@ -24,6 +24,7 @@ MOST_PIXELS = 864 * 486  # where there is time to look closer at small objects, 
 FEW = 2  # ... and no more than these: more share them, as work grows with every object
 OBJECT_PIXELS = 640 * STRIDE**2  # that the smallest object is to have then: 640 cells
 FLOW_PIXELS = 216 * 122  # flow gains little from more
+CODE = np.array([[2.55, 0, 0, 0], [0, 1, 0, 128], [0, 0, 1, 128]], np.float32)  # of CIE Lab
 REACH = 0.12  # of the longer side: how far from where it is expected an object may be
 
 
@@ -42,6 +43,7 @@ class Picture:
     gray: NDArray[np.uint8]  # at most FLOW_PIXELS
     small: Frame  # (h, w, 3)
     half: Floats  # (h // 2, w // 2, 3), at least one pixel; CIE Lab, L in [0, 100]
+    coded: NDArray[np.uint8]  # the same in 8 bits, see `coded`
     features: Floats  # (rows, columns, features)
 
 
@@ -82,7 +84,12 @@ def look_closely(small: Frame, gray: Gray) -> Picture:
     half_size = max(1, width // 2), max(1, height // 2)
     rgb = cv2.resize(small, half_size, interpolation=cv2.INTER_AREA).astype(np.float32)
     half = np.asarray(cv2.cvtColor(rgb / np.float32(255), cv2.COLOR_RGB2Lab), np.float32)
-    return Picture(gray.coarse, small, half, describe(half, gray.fine))
+    return Picture(gray.coarse, small, half, coded(half), describe(half, gray.fine))
+
+
+def coded(lab: Floats) -> NDArray[np.uint8]:
+    """Return CIE Lab (h, w, 3) in 8 bits: rounded to 0.4 units of L and 1 of a and b."""
+    return np.asarray(cv2.convertScaleAbs(cv2.transform(lab, CODE)), np.uint8)
 
 
 def cell_places(height: int, width: int) -> Places:

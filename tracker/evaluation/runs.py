@@ -18,6 +18,7 @@ from tracker import engines
 from tracker.averages import Prediction
 from tracker.buffering import Pair
 from tracker.classical.baselines import fill_nearest, fill_telea
+from tracker.costs import Stopwatch, timed
 from tracker.engine_table import INPAINTERS
 from tracker.engines import Choice
 from tracker.evaluation.layout import choose_clips, find_clips, list_images
@@ -30,7 +31,7 @@ from tracker.part import Part
 from tracker.pipeline import average
 from tracker.spool import LabelSpool
 from tracker.tracking import Tracking
-from tracker.types import Frame, LabelMap, Tracked, UserError
+from tracker.types import UserError
 from tracker.video import VideoReader
 from tracker.windows import PUBLISHED, Window, causal_windows, offline_windows
 
@@ -66,7 +67,7 @@ class Done:
     num_frames: int
     engine: str
     folder: Path  # where its frames are
-    seconds: float  # in the engine alone, by the clock
+    seconds: float  # in the engine alone
 
     def __str__(self) -> str:
         rate = self.num_frames / max(self.seconds, 1e-6)
@@ -74,20 +75,6 @@ class Done:
             f"{self.clip}: {self.num_frames} frames with {self.engine}, "
             f"{rate:.1f} a second, to {self.folder}"
         )
-
-
-class _Timed:
-    """A propagator whose seconds are counted, by the clock."""
-
-    def __init__(self, propagator: MaskPropagator, spent: Callable[[float], None]) -> None:
-        self._propagator, self._spent = propagator, spent
-
-    def step(self, frame: Frame, labels: LabelMap | None = None) -> Tracked:
-        """Label the next frame, or memorise the labels given for it."""
-        start = time.perf_counter()
-        tracked = self._propagator.step(frame, labels)
-        self._spent(time.perf_counter() - start)
-        return tracked
 
 
 def track(
@@ -116,10 +103,10 @@ def track(
         if name not in labels:
             raise UserError(f"{name} has no masks in {clips}; the first frame's are needed")
         given = read_label_image(list_images(labels[name], "masks")[0])
-        seconds: list[float] = []
+        watch = Stopwatch()
 
-        def make(spent: Callable[[float], None] = seconds.append) -> MaskPropagator:
-            return _Timed(engines.make_propagator(choice, settings), spent)
+        def make(watch: Stopwatch = watch) -> MaskPropagator:
+            return timed(engines.make_propagator(choice, settings), watch)
 
         source = FrameFolder(place)
         # As everything is measured: other decoders of JPEG differ in the last bits.
@@ -132,7 +119,7 @@ def track(
             names = source.names or [f"{index:05d}" for index in range(len(frames))]
             for index, stem in enumerate(names):
                 (target / f"{stem}.png").write_bytes(encode_labels(found[index]))
-        yield Done(name, len(frames), choice.name, target, sum(seconds))
+        yield Done(name, len(frames), choice.name, target, watch.busy["propagate"])
 
 
 def inpaint(
