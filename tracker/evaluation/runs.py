@@ -8,6 +8,7 @@ overlapping windows unrounded (`.npy`), since that is what was measured.
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -18,13 +19,11 @@ from tracker import engines
 from tracker.averages import Prediction
 from tracker.buffering import Pair
 from tracker.classical.baselines import fill_nearest, fill_telea
-from tracker.costs import Stopwatch, timed
 from tracker.engine_table import INPAINTERS
 from tracker.engines import Choice
 from tracker.evaluation.layout import choose_clips, find_clips, list_images
 from tracker.evaluation.protocol import FrameFolder, composite, read_holes
 from tracker.evidence import Evidence
-from tracker.interfaces import MaskPropagator
 from tracker.jobs import Mode, Settings
 from tracker.label_images import encode_labels, read_label_image
 from tracker.part import Part
@@ -67,7 +66,7 @@ class Done:
     num_frames: int
     engine: str
     folder: Path  # where its frames are
-    seconds: float  # in the engine alone
+    seconds: float  # by the clock, in little but the engine
 
     def __str__(self) -> str:
         rate = self.num_frames / max(self.seconds, 1e-6)
@@ -103,10 +102,7 @@ def track(
         if name not in labels:
             raise UserError(f"{name} has no masks in {clips}; the first frame's are needed")
         given = read_label_image(list_images(labels[name], "masks")[0])
-        watch = Stopwatch()
-
-        def make(watch: Stopwatch = watch) -> MaskPropagator:
-            return timed(engines.make_propagator(choice, settings), watch)
+        make = partial(engines.make_propagator, choice, settings)
 
         source = FrameFolder(place)
         # As everything is measured: other decoders of JPEG differ in the last bits.
@@ -114,12 +110,14 @@ def track(
         with VideoReader(frames) as reader, LabelSpool(*given.shape) as found:
             tracking = Tracking(reader, Part(), {0: given}, make, found, Evidence())
             along = tracking.offline(0) if mode == "offline" else tracking.forwards(iter(reader), 0)
+            start = time.perf_counter()
             for _ in along:
                 pass
+            seconds = time.perf_counter() - start
             names = source.names or [f"{index:05d}" for index in range(len(frames))]
             for index, stem in enumerate(names):
                 (target / f"{stem}.png").write_bytes(encode_labels(found[index]))
-        yield Done(name, len(frames), choice.name, target, watch.busy["propagate"])
+        yield Done(name, len(frames), choice.name, target, seconds)
 
 
 def inpaint(
