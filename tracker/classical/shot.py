@@ -178,6 +178,8 @@ class Shot:
         odds = pixel_motion_odds(grid[region], places, trust, prior, motions)
         wholes = self._expect_found(prior, odds, boxes, cells)
         doubtful = [layer for layer, sure in enumerate(self.confidence, 1) if sure < SEEN_WELL]
+        if any(self.confidence[layer - 1] for layer in doubtful):
+            coming = ()  # what speaks for others alone would take from those that are seen
         odds += self._backdrop.odds(picture, prior, near, region, coming, doubtful)
         prior /= prior.sum(axis=0) + np.float32(1e-6)
         # What was given in several pieces may be several things, and not all of them remembered.
