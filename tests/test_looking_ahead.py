@@ -10,6 +10,7 @@ from tracker.classical.camera import apply, between
 from tracker.classical.lately import Lately
 from tracker.classical.propagator import ClassicalPropagator
 from tracker.classical.sight import AHEAD, LOOKAHEAD
+from tracker.classical.softmaps import WORKING_PIXELS
 
 TWO = {1: (lambda t: (80 + 3 * t, 60), RED), 2: (lambda t: (90 + 3 * t, 130), BLUE)}
 
@@ -24,6 +25,12 @@ def follow(frames, first, **how):
                 propagator.prepare(other)
         found.append(propagator.step(frame, None if index else first).labels)
     return found
+
+
+@pytest.fixture(autouse=True)
+def _no_closer_look(monkeypatch):
+    """Save time: it makes no difference here."""
+    monkeypatch.setattr("tracker.classical.propagator.pixels_for", lambda _: WORKING_PIXELS)
 
 
 @pytest.fixture
