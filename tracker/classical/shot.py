@@ -4,7 +4,8 @@ Every frame, dense flow brings the soft labels of the frame before; where the fl
 trusted they say little.  Cells of the new frame are matched with remembered cells of every
 layer (the background and each object), which compete.  What moves with the background while
 its object does not is held against the object, and so is what equals the background seen
-there before; what differs from it, or from the last frames there, speaks for the object.
+there before; what differs from it, or from the last frames there (and, where they are known,
+from the next), speaks for the object.
 Where background may come into sight that nobody has seen, what is unlike all that is known
 is background (see vote).
 These opinions are multiplied and follow the picture's edges.  What an object uncovers and
