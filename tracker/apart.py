@@ -11,7 +11,7 @@ from tracker.interfaces import MaskPropagator, Preparing, lookahead_of
 from tracker.there import resolve
 from tracker.types import Frame, LabelMap, Tracked
 
-_MOST_READY = 8  # frames prepared and not asked for, beyond those looked ahead at
+MOST_READY = 8  # frames prepared and not asked for, beyond those looked ahead at
 
 
 class PropagatorApart:
@@ -39,7 +39,7 @@ class PropagatorApart:
         with self._order:
             number = next(self._numbers)
             self._ready[number] = frame
-            if len(self._ready) > self.lookahead + _MOST_READY:
+            if len(self._ready) > self.lookahead + MOST_READY:
                 oldest = next(iter(self._ready))
                 del self._ready[oldest]
                 self._there.begin("forget", oldest)

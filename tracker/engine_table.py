@@ -41,7 +41,7 @@ class EngineSpec(Generic[EngineT]):
     cpu_seconds: float = 0.0  # per frame on two cores, at its working size; 0: no wait worth a word
     # "module:function", of `Settings`: it is largely Python, so at its best in its own process.
     maker: str | None = None
-    lookahead: int = 0  # frames it looks at beyond the one it labels, unless it hurries
+    lookahead: int = 0  # that of what the maker makes (`LookingAhead`), unless it hurries
 
 
 @dataclass(frozen=True)

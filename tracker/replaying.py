@@ -12,14 +12,13 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 
 from tracker.ahead import ahead
+from tracker.apart import MOST_READY
 from tracker.elsewhere import ProcessDiedError
 from tracker.interfaces import MaskPropagator, Preparing, lookahead_of
 from tracker.types import Frame, LabelMap, Tracked
 from tracker.video import SourceFrame, VideoReader
 
 PREPARED = 2  # frames looked at before they are labelled, beyond those it looks ahead at
-
-MOST_READY = 8  # frames prepared and not asked for, beyond those looked ahead at
 
 logger = logging.getLogger(__name__)
 
